@@ -1,0 +1,3 @@
+"""Backtest strategies around the liquidation levels of Binance USDⓈ-M perpetuals."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,207 @@
+"""Run files: TOML in, typed and checked objects out.
+
+A wrong key or value is answered with the file, the line where it stands, what was expected and the nearest right name.
+"""
+
+import re
+import tomllib
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from liqstrat.errors import LiqstratError, did_you_mean
+from liqstrat.liquidation.settings import ModelSettings
+
+DEFAULT_DATABASE = Path("catalog/market.duckdb")
+DEFAULT_CATALOG = Path("catalog/nautilus")
+
+Resolution = Literal["tick", "1m", "5m", "15m", "1h"]
+_MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
+
+
+def parse_time(value: object) -> datetime:
+    """A moment in UTC from a date, a datetime or ISO text; without a zone it is UTC already."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f'"{value}" is not a time, expected YYYY-MM-DD or YYYY-MM-DDTHH:MM') from None
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime.combine(value, time(), UTC)
+    raise ValueError(f"{value!r} is not a time, expected YYYY-MM-DD or YYYY-MM-DDTHH:MM")
+
+
+def minutes_of(length: str) -> int:
+    """Minutes of a length like "15m" or "1h"; raises `ValueError` with the lengths there are."""
+    if length not in _MINUTES:
+        raise ValueError(f'"{length}" is not a length, expected one of {", ".join(_MINUTES)}')
+    return _MINUTES[length]
+
+
+def _length(value: object) -> str:
+    minutes_of(str(value))
+    return str(value)
+
+
+Moment = Annotated[datetime, BeforeValidator(parse_time)]
+Length = Annotated[str, BeforeValidator(_length)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=False)
+
+
+class DataSettings(_Section):
+    """Where the history lies, and how much of it before the run fills the book."""
+
+    db: Path = DEFAULT_DATABASE
+    catalog: Path = DEFAULT_CATALOG
+    warmup_days: Annotated[int, Field(ge=0, le=365)] = 14
+
+
+class VenueSettings(_Section):
+    """The account and what trading costs; rates are shares of notional.
+
+    depth_share: part of the volume recently traded that is taken to rest in the order book (see `backtest.fills`).
+    """
+
+    balance: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
+    leverage: Annotated[int, Field(ge=1, le=125)] = 10
+    maker_fee: Annotated[Decimal, Field(ge=Decimal("-0.01"), le=Decimal("0.01"))] = Decimal("0.0002")
+    taker_fee: Annotated[Decimal, Field(ge=Decimal("-0.01"), le=Decimal("0.01"))] = Decimal("0.0005")
+    latency_ms: Annotated[int, Field(ge=0, le=60_000)] = 50
+    funding: bool = True
+    depth: bool = True
+    depth_share: Annotated[float, Field(gt=0, le=10)] = 0.1
+    liquidation: bool = True
+
+
+class StrategySettings(_Section):
+    """One strategy: `use` is a short name of the package or `module:Class`; `params` are the strategy's own."""
+
+    use: str
+    params: dict[str, Any] = {}
+    symbols: list[str] | None = None
+
+
+class ReportSettings(_Section):
+    """How the results are recorded and shown."""
+
+    title: str = ""
+    levels_every: Length = "15m"
+    span: Annotated[float, Field(gt=0, le=0.9)] = 0.2
+
+
+class RunFile(_Section):
+    """One run: what is replayed, with which model and venue, and who trades."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    symbols: Annotated[list[str], Field(min_length=1)]
+    start: Annotated[Moment, Field(alias="from")]
+    end: Annotated[Moment, Field(alias="to")]
+    resolution: Resolution = "tick"
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    venue: VenueSettings = VenueSettings()
+    strategies: Annotated[list[StrategySettings], Field(min_length=1)]
+    report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RunFile":
+        if self.end <= self.start:
+            start, end = (f"{moment:%Y-%m-%d %H:%M}" for moment in (self.start, self.end))
+            raise ValueError(f"to is {end}, expected a time after from ({start})")
+        for strategy in self.strategies:
+            for symbol in strategy.symbols or []:
+                if symbol not in self.symbols:
+                    raise ValueError(
+                        f'strategy {strategy.use} trades "{symbol}", expected one of the run\'s symbols: '
+                        f"{', '.join(self.symbols)}{did_you_mean(symbol, self.symbols)}"
+                    )
+        return self
+
+    @property
+    def bar_minutes(self) -> int | None:
+        """Length of the replayed bars in minutes; None where single trades are replayed."""
+        return None if self.resolution == "tick" else minutes_of(self.resolution)
+
+
+def load_run_file(path: Path) -> RunFile:
+    """Read and check a run file; raises `LiqstratError` naming the file, the line and what was expected."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.toml")])
+        raise LiqstratError(f"{path}: cannot be read: {error.strerror}{near}") from None
+    except UnicodeDecodeError as error:
+        raise LiqstratError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LiqstratError(f"{path}: is not valid TOML: {error}") from None
+    try:
+        return RunFile.model_validate(raw)
+    except ValidationError as error:
+        lines = [_explain(path, text, found) for found in error.errors()]
+        raise LiqstratError("\n".join(lines)) from None
+
+
+def _explain(path: Path, text: str, found: Any) -> str:
+    keys = [str(key) for key in found["loc"]]
+    where = f"{path}:{_line_of(text, found['loc'])}" if keys else str(path)
+    name = ".".join(keys)
+    if found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _known_keys(found["loc"])
+        near = did_you_mean(keys[-1], known)
+        return f'{where}: unknown key "{name}"{near}; expected one of {", ".join(known)}'
+    if found["type"] in ("missing", "missing_argument"):
+        return f'{where}: "{name}" is missing'
+    reason = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "value_error":
+        return f"{where}: {name + ': ' if name else ''}{reason}"
+    return f"{where}: {name} is {found['input']!r}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
+    """The keys that are allowed where the last key of `loc` stands."""
+    section: Any = RunFile
+    for key in loc[:-1]:
+        if isinstance(key, int):
+            continue
+        field = {f.alias or n: f for n, f in section.model_fields.items()}[str(key)]
+        section = StrategySettings if key == "strategies" else field.annotation
+    if section is ModelSettings:
+        return list(ModelSettings.__dataclass_fields__)
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _line_of(text: str, loc: tuple[str | int, ...]) -> int:
+    """The line on which the key path stands, as near as plain reading of TOML's tables gets."""
+    table: list[str] = []
+    seen: dict[str, int] = {}
+    best, depth = 1, 0
+    wanted = [str(key) for key in loc]
+    for number, line in enumerate(text.splitlines(), 1):
+        here: list[str]
+        if header := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line):
+            table = [part.strip().strip("\"'") for part in header[2].split(".")]
+            if header[1] == "[[":
+                index = seen.get(header[2], -1) + 1
+                seen[header[2]] = index
+                table.append(str(index))
+            here = table
+        elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
+            here = table + [part.strip("\"'") for part in key[1].split(".")]
+        else:
+            continue
+        common = 0
+        while common < min(len(here), len(wanted)) and here[common] == wanted[common]:
+            common += 1
+        if common > depth and common == len(here):
+            best, depth = number, common
+    return best

@@ -1,0 +1,105 @@
+"""Leverage brackets of the exchange: maintenance margin and highest leverage by position notional, dated."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+#: The schedule of symbols that have none of their own: typical of a mid-sized perpetual in late 2024.
+DEFAULT_SYMBOL = "DEFAULT"
+
+
+@dataclass(frozen=True, eq=False)
+class BracketTable:
+    """The brackets of one symbol as they stood on one day; arrays of one entry a bracket, lowest first.
+
+    A position belongs to bracket `i` while `floors[i] < notional <= caps[i]` (USDT); its maintenance margin
+    is `notional * rates[i] - amounts[i]`. The amounts (Binance: "cum") follow from the rest, so that the
+    margin is continuous: `amounts[i] = amounts[i-1] + floors[i] * (rates[i] - rates[i-1])`.
+
+    `as_of` is the day on which the table was seen; the exchange does not publish the day of the change.
+    """
+
+    symbol: str
+    as_of: date
+    floors: Floats
+    caps: Floats
+    rates: Floats
+    amounts: Floats
+    max_leverage: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.floors)
+
+    def index_of(self, notional: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """The bracket of each position notional (USDT); above the highest cap, the highest bracket."""
+        return np.maximum(np.searchsorted(self.floors, notional, side="left") - 1, 0)
+
+    def maintenance_margin(self, notional: npt.ArrayLike) -> Floats:
+        """Margin in USDT below which a position of `notional` USDT is liquidated."""
+        notional = np.asarray(notional, dtype=np.float64)
+        bracket = self.index_of(notional)
+        return notional * self.rates[bracket] - self.amounts[bracket]
+
+
+def bracket_table(
+    symbol: str, as_of: date, rows: Iterable[tuple[Decimal, Decimal, Decimal, int]]
+) -> BracketTable:
+    """Build a table from `(floor, cap, maintenance rate, highest leverage)` rows, lowest bracket first.
+
+    Raises `ValueError` where floors and caps leave a hole or the rates do not rise.
+    """
+    floors, caps, rates, leverages = (list(column) for column in zip(*rows, strict=True))
+    if floors[0] != 0 or any(floor != cap for floor, cap in zip(floors[1:], caps[:-1], strict=True)):
+        raise ValueError(f"brackets of {symbol} as of {as_of} leave a hole between floors and caps")
+    if any(b <= a for a, b in pairwise(rates)):
+        raise ValueError(f"maintenance rates of {symbol} as of {as_of} do not rise with the bracket")
+    amounts = [Decimal(0)]
+    for i in range(1, len(floors)):
+        amounts.append(amounts[-1] + floors[i] * (rates[i] - rates[i - 1]))
+    return BracketTable(
+        symbol,
+        as_of,
+        floors=np.array(floors, dtype=np.float64),
+        caps=np.array(caps, dtype=np.float64),
+        rates=np.array(rates, dtype=np.float64),
+        amounts=np.array(amounts, dtype=np.float64),
+        max_leverage=np.array(leverages, dtype=np.int64),
+    )
+
+
+def brackets_for(symbol: str, at: datetime) -> BracketTable:
+    """The table in force for `symbol` at `at`: the latest one seen by then, else the earliest known.
+
+    A symbol without a table of its own gets the `DEFAULT_SYMBOL` schedule; the result's `symbol` says which.
+    """
+    tables = known_brackets()
+    dated = tables.get(symbol) or tables[DEFAULT_SYMBOL]
+    day = at.astimezone(UTC).date()
+    return next((table for table in reversed(dated) if table.as_of <= day), dated[0])
+
+
+@cache
+def known_brackets() -> dict[str, list[BracketTable]]:
+    """Every table shipped with the package, by symbol, oldest first."""
+    grouped: dict[tuple[str, date], list[tuple[Decimal, Decimal, Decimal, int]]] = {}
+    with resources.files(__package__).joinpath("brackets.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            key = (row["symbol"], date.fromisoformat(row["as_of"]))
+            cap = Decimal(row["cap"] or "Infinity")
+            grouped.setdefault(key, []).append(
+                (Decimal(row["floor"]), cap, Decimal(row["rate"]), int(row["leverage"]))
+            )
+    tables: dict[str, list[BracketTable]] = {}
+    for (symbol, as_of), rows in sorted(grouped.items()):
+        tables.setdefault(symbol, []).append(bracket_table(symbol, as_of, rows))
+    return tables

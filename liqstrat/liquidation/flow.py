@@ -1,0 +1,92 @@
+"""What traded inside one interval: by price bin, taker side and notional bracket."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.liquidation.grid import Floats, Ints, bin_of
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Trades of the interval `[start_ns, end_ns)`, in groups; it is known at `end_ns`, not before.
+
+    Arrays hold one entry a group: `bins` (price bin), `buy` (the taker bought), `brackets` (bracket of the trades'
+    notional) and `contracts` (sum). `low`, `high` and `close` are prices in USDT, NaN without trades.
+    """
+
+    start_ns: int
+    end_ns: int
+    bins: Ints
+    buy: npt.NDArray[np.bool_]
+    brackets: Ints
+    contracts: Floats
+    low: float
+    high: float
+    close: float
+
+    @property
+    def volume(self) -> float:
+        """Contracts traded."""
+        return float(self.contracts.sum())
+
+
+def flow_from_trades(
+    start_ns: int,
+    end_ns: int,
+    price: Floats,
+    contracts: Floats,
+    buy: npt.NDArray[np.bool_],
+    *,
+    width: float,
+    brackets: BracketTable,
+) -> Flow:
+    """Group trades (arrays of one entry a trade, in time order) into the flow of their interval."""
+    if not len(price):
+        return _flow(start_ns, end_ns, np.zeros((0, 2, len(brackets))), 0, np.nan, np.nan, np.nan)
+    bins = bin_of(price, width)
+    first, count = int(bins.min()), int(bins.max() - bins.min()) + 1
+    group = ((bins - first) * 2 + buy) * len(brackets) + brackets.index_of(price * contracts)
+    sums = np.bincount(group, weights=contracts, minlength=count * 2 * len(brackets))
+    shaped = sums.reshape(count, 2, len(brackets))
+    return _flow(start_ns, end_ns, shaped, first, float(price.min()), float(price.max()), float(price[-1]))
+
+
+def flow_from_bars(
+    start_ns: int,
+    end_ns: int,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    volume: Floats,
+    *,
+    width: float,
+    brackets: BracketTable,
+) -> Flow:
+    """Approximate the flow by bars (arrays of one entry a bar) where single trades are not at hand.
+
+    A bar's volume is spread evenly over the bins between its low and high, half of it on each taker side; trade
+    sizes are unknown, so all of it counts in the lowest bracket.
+    """
+    if not len(close):
+        return _flow(start_ns, end_ns, np.zeros((0, 2, len(brackets))), 0, np.nan, np.nan, np.nan)
+    lows, highs = bin_of(low, width), bin_of(high, width)
+    first, count = int(lows.min()), int(highs.max() - lows.min()) + 1
+    rises = np.zeros(count + 1)
+    per_bin = volume / (highs - lows + 1)
+    np.add.at(rises, lows - first, per_bin)
+    np.add.at(rises, highs - first + 1, -per_bin)
+    sums = np.zeros((count, 2, len(brackets)))
+    sums[:, :, 0] = np.maximum(np.cumsum(rises)[:-1], 0.0)[:, np.newaxis] / 2
+    return _flow(start_ns, end_ns, sums, first, float(low.min()), float(high.max()), float(close[-1]))
+
+
+def _flow(
+    start_ns: int, end_ns: int, sums: Floats, first_bin: int, low: float, high: float, close: float
+) -> Flow:
+    bins, buy, brackets = np.nonzero(sums)
+    return Flow(
+        start_ns, end_ns, bins + first_bin, buy.astype(np.bool_), brackets, sums[bins, buy, brackets], low, high, close
+    )

@@ -1,0 +1,73 @@
+"""The liquidation map: the book at one moment."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from liqstrat.liquidation.grid import Floats, Ints, low_edge, middle
+
+
+@dataclass(frozen=True, eq=False)
+class LiquidationMap:
+    """Contracts by liquidation price, as they could have been known at `time_ns` (nanoseconds since 1970, UTC).
+
+    `longs` and `shorts` are `[tier, bin]` arrays in contracts (base asset); bin `i` reaches from `low_edges[i]` up to
+    `high_edges[i]` (USDT). `long_opened` and `short_opened` hold the mean opening time in hours since 1970, NaN where
+    nothing is. `long_unplaced[tier]` is what no price can liquidate. Longs, placed or not, sum to the open interest
+    of the last step, less what `low` and `high` ran through since; shorts likewise.
+    `seeded_share` is the part that was open when history began: where it stands is a guess.
+    """
+
+    symbol: str
+    time_ns: int
+    price: float
+    open_interest: float
+    width: float
+    tiers: Ints
+    first_bin: int
+    longs: Floats
+    shorts: Floats
+    long_opened: Floats
+    short_opened: Floats
+    long_unplaced: Floats
+    short_unplaced: Floats
+    seeded_share: float
+
+    @cached_property
+    def low_edges(self) -> Floats:
+        return low_edge(self._bins, self.width)
+
+    @cached_property
+    def high_edges(self) -> Floats:
+        return low_edge(self._bins + 1, self.width)
+
+    @cached_property
+    def middles(self) -> Floats:
+        """Price at which a bin's contracts are valued."""
+        return middle(self._bins, self.width)
+
+    @property
+    def _bins(self) -> Ints:
+        return self.first_bin + np.arange(self.longs.shape[1], dtype=np.int64)
+
+    def columns(self, span: float | None = None) -> dict[str, npt.NDArray[Any]]:
+        """Rows of the map that hold contracts: `side` ("long" or "short"), `price_low`, `price_high`, `leverage`,
+        `contracts`; longs first, then by leverage and price. `span` keeps bins within that fraction of price."""
+        near = np.ones(self.longs.shape[1], dtype=np.bool_)
+        if span is not None:
+            near = np.abs(self.middles / self.price - 1) <= span
+        parts = []
+        for name, contracts in (("long", self.longs), ("short", self.shorts)):
+            tier, column = np.nonzero((contracts > 0) & near)
+            parts.append((np.full(len(tier), name), tier, column, contracts[tier, column]))
+        side, tier, column, amount = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return {
+            "side": side,
+            "price_low": self.low_edges[column],
+            "price_high": self.high_edges[column],
+            "leverage": self.tiers[tier].astype(np.int32),
+            "contracts": amount,
+        }

@@ -1,0 +1,83 @@
+"""How long work reports what it has done: a bar with rate and ETA on a terminal, plain lines when piped."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+Step = Callable[[float], None]
+_PLAIN_EVERY_SECONDS = 10.0
+
+
+class Progress:
+    """Does nothing: the default of every function that can take long, and the base of what draws."""
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+        """A piece of work of `total` units (None: not known); the value is called with each increment done."""
+        yield lambda done: None
+
+
+SILENT = Progress()
+
+
+class ConsoleProgress(Progress):
+    """Draws on `console`: a bar on a terminal, else a line when a task ends and every ten seconds before."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+        draw = self._bar if self._console.is_terminal else self._lines
+        with draw(name, total, unit) as step:
+            yield step
+
+    @contextmanager
+    def _bar(self, name: str, total: float | None, unit: str) -> Iterator[Step]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        started = time.monotonic()
+        with RichProgress(*columns, console=self._console, transient=True) as bars:
+            bar = bars.add_task(name, total=total, rate="")
+            done = 0.0
+
+            def step(more: float) -> None:
+                nonlocal done
+                done += more
+                bars.update(bar, completed=done, rate=_rate(done, started, unit))
+
+            yield step
+        self._console.print(_line(name, done, None, unit, started), highlight=False)
+
+    @contextmanager
+    def _lines(self, name: str, total: float | None, unit: str) -> Iterator[Step]:
+        started = said = time.monotonic()
+        done = 0.0
+
+        def step(more: float) -> None:
+            nonlocal done, said
+            done += more
+            if time.monotonic() - said >= _PLAIN_EVERY_SECONDS:
+                said = time.monotonic()
+                self._console.print(_line(name, done, total, unit, started), highlight=False)
+
+        yield step
+        self._console.print(_line(name, done, None, unit, started), highlight=False)
+
+
+def _rate(done: float, started: float, unit: str) -> str:
+    return f"{done / max(time.monotonic() - started, 1e-9):,.0f} {unit}/s"
+
+
+def _line(name: str, done: float, total: float | None, unit: str, started: float) -> str:
+    seconds = time.monotonic() - started
+    share = f" of {total:,.0f}" if total else ""
+    return f"{name}: {done:,.0f}{share} {unit} in {seconds:.1f} s ({_rate(done, started, unit)})"

@@ -1,0 +1,166 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.brackets import brackets_for
+from liqstrat.liquidation.flow import Flow, flow_from_trades
+from liqstrat.liquidation.price import liquidation_price
+from liqstrat.liquidation.settings import ModelSettings
+
+START = int(datetime(2024, 3, 1, tzinfo=UTC).timestamp()) * 10**9
+STEP = 300 * 10**9
+BTC = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
+
+
+def interval(number: int, prices: list[float], contracts: list[float] | float = 1.0, width: float = 0.001) -> Flow:
+    price = np.array(prices, dtype=np.float64)
+    size = np.broadcast_to(np.asarray(contracts, dtype=np.float64), price.shape)
+    buy = np.arange(len(price)) % 2 == 0
+    start = START + number * STEP
+    return flow_from_trades(start, start + STEP, price, size, buy, width=width, brackets=BTC)
+
+
+@st.composite
+def markets(draw: st.DrawFn) -> list[tuple[list[float], list[float], float]]:
+    """Intervals of (prices, contracts, open interest): calm, jumping, empty, growing and shrinking."""
+    price, interest = draw(st.floats(0.01, 100_000)), draw(st.floats(1, 50_000))
+    steps = []
+    for _ in range(draw(st.integers(1, 12))):
+        moves = draw(st.lists(st.floats(-0.15, 0.15), max_size=6))
+        prices = [price := price * (1 + move) for move in moves]
+        contracts = [draw(st.floats(0.001, 2_000)) for _ in prices]
+        interest *= draw(st.floats(0.3, 2.0))
+        steps.append((prices, contracts, interest))
+    return steps
+
+
+@st.composite
+def models(draw: st.DrawFn) -> ModelSettings:
+    tiers = draw(st.sets(st.sampled_from([1, 2, 3, 5, 10, 25, 50, 100, 125]), min_size=1))
+    return ModelSettings(
+        bin_width=draw(st.sampled_from([0.0005, 0.001, 0.005])),
+        turnover=draw(st.sampled_from([0.0, 0.1, 2.0])),
+        taker_weight=draw(st.sampled_from([0.0, 1.0, 3.0])),
+        leverage={tier: draw(st.floats(0.01, 1)) for tier in tiers},
+        formula=draw(st.sampled_from(["exact", "linear"])),
+    )
+
+
+@given(markets(), models())
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_open_interest_is_conserved_and_nothing_run_through_remains(
+    market: list[tuple[list[float], list[float], float]], model: ModelSettings
+) -> None:
+    book = LiquidationBook(model, "BTCUSDT")
+    seen = False
+    for number, (prices, contracts, interest) in enumerate(market):
+        flow = interval(number, prices, contracts, model.bin_width)
+        book.step(flow, interest)
+        seen = seen or flow.volume > 0
+        levels = book.map()
+        assert (levels.longs >= 0).all()
+        assert (levels.shorts >= 0).all()
+        if not seen:
+            continue
+        assert levels.longs.sum() + levels.long_unplaced.sum() == pytest.approx(interest, rel=1e-9)
+        assert levels.shorts.sum() + levels.short_unplaced.sum() == pytest.approx(interest, rel=1e-9)
+        if flow.volume > 0:
+            assert not levels.longs[:, levels.high_edges > flow.low * (1 + 1e-9)].any()
+            assert not levels.shorts[:, levels.low_edges < flow.high * (1 - 1e-9)].any()
+
+
+def test_levels_stand_where_the_formula_says() -> None:
+    """All opened at 60,000 with 0.1 contract a trade at 10x: longs at 54,217 and shorts at 65,737."""
+    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book.step(interval(0, [60_000.0] * 10, 0.1), 100)
+    levels = book.map()
+    for side, contracts in (("long", levels.longs), ("short", levels.shorts)):
+        expected = float(liquidation_price(60_000, 10, 0.1, side, BTC))  # type: ignore[arg-type]
+        mean = float((contracts.sum(axis=0) * levels.middles).sum() / contracts.sum())
+        assert mean == pytest.approx(expected, rel=0.001)
+
+
+def test_a_bracket_caps_the_leverage_of_large_trades() -> None:
+    """10 million USDT at once may use 20x at most (BTCUSDT, March 2024): nothing stands at 100x."""
+    book = LiquidationBook(ModelSettings(leverage={5: 0.5, 20: 0.25, 100: 0.25}), "BTCUSDT")
+    book.step(interval(0, [60_000.0], 167.0), 100)
+    by_tier = book.map().longs.sum(axis=1)
+    np.testing.assert_allclose(by_tier, [50, 50, 0])
+
+
+def test_what_price_runs_through_is_reported_and_gone() -> None:
+    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book.step(interval(0, [60_000.0] * 4), 100)
+    consumed = book.step(interval(1, [60_000.0, 54_000.0]), 100)
+    assert consumed.longs.sum() == pytest.approx(100)
+    assert consumed.shorts.sum() == 0
+    levels = book.map()
+    assert not levels.longs[:, levels.high_edges > 54_000 * (1 + 1e-9)].any()
+
+
+def test_consumed_levels_do_not_come_back() -> None:
+    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book.step(interval(0, [60_000.0] * 4), 100)
+    book.step(interval(1, [60_000.0, 54_000.0, 60_000.0]), 50)
+    before = book.map().longs.sum(axis=0)
+    book.step(interval(2, [60_000.0] * 4), 40)
+    assert (book.map().longs.sum(axis=0) <= before + 1e-9).all()
+
+
+def test_turnover_moves_levels_after_price() -> None:
+    """Open interest unchanged, price moved: with turnover the book follows, without it does not."""
+    shares = []
+    for turnover in (0.0, 0.5):
+        book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=turnover), "BTCUSDT")
+        book.step(interval(0, [60_000.0] * 4), 100)
+        for number in range(1, 4):
+            book.step(interval(number, [62_000.0] * 100), 100)
+        levels = book.map()
+        shares.append(levels.longs[:, levels.middles > 55_000].sum() / levels.longs.sum())
+    assert shares[0] < 0.1 < 0.7 < shares[1]
+
+
+def test_the_taker_side_opens_more() -> None:
+    """Buyers take at 60,000 and sellers at 61,000: longs stand mostly under the former, shorts over the latter."""
+    price = np.array([60_000.0] * 10 + [61_000.0] * 10)
+    buy = price < 60_500
+    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, taker_weight=4.0), "BTCUSDT")
+    flow = flow_from_trades(START, START + STEP, price, np.full(20, 1.0), buy, width=0.001, brackets=BTC)
+    book.step(flow, 100)
+    levels = book.map()
+    low_entry = float(liquidation_price(60_500, 10, 1.0, "long", BTC))
+    assert levels.longs[:, levels.middles < low_entry].sum() == pytest.approx(80, abs=1)
+    high_entry = float(liquidation_price(60_500, 10, 1.0, "short", BTC))
+    assert levels.shorts[:, levels.middles > high_entry].sum() == pytest.approx(80, abs=1)
+
+
+def test_a_map_leaves_out_what_was_run_through_since_the_last_step() -> None:
+    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book.step(interval(0, [60_000.0] * 4), 100)
+    assert book.map(low=54_000.0, price=54_500.0).longs.sum() == 0
+    assert book.map(high=66_000.0).shorts.sum() == 0
+    assert book.map().longs.sum() == pytest.approx(100)
+
+
+def test_the_share_that_is_a_guess_falls_as_positions_turn_over() -> None:
+    book = LiquidationBook(ModelSettings(turnover=0.5), "BTCUSDT")
+    book.step(interval(0, [60_000.0] * 4), 100)
+    assert book.seeded_share == pytest.approx(1.0)
+    for number in range(1, 8):
+        book.step(interval(number, [60_000.0] * 100), 100)
+    assert book.seeded_share == pytest.approx(np.exp(-0.5 * 7), rel=0.01)
+
+
+def test_age_is_the_time_since_opening() -> None:
+    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    for number in range(13):
+        book.step(interval(number, [60_000.0] * 4), 100)
+    levels = book.map()
+    here = levels.longs[0] > 0
+    age = levels.time_ns / 3.6e12 - levels.long_opened[0][here]
+    np.testing.assert_allclose(age, 1.0, atol=1e-6)

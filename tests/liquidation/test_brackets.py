@@ -1,0 +1,75 @@
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liqstrat.liquidation.brackets import DEFAULT_SYMBOL, bracket_table, brackets_for, known_brackets
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_the_table_of_the_day_is_used() -> None:
+    assert brackets_for("BTCUSDT", at("2024-03-01")).caps[0] == 50_000
+    assert brackets_for("BTCUSDT", at("2026-10-01")).caps[0] == 300_000
+    assert brackets_for("SOLUSDT", at("2023-02-01")).max_leverage[0] == 12
+
+
+def test_before_the_first_table_the_first_is_used() -> None:
+    assert brackets_for("BTCUSDT", at("2020-01-01")).as_of == date(2022, 6, 30)
+
+
+def test_a_table_does_not_apply_before_the_day_it_was_seen() -> None:
+    assert brackets_for("ETHUSDT", at("2023-12-31T23:59:59")).as_of == date(2023, 6, 30)
+    assert brackets_for("ETHUSDT", at("2024-01-01")).as_of == date(2024, 1, 1)
+
+
+def test_an_unknown_symbol_gets_the_default_schedule_and_says_so() -> None:
+    assert brackets_for("NEWUSDT", at("2024-03-01")).symbol == DEFAULT_SYMBOL
+
+
+def test_amounts_are_the_exchanges() -> None:
+    """`cum` of GET /fapi/v1/leverageBracket, BTCUSDT, as of 2024-01-01."""
+    amounts = brackets_for("BTCUSDT", at("2024-01-01")).amounts[:6]
+    np.testing.assert_allclose(amounts, [0, 50, 2550, 122550, 1372550, 5372550])
+
+
+def test_all_tables_agree_with_what_the_exchange_published(shared_data: Path) -> None:
+    for file in sorted((shared_data / "brackets").glob("*.json")):
+        for entry in json.loads(file.read_text()):
+            if entry["symbol"] not in known_brackets():
+                continue
+            table = brackets_for(entry["symbol"], at(file.stem))
+            published = sorted(entry["brackets"], key=lambda b: float(b["notionalFloor"]))
+            np.testing.assert_allclose(table.floors, [float(b["notionalFloor"]) for b in published])
+            np.testing.assert_allclose(table.rates, [float(b["maintMarginRatio"]) for b in published])
+            np.testing.assert_allclose(table.amounts, [float(b["cum"]) for b in published], atol=0.01)
+            assert table.max_leverage.tolist() == [int(b["initialLeverage"]) for b in published]
+
+
+def test_maintenance_margin_is_continuous_at_every_floor() -> None:
+    for tables in known_brackets().values():
+        for table in tables:
+            below, above = table.floors[1:] * (1 - 1e-12), table.floors[1:] * (1 + 1e-12)
+            np.testing.assert_allclose(table.maintenance_margin(below), table.maintenance_margin(above), rtol=1e-9)
+
+
+def test_a_position_at_a_cap_belongs_to_the_lower_bracket() -> None:
+    table = brackets_for("BTCUSDT", at("2024-03-01"))
+    assert table.index_of([1, 50_000, 50_000.01, 1e12]).tolist() == [0, 0, 1, 9]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("0", "10", "0.01", 50), ("20", "30", "0.02", 25)], "hole"),
+        ([("0", "10", "0.02", 50), ("10", "30", "0.01", 25)], "rise"),
+    ],
+)
+def test_tables_with_holes_or_falling_rates_are_refused(rows: list[tuple[str, str, str, int]], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        bracket_table("X", date(2024, 1, 1), [(Decimal(f), Decimal(c), Decimal(r), lev) for f, c, r, lev in rows])
