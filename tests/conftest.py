@@ -1,5 +1,6 @@
 """What tests share: where real market data lies, when it is there."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -12,3 +13,8 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("no real market data beside the project")
     return path
+
+
+def pytest_unconfigure() -> None:
+    """Hypothesis leaves a callback with the garbage collector, which then frees less at exit: DuckDB would complain."""
+    gc.callbacks.clear()

@@ -304,9 +304,7 @@ class _Side:
             self._settle()
             self._seed, self._seed_unplaced = self._contracts.copy(), float(self._unplaced.sum())
 
-    def _extend_reach(
-        self, target: Ints, near: npt.NDArray[np.bool_], far: npt.NDArray[np.bool_]
-    ) -> None:
+    def _extend_reach(self, target: Ints, near: npt.NDArray[np.bool_], far: npt.NDArray[np.bool_]) -> None:
         """Remember the bin nearest to price that can hold something: only from there on is there anything to take."""
         if self.sign > 0:
             highest = np.where(far, target + 2, np.where(near, target + 1, self.first))

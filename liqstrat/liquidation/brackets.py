@@ -51,9 +51,7 @@ class BracketTable:
         return notional * self.rates[bracket] - self.amounts[bracket]
 
 
-def bracket_table(
-    symbol: str, as_of: date, rows: Iterable[tuple[Decimal, Decimal, Decimal, int]]
-) -> BracketTable:
+def bracket_table(symbol: str, as_of: date, rows: Iterable[tuple[Decimal, Decimal, Decimal, int]]) -> BracketTable:
     """Build a table from `(floor, cap, maintenance rate, highest leverage)` rows, lowest bracket first.
 
     Raises `ValueError` where floors and caps leave a hole or the rates do not rise.
@@ -96,9 +94,7 @@ def known_brackets() -> dict[str, list[BracketTable]]:
         for row in csv.DictReader(file):
             key = (row["symbol"], date.fromisoformat(row["as_of"]))
             cap = Decimal(row["cap"] or "Infinity")
-            grouped.setdefault(key, []).append(
-                (Decimal(row["floor"]), cap, Decimal(row["rate"]), int(row["leverage"]))
-            )
+            grouped.setdefault(key, []).append((Decimal(row["floor"]), cap, Decimal(row["rate"]), int(row["leverage"])))
     tables: dict[str, list[BracketTable]] = {}
     for (symbol, as_of), rows in sorted(grouped.items()):
         tables.setdefault(symbol, []).append(bracket_table(symbol, as_of, rows))

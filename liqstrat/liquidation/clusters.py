@@ -83,9 +83,7 @@ def _is_peak(density: Floats, peak: int, first: int, stop: int) -> bool:
     return bool(density[peak] >= left and density[peak] >= right) and stop > first
 
 
-def _cluster(
-    levels: LiquidationMap, side: Literal["long", "short"], window: slice, first: int, stop: int
-) -> Cluster:
+def _cluster(levels: LiquidationMap, side: Literal["long", "short"], window: slice, first: int, stop: int) -> Cluster:
     longs = side == "long"
     sides = (levels.longs if longs else levels.shorts)[:, window]
     opened = (levels.long_opened if longs else levels.short_opened)[:, window]

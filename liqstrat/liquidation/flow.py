@@ -83,9 +83,7 @@ def flow_from_bars(
     return _flow(start_ns, end_ns, sums, first, float(low.min()), float(high.max()), float(close[-1]))
 
 
-def _flow(
-    start_ns: int, end_ns: int, sums: Floats, first_bin: int, low: float, high: float, close: float
-) -> Flow:
+def _flow(start_ns: int, end_ns: int, sums: Floats, first_bin: int, low: float, high: float, close: float) -> Flow:
     bins, buy, brackets = np.nonzero(sums)
     return Flow(
         start_ns, end_ns, bins + first_bin, buy.astype(np.bool_), brackets, sums[bins, buy, brackets], low, high, close

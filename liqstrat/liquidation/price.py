@@ -72,8 +72,7 @@ def bracket_at_liquidation(
     floors = brackets.floors
     maintenance = floors * brackets.rates - brackets.amounts
     notional, leverage, sign = (
-        np.asarray(v, dtype=np.float64)[..., np.newaxis]
-        for v in np.broadcast_arrays(notional, leverage, _sign(side))
+        np.asarray(v, dtype=np.float64)[..., np.newaxis] for v in np.broadcast_arrays(notional, leverage, _sign(side))
     )
     left = notional / leverage + sign * (floors - notional) - maintenance
     return np.maximum((sign * left <= 0).sum(axis=-1) - 1, 0)

@@ -13,9 +13,7 @@ BTC = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
 def test_trades_are_grouped_by_price_taker_and_size() -> None:
     price = np.array([60_000.0, 60_001.0, 60_000.0, 61_000.0])
     contracts = np.array([0.1, 0.2, 5.0, 1.0])
-    flow = flow_from_trades(
-        0, 300, price, contracts, np.array([True, True, True, False]), width=0.001, brackets=BTC
-    )
+    flow = flow_from_trades(0, 300, price, contracts, np.array([True, True, True, False]), width=0.001, brackets=BTC)
     low, high = bin_of([60_000, 61_000], 0.001).tolist()
     groups = sorted(zip(flow.bins, flow.buy, flow.brackets, flow.contracts, strict=True))
     assert [(int(k), bool(b), int(s)) for k, b, s, _ in groups] == [(low, True, 0), (low, True, 1), (high, False, 1)]

@@ -1,0 +1,178 @@
+"""Liquidation maps from history: the book stepped through the flow that DuckDB aggregates."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.flow import flows
+from liqstrat.market.store import Store
+from liqstrat.progress import SILENT, Progress
+
+#: Fraction of price around it that a picture shows.
+PICTURE_SPAN = 0.2
+_CANDLES = (("5m", 24 * 7), ("15m", 24 * 21), ("1h", 24 * 120), ("4h", 24 * 500))
+
+LEVELS_SCHEMA = pa.schema(
+    [
+        ("time", pa.timestamp("us", "UTC")),
+        ("side", pa.string()),
+        ("price_low", pa.float64()),
+        ("price_high", pa.float64()),
+        ("leverage", pa.int32()),
+        ("contracts", pa.float64()),
+    ]
+)
+
+
+def maps_at(
+    store: Store,
+    symbol: str,
+    moments: list[datetime],
+    settings: ModelSettings,
+    warmup: timedelta,
+    progress: Progress = SILENT,
+) -> Iterator[LiquidationMap]:
+    """The map at each of `moments` (ascending), stamped with it: nothing that happened at or after is in it.
+
+    The book is filled with up to `warmup` of history before the first moment. Raises `LiqstratError` where there is
+    no open interest by then.
+    """
+    book = LiquidationBook(settings, symbol)
+    waiting = iter(moments)
+    moment = next(waiting, None)
+    if moment is None:
+        return
+    _require_history(store, symbol, moment)
+    for flow, open_interest in flows(store, symbol, moment - warmup, moments[-1], settings, progress):
+        while moment is not None and _ns(moment) < flow.end_ns:
+            yield _as_known_at(store, book, moment)
+            moment = next(waiting, None)
+        book.step(flow, open_interest)
+    while moment is not None:
+        yield _as_known_at(store, book, moment)
+        moment = next(waiting, None)
+
+
+def marks(start: datetime, end: datetime, minutes: int) -> list[datetime]:
+    """Moments from `start` up to and with `end`, `minutes` apart."""
+    count = int((end - start) / timedelta(minutes=minutes)) + 1
+    return [start + i * timedelta(minutes=minutes) for i in range(count)]
+
+
+def levels_rows(levels: LiquidationMap, span: float | None = None) -> pa.Table:
+    """Rows of a map as the heatmap's files hold them (`LEVELS_SCHEMA`)."""
+    columns = levels.columns(span)
+    time = np.full(len(columns["side"]), levels.time_ns // 1000, dtype="datetime64[us]")
+    return pa.table({"time": time, **columns}).cast(LEVELS_SCHEMA)
+
+
+def last_known(store: Store, symbol: str) -> datetime:
+    """The time of the last open-interest value; raises `LiqstratError` where there is none."""
+    return _open_interest_span(store, symbol)[1]
+
+
+def period(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+    """`start` and `end` with the whole hours that open interest covers in place of None."""
+    first, last = _open_interest_span(store, symbol)
+    whole = first.replace(minute=0, second=0, microsecond=0)
+    start = start or (whole if whole == first else whole + timedelta(hours=1))
+    end = end or last
+    if end < start:
+        raise LiqstratError(f"--to is {end:%Y-%m-%d %H:%M}, expected a time after --from ({start:%Y-%m-%d %H:%M})")
+    return start, end
+
+
+def save_heatmap(
+    store: Store,
+    symbol: str,
+    moments: list[datetime],
+    settings: ModelSettings,
+    warmup: timedelta,
+    out: Path,
+    progress: Progress = SILENT,
+) -> int:
+    """Write the maps at `moments` to `out`: rows for `.parquet` (`LEVELS_SCHEMA`), the picture for `.html`.
+
+    The file appears when it is whole. Returns the number of rows.
+    """
+    if out.suffix not in (".parquet", ".html"):
+        raise LiqstratError(f'{out}: the file\'s ending is "{out.suffix}", expected .parquet or .html')
+    out.parent.mkdir(parents=True, exist_ok=True)
+    maps = maps_at(store, symbol, moments, settings, warmup, progress)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        if out.suffix == ".parquet":
+            rows = _write_rows(maps, partial)
+        else:
+            rows = _write_picture(store, symbol, maps, moments, partial)
+        partial.rename(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return rows
+
+
+def _write_rows(maps: Iterator[LiquidationMap], out: Path) -> int:
+    rows = 0
+    with pq.ParquetWriter(out, LEVELS_SCHEMA, compression="zstd") as writer:
+        for levels in maps:
+            table = levels_rows(levels)
+            writer.write_table(table)
+            rows += len(table)
+    return rows
+
+
+def _write_picture(
+    store: Store, symbol: str, maps: Iterator[LiquidationMap], moments: list[datetime], out: Path
+) -> int:
+    from liqstrat.report.heatmap import write_heatmap_page
+
+    levels = pa.concat_tables([levels_rows(one, PICTURE_SPAN) for one in maps])
+    candles = store.klines(symbol, moments[0], moments[-1], interval=_candle_length(moments))
+    title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
+    write_heatmap_page(levels, candles, title=title, simulated=store.simulated(symbol), out=out)
+    return len(levels)
+
+
+def _candle_length(moments: list[datetime]) -> str:
+    hours = (moments[-1] - moments[0]) / timedelta(hours=1)
+    return next((name for name, most in _CANDLES if hours <= most), "1d")
+
+
+def _as_known_at(store: Store, book: LiquidationBook, moment: datetime) -> LiquidationMap:
+    """The book's map, less what trades between its last step and `moment` ran through."""
+    low = high = price = None
+    if book.time_ns and book.time_ns < _ns(moment):
+        since = datetime.fromtimestamp(book.time_ns / 1e9, UTC)
+        trades = store.trades_sql(book.symbol, since, moment)
+        sql = f"select min(price), max(price), arg_max(price, agg_trade_id) from ({trades})"
+        reached = store.connection.execute(sql).fetchone() or (None, None, None)
+        low, high, price = (None if value is None else float(value) for value in reached)
+    return book.map(time_ns=_ns(moment), low=low, high=high, price=price)
+
+
+def _open_interest_span(store: Store, symbol: str) -> tuple[datetime, datetime]:
+    span = store.span(symbol, "open_interest")
+    if span is None:
+        raise LiqstratError(f"{store.path}: no open interest of {symbol}: without it levels cannot be estimated")
+    return span
+
+
+def _require_history(store: Store, symbol: str, moment: datetime) -> None:
+    span = _open_interest_span(store, symbol)
+    if moment < span[0]:
+        raise LiqstratError(
+            f"{store.path}: open interest of {symbol} starts at {span[0]:%Y-%m-%d %H:%M} UTC, "
+            f"asked for {moment:%Y-%m-%d %H:%M}"
+        )
+
+
+def _ns(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000) * 1000

@@ -1,0 +1,1 @@
+"""History in DuckDB: tables, archive formats, ingest, checks and the simulator."""

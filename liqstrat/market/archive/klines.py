@@ -1,0 +1,113 @@
+"""klines: candles, from the archive (twelve columns) and from two common exports."""
+
+from datetime import timedelta
+
+from liqstrat.market.archive.layout import (
+    Check,
+    Layout,
+    RefusedError,
+    column,
+    epoch,
+    epoch_check,
+    not_negative,
+    positive,
+    time_check,
+)
+
+_PRICE = "DECIMAL(18,8)"
+_VOLUME = "DECIMAL(28,8)"
+_OHLC = ("open", "high", "low", "close")
+_LENGTHS = {
+    timedelta(**{unit: count}): f"{count}{letter}"
+    for unit, letter, counts in (
+        ("seconds", "s", (1,)),
+        ("minutes", "m", (1, 3, 5, 15, 30)),
+        ("hours", "h", (1, 2, 4, 6, 8, 12)),
+        ("days", "d", (1, 3)),
+        ("weeks", "w", (1,)),
+    )
+    for count in counts
+}
+_MONTH_DAYS = range(28, 32)
+
+_PRICES = tuple(column(name, _PRICE) for name in _OHLC)
+_CHECKS = (
+    *positive(*_OHLC),
+    Check("high < greatest(open, close, low)", "high", "a high not below open, low and close"),
+    Check("low > least(open, close)", "low", "a low not above open and close"),
+    *not_negative("volume"),
+)
+_SAME = {name: name for name in (*_OHLC, "volume")}
+
+LAYOUTS = (
+    Layout(
+        name="klines",
+        kind="klines",
+        columns=(
+            column("open_time", "BIGINT"),
+            *_PRICES,
+            column("volume", _VOLUME),
+            column("close_time", "BIGINT"),
+            column("quote_volume", _VOLUME),
+            column("count", "BIGINT"),
+            column("taker_buy_volume", _VOLUME),
+            column("taker_buy_quote_volume", _VOLUME),
+            column("ignore", "VARCHAR", ".*", used=False),
+        ),
+        rows={
+            "timestamp": epoch("open_time"),
+            **_SAME,
+            "quote_volume": "quote_volume",
+            "trades": '"count"',
+            "taker_buy_volume": "taker_buy_volume",
+            "taker_buy_quote_volume": "taker_buy_quote_volume",
+        },
+        checks=(epoch_check("open_time"), epoch_check("close_time"), *_CHECKS, *not_negative("taker_buy_volume")),
+        key=("timestamp",),
+        prefer="volume",
+        file_checks=(
+            (
+                'sum(volume) = 0 and sum("count") > 0',
+                "no row has any volume, as in klines of mark or index prices; expected klines of trades",
+            ),
+        ),
+        candle_ms="close_time - open_time + 1",
+    ),
+    Layout(
+        name="klines",
+        kind="klines",
+        columns=(
+            column("timestamp", "BIGINT"),
+            *_PRICES,
+            column("volume", _VOLUME),
+            column("quote_volume", _VOLUME),
+            column("trades", "BIGINT"),
+            column("close_time", "BIGINT"),
+        ),
+        rows={"timestamp": epoch("timestamp"), **_SAME, "quote_volume": "quote_volume", "trades": "trades"},
+        checks=(epoch_check("timestamp"), epoch_check("close_time"), *_CHECKS),
+        key=("timestamp",),
+        prefer="volume",
+        needs_header=True,
+        candle_ms="close_time - timestamp + 1",
+    ),
+    Layout(
+        name="klines",
+        kind="klines",
+        columns=(column("datetime", "TIMESTAMP"), *_PRICES, column("volume", _VOLUME)),
+        rows={"timestamp": "datetime", **_SAME},
+        checks=(time_check("datetime"), *_CHECKS),
+        key=("timestamp",),
+        prefer="volume",
+        needs_header=True,
+    ),
+)
+
+
+def interval_name(length: timedelta) -> str:
+    """The exchange's name of a candle length: "1m", "4h", "1mo"; raises `RefusedError` for one it does not have."""
+    if length in _LENGTHS:
+        return _LENGTHS[length]
+    if length % timedelta(days=1) == timedelta() and length.days in _MONTH_DAYS:
+        return "1mo"
+    raise RefusedError(f"its candles are {length} long, expected one of {', '.join(_LENGTHS.values())}, 1mo")

@@ -1,0 +1,114 @@
+"""Which layout a file has: decided by its header or first row, and held against its name."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from liqstrat.market.archive import agg_trades, funding, klines, liquidations, metrics
+from liqstrat.market.archive.layout import Layout, RefusedError
+from liqstrat.market.archive.names import ArchiveName
+from liqstrat.market.archive.strangers import stranger
+
+LAYOUTS: tuple[Layout, ...] = (
+    *agg_trades.LAYOUTS,
+    *metrics.LAYOUTS,
+    *funding.LAYOUTS,
+    *klines.LAYOUTS,
+    *liquidations.LAYOUTS,
+)
+
+_LONGEST_LINE = 1 << 16
+_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    layout: Layout
+    has_header: bool
+
+
+def recognise(path: Path, name: ArchiveName) -> Recognised:
+    """The layout of the CSV file at `path`; raises `RefusedError` with what was found and expected."""
+    first, second = _head(path)
+    header = tuple(cell.lower() for cell in first) if _is_header(first) else ()
+    row = second if header else first
+    layout = _by_header(header) if header else _by_row(row, name)
+    if layout is None:
+        raise RefusedError(_unknown(first, row, header, name))
+    _hold_against(name, layout)
+    if not row and not layout.may_be_empty:
+        raise RefusedError(f"has a header and no row; expected rows of {layout.name}")
+    return Recognised(layout, bool(header))
+
+
+def check_end(path: Path, layout: Layout) -> None:
+    """Raise `RefusedError` when the last cell was cut short: "t" for "true" is a value to a reader."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _LONGEST_LINE))
+        last = _cells(file.read().decode(errors="replace").rstrip().splitlines()[-1])
+    cell, column = last[-1], layout.columns[-1]
+    if not (column.optional and not cell) and not re.fullmatch(column.cell, cell) and cell.lower() != column.name:
+        raise RefusedError(f'ends in the middle of a row: {column.name} is "{cell}" in its last line')
+
+
+def _head(path: Path) -> tuple[list[str], list[str]]:
+    """The cells of the first and the second line."""
+    with path.open("rb") as file:
+        head = file.read(2 * _LONGEST_LINE)
+    if not head.strip():
+        raise RefusedError("is empty")
+    if b"\0" in head:
+        raise RefusedError("is not text; expected a CSV file")
+    lines = head.decode("utf-8-sig", errors="replace").strip().splitlines()
+    return _cells(lines[0]), _cells(lines[1]) if len(lines) > 1 else []
+
+
+def _cells(line: str) -> list[str]:
+    """No format here has a comma inside a cell."""
+    return [cell.strip().strip('"') for cell in line.split(",")]
+
+
+def _hold_against(name: ArchiveName, layout: Layout) -> None:
+    fits_format = any(other.name == name.format and other.kind == layout.kind for other in LAYOUTS)
+    if name.format and not fits_format:
+        raise RefusedError(f"is named {name.format}, but its columns are those of {layout.name}")
+    if name.interval and layout.kind not in ("klines", "open_interest"):
+        raise RefusedError(f"is named as klines of {name.interval}, but its columns are those of {layout.name}")
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"[A-Za-z_][\w ]*", cell) for cell in cells)
+
+
+def _by_header(header: Sequence[str]) -> Layout | None:
+    return next((layout for layout in LAYOUTS if layout.header == tuple(header)), None)
+
+
+def _by_row(row: Sequence[str], name: ArchiveName) -> Layout | None:
+    """The layout whose patterns the row has, else the one that the name says if the number of columns is right.
+
+    The latter finds the broken cell later, with its line.
+    """
+    layouts = [layout for layout in LAYOUTS if not layout.needs_header]
+    fitting = next((layout for layout in layouts if layout.fits(row)), None)
+    if fitting or stranger(row, ()):
+        return fitting
+    said = name.format or ("klines" if name.interval else None)
+    return next((known for known in layouts if known.name == said and len(known.columns) == len(row)), None)
+
+
+def _unknown(first: Sequence[str], row: Sequence[str], header: Sequence[str], name: ArchiveName) -> str:
+    known = stranger(row, header)
+    if known:
+        return known
+    expected = [layout for layout in LAYOUTS if layout.name == name.format] or list(LAYOUTS)
+    forms = " or ".join(f"{len(layout.columns)} ({','.join(layout.header)})" for layout in expected)
+    if name.format is None:
+        forms = "those of one of " + ", ".join(dict.fromkeys(layout.name for layout in LAYOUTS))
+    return f'line 1 has {len(first)} columns ("{_shown(first)}"), expected {forms}'
+
+
+def _shown(cells: Sequence[str]) -> str:
+    text = ",".join(cells)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -1,0 +1,130 @@
+"""The tables of a market history file, and the ledger of the files that went into them.
+
+Every `timestamp` is a TIMESTAMP without zone and means UTC. Trades have no primary key: an index over billions of
+rows costs more than it gives; the ledger keeps what is in apart from what is not.
+"""
+
+import re
+
+import duckdb
+
+LEDGER = "ingest_ledger"
+EXCHANGE = "binance"
+
+TABLES = {
+    "trades": "aggtrades_history",
+    "open_interest": "open_interest_history",
+    "funding": "funding_rate_history",
+    "liquidations": "liquidation_history",
+}
+
+_PRICE = "DECIMAL(18,8)"
+_VOLUME = "DECIMAL(28,8)"
+
+_COLUMNS = {
+    "trades": {
+        "agg_trade_id": "BIGINT",
+        "timestamp": "TIMESTAMP",
+        "symbol": "VARCHAR",
+        "exchange": "VARCHAR",
+        "price": _PRICE,
+        "quantity": _PRICE,
+        "side": "VARCHAR",
+        "gross_value": "DECIMAL(38,8)",
+    },
+    "open_interest": {
+        "timestamp": "TIMESTAMP",
+        "symbol": "VARCHAR",
+        "open_interest_value": _VOLUME,
+        "open_interest_contracts": _VOLUME,
+        "count_toptrader_long_short_ratio": "DOUBLE",
+        "sum_toptrader_long_short_ratio": "DOUBLE",
+        "count_long_short_ratio": "DOUBLE",
+        "sum_taker_long_short_vol_ratio": "DOUBLE",
+    },
+    "funding": {
+        "timestamp": "TIMESTAMP",
+        "symbol": "VARCHAR",
+        "funding_rate": _PRICE,
+        "funding_interval_hours": "INTEGER",
+    },
+    "klines": {
+        "timestamp": "TIMESTAMP",
+        "symbol": "VARCHAR",
+        "open": _PRICE,
+        "high": _PRICE,
+        "low": _PRICE,
+        "close": _PRICE,
+        "volume": _VOLUME,
+        "quote_volume": _VOLUME,
+        "trades": "BIGINT",
+        "taker_buy_volume": _VOLUME,
+        "taker_buy_quote_volume": _VOLUME,
+    },
+    "liquidations": {
+        "timestamp": "TIMESTAMP",
+        "symbol": "VARCHAR",
+        "side": "VARCHAR",
+        "quantity": _PRICE,
+        "price": _PRICE,
+        "average_price": _PRICE,
+        "status": "VARCHAR",
+    },
+}
+
+_LEDGER_COLUMNS = {
+    "file_name": "VARCHAR",
+    "sha256": "VARCHAR",
+    "kind": "VARCHAR",
+    "symbol": "VARCHAR",
+    "rows": "BIGINT",
+    "min_id": "BIGINT",
+    "max_id": "BIGINT",
+    "start": "TIMESTAMP",
+    "end": "TIMESTAMP",
+    "origin": "VARCHAR",
+    "ingested_at": "TIMESTAMP",
+}
+
+
+def table_of(kind: str) -> str:
+    """The table of a kind: `trades`, `open_interest`, `funding`, `liquidations` or `klines_<interval>`."""
+    return TABLES.get(kind, f"{kind}_history")
+
+
+def kinds_in(tables: list[str]) -> list[str]:
+    """The kinds that `tables` (names) hold, the known ones first and then klines by interval."""
+    known = [kind for kind, table in TABLES.items() if table in tables]
+    klines = [m[1] for table in tables if (m := re.fullmatch(r"(klines_\d+[smhdwM]o?)_history", table))]
+    return known + sorted(klines)
+
+
+def columns_of(kind: str) -> dict[str, str]:
+    """Names and types of the columns that a kind's table is made with."""
+    return _COLUMNS["klines" if kind.startswith("klines_") else kind]
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Make the ledger and the table of `kind` where they are missing."""
+    _create(connection, LEDGER, _LEDGER_COLUMNS)
+    _create(connection, table_of(kind), columns_of(kind))
+
+
+def existing_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of the tables and views of the file."""
+    sql = "select table_name from information_schema.tables where table_schema = current_schema() order by all"
+    return [name for (name,) in connection.execute(sql).fetchall()]
+
+
+def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Names and types of the columns that `table` really has; empty where there is no such table."""
+    sql = (
+        "select column_name, data_type from information_schema.columns "
+        "where table_schema = current_schema() and table_name = ? order by ordinal_position"
+    )
+    return dict(connection.execute(sql, [table]).fetchall())
+
+
+def _create(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]) -> None:
+    lines = ", ".join(f'"{name}" {type_}' for name, type_ in columns.items())
+    connection.execute(f"create table if not exists {table} ({lines})")

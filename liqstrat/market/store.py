@@ -1,0 +1,328 @@
+"""Typed reads of a market history file: Arrow out, whatever the file's own columns and types are.
+
+All moments are aware UTC datetimes and ranges are half-open, `[start, end)`; None is unbounded.
+"""
+
+import atexit
+import weakref
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from liqstrat.errors import LiqstratError, did_you_mean
+from liqstrat.market import candles
+from liqstrat.market.connection import connect, in_utc, missing
+from liqstrat.market.fingerprint import fingerprint
+from liqstrat.market.schema import LEDGER, existing_columns, existing_tables, kinds_in, table_of
+from liqstrat.market.selects import select, text
+
+_TIME = pa.timestamp("us", "UTC")
+_PRICE = pa.decimal128(18, 8)
+_VOLUME = pa.decimal128(28, 8)
+
+TRADES_SCHEMA = pa.schema(
+    [("id", pa.int64()), ("time", _TIME), ("price", _PRICE), ("quantity", _PRICE), ("buy", pa.bool_())]
+)
+OPEN_INTEREST_SCHEMA = pa.schema([("time", _TIME), ("contracts", pa.float64()), ("value", pa.float64())])
+FUNDING_SCHEMA = pa.schema([("time", _TIME), ("rate", _PRICE)])
+KLINES_SCHEMA = pa.schema(
+    [
+        ("time", _TIME),
+        ("open", _PRICE),
+        ("high", _PRICE),
+        ("low", _PRICE),
+        ("close", _PRICE),
+        ("volume", _VOLUME),
+        ("taker_buy_volume", _VOLUME),
+    ]
+)
+LIQUIDATIONS_SCHEMA = pa.schema(
+    [("time", _TIME), ("side", pa.string()), ("price", pa.float64()), ("contracts", pa.float64())]
+)
+
+_DAY = timedelta(days=1)
+_DECIMALS = 8
+
+
+def open_store(path: Path | str, *, read_only: bool = True) -> "Store":
+    """The history file at `path`. Readers can share it; a writer must be alone.
+
+    Raises `LiqstratError` when the file is missing, in use by a writer, or no DuckDB file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise missing(path)
+    return Store(path, connect(path, read_only=read_only))
+
+
+class Store:
+    """An open history file; a context manager. See the module for what times mean.
+
+    Every method that takes a symbol raises `LiqstratError` for one that the file does not know.
+    """
+
+    path: Path
+    connection: duckdb.DuckDBPyConnection
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self.path = path
+        self.connection = connection
+        self._known: set[str] = set()
+        self._decimals: dict[tuple[str, str], int] = {}
+        self._streams: weakref.WeakSet[Generator[pa.RecordBatch]] = weakref.WeakSet()
+        self._closed = False
+        _open_stores.add(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a stream of trades that is not read to its end raises from then on."""
+        if self._closed:
+            return
+        self._closed = True
+        for stream in list(self._streams):
+            stream.close()
+        self.connection.close()
+        del self.connection
+
+    def symbols(self) -> list[str]:
+        """Symbols with at least one row of any kind, sorted."""
+        tables = [table_of(kind) for kind in self.kinds()]
+        if not tables:
+            return []
+        union = " union ".join(f"select distinct symbol from {table}" for table in tables)
+        return [name for (name,) in self._fetch(f"select symbol from ({union}) where symbol is not null order by 1")]
+
+    def kinds(self) -> list[str]:
+        """The kinds that the file has tables for: `trades`, `open_interest`, …, `klines_1m`."""
+        return kinds_in(existing_tables(self.connection))
+
+    def simulated(self, symbol: str) -> bool:
+        """Whether the symbol's history comes from the simulator."""
+        self._require(symbol)
+        if not existing_columns(self.connection, LEDGER):
+            return False
+        sql = f"select 1 from {LEDGER} where symbol = {text(symbol)} and origin = 'simulated' limit 1"
+        return bool(self._fetch(sql))
+
+    def span(self, symbol: str, kind: str) -> tuple[datetime, datetime] | None:
+        """First and last timestamp of a kind (see `kinds`), None where there is no row."""
+        self._require(symbol)
+        rows = self._select(kind, symbol)
+        if rows is None:
+            return None
+        first, last = self._fetch(f"select epoch_us(min(timestamp)), epoch_us(max(timestamp)) from ({rows})")[0]
+        return None if first is None else (_moment(first), _moment(last))
+
+    def rows_sql(
+        self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None
+    ) -> str | None:
+        """SQL for rows of a kind, unordered, in the columns of `schema.columns_of` but symbol and exchange.
+
+        Timestamps are naive UTC. None where the file has no table of this kind.
+        """
+        self._require(symbol)
+        return self._select(kind, symbol, start, end)
+
+    def trades_sql(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str:
+        """SQL for trades, unordered: agg_trade_id, timestamp (naive UTC), price, quantity, side (`buy`/`sell`)."""
+        self._require(symbol)
+        rows = self._select("trades", symbol, start, end)
+        if rows is None:
+            raise self._no_table("trades")
+        return rows
+
+    def trades(
+        self,
+        symbol: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        batch_rows: int = 1_000_000,
+    ) -> pa.RecordBatchReader:
+        """Trades in order of time and id, as `TRADES_SCHEMA`; `buy` is whether the taker bought.
+
+        Days are read one after the other, so that history of any length streams in the memory of a day.
+        """
+        self.trades_sql(symbol, start, end)
+        batches = self._trade_batches(symbol, start, end, batch_rows)
+        self._streams.add(batches)
+        return pa.RecordBatchReader.from_batches(TRADES_SCHEMA, self._while_open(batches))
+
+    def open_interest(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
+        """Open interest as `OPEN_INTEREST_SCHEMA`: time (when it was known), contracts and value (USDT, may be null).
+
+        Rows without contracts are left out; of several at one time the largest is taken.
+        """
+        self._require(symbol)
+        rows = self._select("open_interest", symbol, start, end)
+        if rows is None:
+            raise self._no_table("open_interest")
+        sql = f"""
+            select timestamp as time, max(contracts)::double as contracts, arg_max(value, contracts)::double as value
+            from (
+                select timestamp, open_interest_contracts as contracts, nullif(open_interest_value, 0) as value
+                from ({rows}) where open_interest_contracts > 0
+            )
+            group by all order by time
+        """
+        return self._table(sql, OPEN_INTEREST_SCHEMA)
+
+    def funding(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
+        """Funding rates as `FUNDING_SCHEMA`, with the times as recorded: some milliseconds after the settlement."""
+        self._require(symbol)
+        rows = self._select("funding", symbol, start, end)
+        if rows is None:
+            return FUNDING_SCHEMA.empty_table()
+        sql = f"select timestamp as time, max(funding_rate) as rate from ({rows}) group by all order by time"
+        return self._table(sql, FUNDING_SCHEMA)
+
+    def klines(
+        self, symbol: str, start: datetime | None = None, end: datetime | None = None, interval: str = "1m"
+    ) -> pa.Table:
+        """Candles of an interval as `KLINES_SCHEMA`; `time` is the open time, volumes are in contracts.
+
+        From the table of that interval where it has rows in the range, else built from `klines_1m`, else from the
+        trades. `taker_buy_volume` is null where the recorded candles lack it.
+        """
+        self._require(symbol)
+        for kind in dict.fromkeys((f"klines_{interval}", "klines_1m")):
+            rows = self._select(kind, symbol, start, end)
+            if rows is not None and self._fetch(f"select 1 from ({rows}) limit 1"):
+                if kind == f"klines_{interval}":
+                    return self._table(candles.as_recorded(rows), KLINES_SCHEMA)
+                whole = self._select(kind, symbol, start, candles.whole_end(end, interval))
+                return self._table(candles.from_candles(str(whole), interval, start, end), KLINES_SCHEMA)
+        rows = self._select("trades", symbol, start, candles.whole_end(end, interval))
+        if rows is None:
+            return KLINES_SCHEMA.empty_table()
+        return self._table(candles.from_trades(rows, interval, start, end), KLINES_SCHEMA)
+
+    def liquidations(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
+        """Liquidations as `LIQUIDATIONS_SCHEMA`, exact duplicates once.
+
+        `side` is the position that was liquidated (`long` or `short`), `price` the average price of the execution or,
+        where that was not recorded, the order's.
+        """
+        self._require(symbol)
+        rows = self._select("liquidations", symbol, start, end)
+        if rows is None:
+            return LIQUIDATIONS_SCHEMA.empty_table()
+        sql = f"""
+            select timestamp as time,
+                   case side when 'sell' then 'long' when 'buy' then 'short' end as side,
+                   coalesce(nullif(average_price, 0), price)::double as price,
+                   quantity::double as contracts
+            from (select distinct * from ({rows}))
+            order by time, side, price, contracts
+        """
+        return self._table(sql, LIQUIDATIONS_SCHEMA)
+
+    def price_decimals(self, symbol: str) -> int:
+        """Digits after the point that the prices of the trades really use."""
+        return self._digits(symbol, "price")
+
+    def quantity_decimals(self, symbol: str) -> int:
+        """Digits after the point that the quantities of the trades really use."""
+        return self._digits(symbol, "quantity")
+
+    def fingerprint(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str:
+        """SHA-256 of the symbol's rows of every kind in the range: the same for the same rows in any order."""
+        self._require(symbol)
+        selects = {kind: self._select(kind, symbol, start, end) for kind in self.kinds()}
+        return fingerprint(self.connection, symbol, {kind: rows for kind, rows in selects.items() if rows})
+
+    def _trade_batches(
+        self, symbol: str, start: datetime | None, end: datetime | None, batch_rows: int
+    ) -> Generator[pa.RecordBatch]:
+        # An own session: another query on the same one would end this stream.
+        with in_utc(self.connection.cursor()) as session:
+            for first, last in self._days(symbol, start, end):
+                sql = f"""
+                    select agg_trade_id as id, timestamp as time, price, quantity, side = 'buy' as buy
+                    from ({self.trades_sql(symbol, first, last)})
+                    order by time, id
+                """
+                for batch in session.sql(sql).to_arrow_reader(batch_rows):
+                    yield batch.cast(TRADES_SCHEMA)
+
+    def _while_open(self, batches: Generator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches; an error, not a seeming end, when the store is closed before they are read."""
+        yield from batches
+        if self._closed:
+            raise LiqstratError(f"{self.path}: was closed while its trades were being read")
+
+    def _days(
+        self, symbol: str, start: datetime | None, end: datetime | None
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """The range cut at midnights, within what there is."""
+        span = self.span(symbol, "trades")
+        if span is None:
+            return
+        first = max(start or span[0], span[0])
+        last = min(end or span[1] + _DAY, span[1] + timedelta(microseconds=1))
+        while first < last:
+            midnight = first.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
+            yield first, min(midnight, last)
+            first = midnight
+
+    def _digits(self, symbol: str, column: str) -> int:
+        """One pass over all trades, since a sample could miss the one price that needs a digit more."""
+        key = (symbol, column)
+        if key not in self._decimals:
+            rows = self.trades_sql(symbol)
+            tests = ", ".join(f"bool_or({column} != round({column}, {digits}))" for digits in range(_DECIMALS))
+            uses_more = self._fetch(f"select {tests} from ({rows})")[0]
+            if uses_more[0] is None:
+                raise LiqstratError(f"{self.path}: no trades of {symbol}, which would tell the digits of its {column}")
+            self._decimals[key] = sum(uses_more)
+        return self._decimals[key]
+
+    def _require(self, symbol: str) -> None:
+        """Raise unless some table has a row of `symbol`; a look for one row is cheap where a list of all is not."""
+        if symbol in self._known:
+            return
+        tables = [table_of(kind) for kind in self.kinds()]
+        if not tables:
+            raise LiqstratError(f"{self.path}: has no table of market history, expected {table_of('trades')}")
+        if not any(self._fetch(f"select 1 from {table} where symbol = {text(symbol)} limit 1") for table in tables):
+            known = self.symbols()
+            listed = f"; it has {', '.join(known)}" if known else "; it is empty"
+            raise LiqstratError(f"{self.path}: no history of {symbol}{did_you_mean(symbol, known)}{listed}")
+        self._known.add(symbol)
+
+    def _no_table(self, kind: str) -> LiqstratError:
+        found = ", ".join(existing_tables(self.connection))
+        return LiqstratError(f"{self.path}: has no table {table_of(kind)}; it has {found}")
+
+    def _select(
+        self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None
+    ) -> str | None:
+        return select(self.connection, self.path, kind, symbol, start, end)
+
+    def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql).fetchall()
+
+    def _table(self, sql: str, schema: pa.Schema) -> pa.Table:
+        return self.connection.sql(sql).to_arrow_table().cast(schema)
+
+
+_open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """DuckDB complains on the terminal about connections that are open when the interpreter ends."""
+    for store in list(_open_stores):
+        store.close()
+
+
+def _moment(us: int) -> datetime:
+    return datetime.fromtimestamp(us // 1_000_000, UTC) + timedelta(microseconds=us % 1_000_000)
