@@ -1,0 +1,5 @@
+"""`python -m liqstrat`: the command line."""
+
+from liqstrat.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The only place that knows Nautilus: data types, feeds, indicator, runner, results."""

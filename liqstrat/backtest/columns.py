@@ -1,0 +1,238 @@
+"""Market history in the exact columns in which Nautilus stores it, converted whole arrays at a time.
+
+Prices and quantities travel as integers of 1e-8 until the end, so nothing is rounded.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from nautilus_trader.model import Bar, FundingRateUpdate, TradeTick
+from nautilus_trader.serialization import get_arrow_schema_bytes
+
+from liqstrat.backtest.instruments import instrument_id, minute_bars
+from liqstrat.backtest.minutes import MINUTE_NS
+from liqstrat.errors import LiqstratError
+
+_DECIMALS = 8
+_MINUTE_US = MINUTE_NS // 1000
+_HOUR_US = 60 * _MINUTE_US
+_STORED = pa.decimal128(38, 16)
+_NS = pa.timestamp("ns", "UTC")
+#: Funding is recorded some milliseconds off the hour at which it is settled; farther off it is another time.
+_JITTER_US = _MINUTE_US
+_USUAL_FUNDING_MINUTES = 480
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Decimals of the prices and quantities of one symbol's instrument."""
+
+    symbol: str
+    price: int
+    size: int
+
+    def trades_schema(self) -> pa.Schema:
+        """Of the files of trades."""
+        return self._schema(TradeTick)
+
+    def bars_schema(self) -> pa.Schema:
+        """Of the files of minute bars."""
+        return self._schema(Bar).with_metadata(
+            {**self._schema(Bar).metadata, "bar_type": str(minute_bars(self.symbol))}
+        )
+
+    def _schema(self, type_: type) -> pa.Schema:
+        decimals = {"price_precision": str(self.price), "size_precision": str(self.size)}
+        return _nautilus_schema(type_, self.symbol, decimals)
+
+
+def funding_schema(symbol: str) -> pa.Schema:
+    """Of the files of funding rates."""
+    return _nautilus_schema(FundingRateUpdate, symbol, {})
+
+
+def stored_trades(batch: pa.RecordBatch, precision: Precision) -> pa.RecordBatch:
+    """Trades of the history (`id`, `time`, `price`, `quantity`, `buy`) as Nautilus stores them.
+
+    Raises `LiqstratError` for a price or quantity that is not positive or has more decimals than `precision`.
+    """
+    _require_fit(batch, "price", precision.symbol, precision.price)
+    _require_fit(batch, "quantity", precision.symbol, precision.size)
+    time = batch["time"].cast(_NS)
+    columns = [
+        batch["price"].cast(_STORED),
+        batch["quantity"].cast(_STORED),
+        pa.DictionaryArray.from_arrays(batch["buy"].cast(pa.int8()), pa.array(["SELL", "BUY"])),
+        batch["id"].cast(pa.string()),
+        time,
+        time,
+    ]
+    return pa.record_batch(columns, schema=precision.trades_schema())
+
+
+@dataclass(frozen=True, eq=False)
+class Candles:
+    """Minute candles, one entry a minute that there is: number of the minute since 1970, the rest in units of 1e-8."""
+
+    minute: Integers
+    open: Integers
+    high: Integers
+    low: Integers
+    close: Integers
+    volume: Integers
+
+    def __len__(self) -> int:
+        return len(self.minute)
+
+
+def candles_of_trades(batch: pa.RecordBatch) -> Candles:
+    """The minutes in which the trades of a batch, in order of time, happened."""
+    price, minute = _units(batch["price"]), _microseconds(batch["time"]) // _MINUTE_US
+    return _by_minute(Candles(minute, price, price, price, price, _units(batch["quantity"])))
+
+
+def candles_of_klines(table: pa.Table) -> Candles:
+    """The candles of the history's klines (`time` is the open time)."""
+    minute = _microseconds(table["time"]) // _MINUTE_US
+    return Candles(minute, *(_units(table[name]) for name in ("open", "high", "low", "close", "volume")))
+
+
+def joined(parts: Iterable[Candles], recorded: Candles) -> Candles:
+    """The day's candles from those of its trades, in order; where no trade is, as they were recorded."""
+    parts = list(parts)
+    traded = _by_minute(_stacked(parts)) if parts else recorded
+    missing = ~np.isin(recorded.minute, traded.minute)
+    rest = _each(lambda values: values[missing], recorded)
+    both = _stacked([traded, rest])
+    order = np.argsort(both.minute, kind="stable")
+    return _each(lambda values: values[order], both)
+
+
+def stored_bars(candles: Candles, precision: Precision) -> pa.RecordBatch:
+    """Bars as Nautilus stores them, stamped with the close of their minute: before that they are not known.
+
+    Raises `LiqstratError` for a price or volume with more decimals than `precision`.
+    """
+    closes = (candles.minute + 1) * MINUTE_NS
+    for name in ("open", "high", "low", "close"):
+        _require_exact(getattr(candles, name), closes // 1000, name, precision.symbol, precision.price)
+    _require_exact(candles.volume, closes // 1000, "volume", precision.symbol, precision.size)
+    time = pa.array(closes).cast(_NS)
+    values = (candles.open, candles.high, candles.low, candles.close, candles.volume)
+    return pa.record_batch([*(_decimals(v) for v in values), time, time], schema=precision.bars_schema())
+
+
+def settlements(recorded: pa.Table) -> pa.Table:
+    """Funding rates (`time`, `rate`) as `time` of the settlement, `rate`, and `minutes` between settlements.
+
+    What was recorded within a minute of a full hour was settled at that hour.
+    """
+    time = _settled(_microseconds(recorded["time"]))
+    time, last = np.unique(time[::-1], return_index=True)
+    steps = np.diff(time) // _MINUTE_US
+    minutes = np.concatenate((steps[:1], steps)) if len(steps) else np.full(len(time), _USUAL_FUNDING_MINUTES)
+    return pa.table(
+        {
+            "time": pa.array(time).cast(pa.timestamp("us", "UTC")),
+            "rate": recorded["rate"].take(pa.array(len(recorded) - 1 - last)),
+            "minutes": pa.array(minutes).cast(pa.uint64()),
+        }
+    )
+
+
+def stored_funding(symbol: str, settled: pa.Table) -> pa.RecordBatch:
+    """Settlements as Nautilus stores them.
+
+    A row says, at the time of the settlement, that this rate is settled now: the engine then pays it on the positions
+    held at that moment.
+    """
+    time = settled["time"].cast(_NS)
+    columns = [settled["rate"].cast(pa.string()), settled["minutes"], time, time, time]
+    return pa.record_batch([column.combine_chunks() for column in columns], schema=funding_schema(symbol))
+
+
+def digits_used(values: pa.ChunkedArray | pa.Array) -> int:
+    """Decimals that the values really use, at most eight."""
+    units = _units(values)
+    return next(d for d in range(_DECIMALS + 1) if not (units % 10 ** (_DECIMALS - d)).any())
+
+
+def _nautilus_schema(type_: type, symbol: str, metadata: dict[str, str]) -> pa.Schema:
+    """Nautilus's own schema, without the identifier that its files say in their metadata instead."""
+    schema = pa.ipc.open_stream(get_arrow_schema_bytes(type_)).schema
+    schema = schema.remove(schema.get_field_index("identifier"))
+    return schema.with_metadata({"type_name": type_.__name__, "instrument_id": str(instrument_id(symbol)), **metadata})
+
+
+def _settled(recorded: Integers) -> Integers:
+    hour = (recorded + _HOUR_US // 2) // _HOUR_US * _HOUR_US
+    return np.where(np.abs(recorded - hour) <= _JITTER_US, hour, recorded)
+
+
+def _by_minute(rows: Candles) -> Candles:
+    """Rows in order of time, of which several can be of one minute, put together."""
+    if not len(rows):
+        return rows
+    first = np.flatnonzero(np.diff(rows.minute, prepend=rows.minute[0] - 1))
+    last = np.append(first[1:], len(rows)) - 1
+    return Candles(
+        rows.minute[first],
+        rows.open[first],
+        np.maximum.reduceat(rows.high, first),
+        np.minimum.reduceat(rows.low, first),
+        rows.close[last],
+        np.add.reduceat(rows.volume, first),
+    )
+
+
+def _stacked(parts: list[Candles]) -> Candles:
+    names = ("minute", "open", "high", "low", "close", "volume")
+    return Candles(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _each(change: Callable[[Integers], Integers], candles: Candles) -> Candles:
+    return Candles(*(change(getattr(candles, name)) for name in ("minute", "open", "high", "low", "close", "volume")))
+
+
+def _units(values: pa.ChunkedArray | pa.Array) -> Integers:
+    """Decimals with eight digits after the point as integers of 1e-8."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    words = np.frombuffer(values.buffers()[1], dtype=np.int64)
+    return words[2 * values.offset : 2 * (values.offset + len(values)) : 2]
+
+
+def _decimals(units: Integers) -> pa.Array:
+    words = np.column_stack((units, units >> 63))
+    return pa.Array.from_buffers(pa.decimal128(18, _DECIMALS), len(units), [None, pa.py_buffer(words)]).cast(_STORED)
+
+
+def _microseconds(times: pa.ChunkedArray | pa.Array) -> Integers:
+    values: Integers = pc.cast(times, pa.int64()).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _require_fit(batch: pa.RecordBatch, name: str, symbol: str, decimals: int) -> None:
+    units, times = _units(batch[name]), _microseconds(batch["time"])
+    _require_exact(units, times, name, symbol, decimals)
+    if (units <= 0).any():
+        _refuse(units, times, int(np.argmax(units <= 0)), name, symbol, "more than 0")
+
+
+def _require_exact(units: Integers, times: Integers, name: str, symbol: str, decimals: int) -> None:
+    wrong = units % 10 ** (_DECIMALS - decimals) != 0
+    if wrong.any():
+        _refuse(units, times, int(np.argmax(wrong)), name, symbol, f"at most {decimals} decimals, as in its trades")
+
+
+def _refuse(units: Integers, times: Integers, at: int, name: str, symbol: str, expected: str) -> None:
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(times[at]))
+    value = f"{units[at] / 10**_DECIMALS:.8f}".rstrip("0")
+    raise LiqstratError(f"{symbol}: {name} is {value} at {when:%Y-%m-%d %H:%M:%S.%f} UTC, expected {expected}")

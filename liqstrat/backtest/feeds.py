@@ -1,0 +1,136 @@
+"""Actors that bring open interest, and the levels it makes known, into a replay in time order.
+
+A backtest node replays trades, bars and funding rates, but no data of our own; so open interest comes from clock
+alerts. What happens at one moment has an order: first all market data stamped with it, then alerts by their names.
+Names therefore begin with a digit: open interest (1) is published and ends the levels' interval, then strategies (5)
+decide knowing it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from nautilus_trader.common import DataActor, DataActorConfig, TimeEvent
+from nautilus_trader.model import ActorId, BarType, CustomData, DataType, InstrumentId
+
+from liqstrat.backtest.failure import Failures, guarded
+from liqstrat.backtest.indicator import LiquidationLevels
+from liqstrat.backtest.open_interest import OpenInterest
+from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.progress import Step
+
+HOUR_NS = 3_600_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class OpenInterestSeries:
+    """Open interest of one instrument: `times` when it became known (nanoseconds, ascending) and `contracts`."""
+
+    instrument_id: InstrumentId
+    times: Ints
+    contracts: Floats
+
+
+def open_interest_type(instrument_id: InstrumentId) -> DataType:
+    """What to subscribe to for open interest: `strategy.subscribe_data(open_interest_type(instrument_id))`."""
+    return DataType(OpenInterest.__name__, identifier=str(instrument_id))
+
+
+class OpenInterestFeed(DataActor):
+    """Publishes each value of a series when it becomes known; values of before the start are left out.
+
+    One alert is set at a time, so years of values cost no memory in the clock.
+    """
+
+    def __new__(cls, *_: Any) -> Self:
+        return super().__new__(cls)
+
+    def __init__(self, series: OpenInterestSeries, failures: Failures) -> None:
+        symbol = series.instrument_id.symbol
+        super().__init__(_config(f"OpenInterestFeed-{symbol}"))
+        self._series, self.failures = series, failures
+        self._alert = f"1-open-interest-{symbol}"
+        self._type = open_interest_type(self._series.instrument_id)
+        self._next = 0
+
+    @guarded
+    def on_start(self) -> None:
+        self._next = int(np.searchsorted(self._series.times, self.clock.timestamp_ns()))
+        self._set_alert()
+
+    @guarded
+    def _publish(self, event: TimeEvent) -> None:
+        series, i = self._series, self._next
+        known = int(series.times[i])
+        # The decorator of custom data adds times to the fields, which type checkers do not see.
+        make: Any = OpenInterest
+        contracts = float(series.contracts[i])
+        item = make(instrument_id=series.instrument_id, contracts=contracts, ts_event=known, ts_init=known)
+        self._next += 1
+        self._set_alert()
+        self.publish_data(self._type, CustomData(self._type, item))
+
+    def _set_alert(self) -> None:
+        if self._next < len(self._series.times):
+            self.clock.set_time_alert_ns(self._alert, int(self._series.times[self._next]), self._publish)
+
+
+class LevelsKeeper(DataActor):
+    """Feeds the one indicator of a symbol, which all strategies on it read.
+
+    bar_type: the bars to listen to, None for single trades. on_step: called with the levels after each new map.
+    """
+
+    def __new__(cls, *_: Any) -> Self:
+        return super().__new__(cls)
+
+    def __init__(
+        self,
+        instrument_id: InstrumentId,
+        levels: LiquidationLevels,
+        bar_type: BarType | None,
+        on_step: Callable[[LiquidationLevels], None],
+        failures: Failures,
+    ) -> None:
+        super().__init__(_config(f"LevelsKeeper-{instrument_id.symbol}"))
+        self._instrument_id, self._levels, self._bar_type = instrument_id, levels, bar_type
+        self._on_step, self.failures = on_step, failures
+        # Handlers that the engine calls once a trade: straight through, without a Python frame of ours.
+        vars(self).update(on_trade=levels.handle_trade_tick, on_bar=levels.handle_bar)
+
+    @guarded
+    def on_start(self) -> None:
+        self.subscribe_data(open_interest_type(self._instrument_id))
+        if self._bar_type is None:
+            self.subscribe_trades(self._instrument_id)
+        else:
+            self.subscribe_bars(self._bar_type)
+
+    @guarded
+    def on_data(self, data: Any) -> None:
+        self._levels.handle_open_interest(data.data.contracts, data.ts_event)
+        self._on_step(self._levels)
+
+
+class ReplayProgress(DataActor):
+    """Reports each hour of market time that has been replayed."""
+
+    def __new__(cls, *_: Any) -> Self:
+        return super().__new__(cls)
+
+    def __init__(self, step: Step, failures: Failures) -> None:
+        super().__init__(_config("ReplayProgress"))
+        self._step, self.failures = step, failures
+
+    @guarded
+    def on_start(self) -> None:
+        self.clock.set_timer_ns("9-progress", HOUR_NS, callback=self._passed)
+
+    @guarded
+    def _passed(self, event: TimeEvent) -> None:
+        self._step(1)
+
+
+def _config(name: str) -> DataActorConfig:
+    return DataActorConfig(actor_id=ActorId(name), log_events=False, log_commands=False)

@@ -1,0 +1,188 @@
+"""Liquidation levels as a Nautilus indicator: fed with trades or bars and open interest, asked for clusters."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from nautilus_trader.model import QuoteTick
+
+from liqstrat.backtest.interval import BarInterval, Interval, TradeInterval, Trades
+from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.clusters import Cluster, find_clusters
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.settings import ModelSettings
+
+_NS_PER_MINUTE = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A cluster whose densest price was reached.
+
+    time_ns: when that was noticed (nanoseconds, UTC). extreme: how far price has gone since, USDT: the lowest price for
+    longs, the highest for shorts.
+    """
+
+    cluster: Cluster
+    time_ns: int
+    extreme: float
+
+    def reaching(self, low: float, high: float) -> "Swept":
+        """With an extreme that takes in a later low and high."""
+        extreme = min(self.extreme, low) if self.cluster.side == "long" else max(self.extreme, high)
+        return self if extreme == self.extreme else Swept(self.cluster, self.time_ns, extreme)
+
+
+class LiquidationLevels:
+    """Where open positions of one symbol would be liquidated, as far as it can be known at any time.
+
+    Follows Nautilus's indicator protocol. It hears of every trade (or bar), keeps the liquidation book, and closes an
+    interval of it when open interest becomes known (`handle_open_interest`); in between, levels that price has run
+    through are left out. Several strategies may share one.
+
+    span: fraction of price, on either side, within which clusters are looked for.
+    by_bars: fed with bars instead of single trades.
+    recent_minutes: how long a cluster that was run through stays in `consumed`.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        symbol: str,
+        *,
+        span: float = 0.2,
+        by_bars: bool = False,
+        recent_minutes: int = 120,
+    ) -> None:
+        self.symbol = symbol
+        self.settings = settings
+        self.span = span
+        self._recent_ns = recent_minutes * _NS_PER_MINUTE
+        self._trades = TradeInterval()
+        self._bars = BarInterval()
+        self._interval: Interval = self._bars if by_bars else self._trades
+        # Straight to list.append: these run once a trade or bar.
+        self.handle_trade_tick = self._trades.receive
+        self.handle_bar = self._bars.receive
+        self.reset()
+
+    @property
+    def name(self) -> str:
+        return f"LiquidationLevels({self.symbol})"
+
+    @property
+    def has_inputs(self) -> bool:
+        return not np.isnan(self.price)
+
+    @property
+    def initialized(self) -> bool:
+        """Whether there is a map: open interest is known, and a price."""
+        return self._book.open_interest > 0
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._book = LiquidationBook(self.settings, self.symbol)
+        self._trades.clear()
+        self._bars.clear()
+        self._swept: list[Swept] = []
+        self._begin_interval()
+
+    def warm_up(self, book: LiquidationBook, since: Trades | None = None) -> None:
+        """Start from a book stepped through history, and the trades between its last step and now."""
+        self.reset()
+        self._book = book
+        if since is not None:
+            self._trades.put_before(since)
+            self._bars.last = self._trades.last
+        self._begin_interval()
+
+    def handle_quote_tick(self, quote: QuoteTick) -> None:
+        """Quotes say nothing about positions."""
+
+    def handle_open_interest(self, contracts: float, time_ns: int) -> None:
+        """Close the interval that ends at `time_ns` with `contracts` open; trades at `time_ns` belong to the next."""
+        self._look()
+        oldest = time_ns - self._recent_ns
+        self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]
+        flow = self._interval.close(
+            self._book.time_ns or time_ns,
+            time_ns,
+            width=self.settings.bin_width,
+            brackets=self._book.brackets(time_ns),
+        )
+        self._book.step(flow, contracts)
+        self._begin_interval()
+
+    @property
+    def price(self) -> float:
+        """The last price, USDT; NaN before the first trade."""
+        self._look()
+        last = self._interval.last
+        return self._book.price if np.isnan(last) else last
+
+    @property
+    def known_at(self) -> int:
+        """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
+        return self._book.time_ns
+
+    def map(self) -> LiquidationMap:
+        """The map now, less what price has run through since open interest was last known."""
+        self._look()
+        low, high = self._interval.low, self._interval.high
+        return self._book.map(
+            low=low if np.isfinite(low) else None, high=high if np.isfinite(high) else None, price=self.price
+        )
+
+    def clusters(self) -> list[Cluster]:
+        """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""
+        self._look()
+        if self._ran_into_one():
+            self._found = find_clusters(self.map(), span=self.span)
+            self._found_low, self._found_high = self._interval.low, self._interval.high
+        return self._found
+
+    def above(self, price: float | None = None) -> Cluster | None:
+        """The nearest cluster above `price` (default: the last), with its distance from there."""
+        return self._nearest(price, above=True)
+
+    def below(self, price: float | None = None) -> Cluster | None:
+        """The nearest cluster below `price` (default: the last), with its distance from there."""
+        return self._nearest(price, above=False)
+
+    @property
+    def consumed(self) -> list[Swept]:
+        """Clusters that price ran through lately, the latest last."""
+        self._look()
+        low, high = self._interval.low, self._interval.high
+        return [swept.reaching(low, high) for swept in self._swept] if self._swept else []
+
+    def _begin_interval(self) -> None:
+        self._found_low, self._found_high = np.inf, -np.inf
+        self._found = find_clusters(self._book.map(), span=self.span) if self.initialized else []
+        self._standing = self._found
+
+    def _look(self) -> None:
+        """Notice new trades, and which clusters of the last map they reached the heart of."""
+        if not self._interval.look() or not self._standing:
+            return
+        low, high = self._interval.low, self._interval.high
+        swept = [c for c in self._standing if (c.price >= low if c.side == "long" else c.price <= high)]
+        if swept:
+            now = self._interval.time_ns
+            self._swept += [Swept(c, now, low if c.side == "long" else high) for c in swept]
+            self._standing = [cluster for cluster in self._standing if cluster not in swept]
+
+    def _ran_into_one(self) -> bool:
+        """Whether lows or highs since the clusters were found took something out of them."""
+        low, high = self._interval.low, self._interval.high
+        return any(
+            low < min(c.price_high, self._found_low) if c.side == "long" else high > max(c.price_low, self._found_high)
+            for c in self._found
+        )
+
+    def _nearest(self, price: float | None, *, above: bool) -> Cluster | None:
+        origin = self.price if price is None else price
+        there = [c for c in self.clusters() if (c.price > origin if above else c.price < origin)]
+        if not there:
+            return None
+        nearest = min(there, key=lambda c: abs(c.price - origin))
+        return replace(nearest, distance=nearest.price / origin - 1)

@@ -1,0 +1,125 @@
+"""What the account did in a run, as plain records. Money is in USDT, quantities in base asset, times in nanoseconds."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from liqstrat.liquidation.clusters import Cluster
+
+Role = Literal["entry", "stop", "target", "exit", "liquidation"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Why an entry was sent: the level it trades, if any, and words."""
+
+    order_id: str
+    level: Cluster | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class OrderRecord:
+    """One order. `reference` is the price that its fills' slippage is measured against."""
+
+    order_id: str
+    strategy: str
+    symbol: str
+    side: Literal["buy", "sell"]
+    type: str
+    quantity: Decimal
+    price: Decimal | None
+    trigger_price: Decimal | None
+    status: str
+    filled: Decimal
+    average_price: float | None
+    reduce_only: bool
+    role: Role
+    submitted_ns: int | None
+    closed_ns: int | None
+    reference: Decimal | None
+
+
+@dataclass(frozen=True)
+class Fill:
+    """One fill, at the price that was really paid, depth included.
+
+    number: the exchange's count, which orders fills of one moment.
+    slippage: what that price cost (negative: gained) against the last price when a market order was sent, the trigger
+    of a stop, or the limit of a target; zero where no such price is known.
+    """
+
+    time_ns: int
+    number: int
+    order_id: str
+    strategy: str
+    symbol: str
+    side: Literal["buy", "sell"]
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    maker: bool
+    role: Role
+    slippage: Decimal
+
+    @property
+    def signed(self) -> Decimal:
+        """Contracts bought, negative when sold."""
+        return self.quantity if self.side == "buy" else -self.quantity
+
+
+@dataclass(frozen=True)
+class Funding:
+    """One funding payment of one position, USDT, negative when paid."""
+
+    time_ns: int
+    strategy: str
+    symbol: str
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """One position from flat to flat; `closed_ns`, `exit_price` and `exit_role` are None while it is open.
+
+    quantity: the most it held. pnl: realized so far, net of fees and funding.
+    """
+
+    position_id: str
+    strategy: str
+    symbol: str
+    side: Literal["long", "short"]
+    opened_ns: int
+    closed_ns: int | None
+    quantity: Decimal
+    entry_price: float
+    exit_price: float | None
+    pnl: Decimal
+    fees: Decimal
+    funding: Decimal
+    exit_role: Role | None
+    entry: Entry | None
+
+    @property
+    def result(self) -> float:
+        """Net profit as a share of the notional at entry."""
+        return float(self.pnl) / (float(self.quantity) * self.entry_price)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All of a run, each list in order of time."""
+
+    orders: list[OrderRecord]
+    fills: list[Fill]
+    funding: list[Funding]
+    trips: list[RoundTrip]
+
+    def of(self, strategy: str) -> "Ledger":
+        """What one strategy did."""
+        return Ledger(
+            [order for order in self.orders if order.strategy == strategy],
+            [fill for fill in self.fills if fill.strategy == strategy],
+            [payment for payment in self.funding if payment.strategy == strategy],
+            [trip for trip in self.trips if trip.strategy == strategy],
+        )

@@ -1,0 +1,191 @@
+"""The replay itself: a Nautilus node with the run's data, venue, levels and strategies."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from nautilus_trader.backtest import BacktestDataConfig, BacktestEngineConfig, BacktestNode, BacktestRunConfig
+from nautilus_trader.common import LoggerConfig
+from nautilus_trader.model import NautilusDataType
+
+from liqstrat.backtest.bookkeeping import read_ledger
+from liqstrat.backtest.failure import Failures
+from liqstrat.backtest.feeds import LevelsKeeper, OpenInterestFeed, OpenInterestSeries, ReplayProgress
+from liqstrat.backtest.indicator import LiquidationLevels
+from liqstrat.backtest.instruments import QUOTE, VENUE, instrument_id, minute_bars
+from liqstrat.backtest.ledger import Ledger
+from liqstrat.backtest.minutes import MinuteBars
+from liqstrat.backtest.strategy import LevelStrategy, Setup, StrategyParams
+from liqstrat.backtest.venue import SimulatedVenue, simulated_venue
+from liqstrat.backtest.warmup import Warm
+from liqstrat.config import RunFile
+from liqstrat.progress import SILENT, Progress
+
+#: Market data held in memory at a time.
+CHUNK = 200_000
+
+OnStep = Callable[[LiquidationLevels], None]
+
+
+@dataclass(frozen=True)
+class Trader:
+    """One strategy of the run file: its class, checked parameters, the symbols it trades, and a name of its own."""
+
+    label: str
+    strategy: type[LevelStrategy]
+    params: StrategyParams
+    symbols: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolData:
+    """What the replay needs of one symbol besides the catalog's files; `funding`: whether there are rates to settle."""
+
+    minutes: MinuteBars
+    open_interest: OpenInterestSeries
+    warm: Warm
+    funding: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """How a replay ended. `balance` is the account's, USDT, as the engine has it."""
+
+    ledger: Ledger
+    balance: float
+    levels: dict[str, LiquidationLevels]
+    strategies: list[LevelStrategy]
+    liquidations: list[datetime]
+
+
+def replay(
+    run: RunFile,
+    traders: Sequence[Trader],
+    data: dict[str, SymbolData],
+    on_step: OnStep,
+    progress: Progress = SILENT,
+) -> Replayed:
+    """Replay the run; `on_step` is called with a symbol's levels after each new map.
+
+    An error inside a strategy or feed is raised as it is, with its traceback.
+    """
+    failures = Failures()
+    levels = {symbol: _levels(run, symbol, data[symbol]) for symbol in run.symbols}
+    minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
+    venue = simulated_venue(run.venue, minutes, run.start, failures, on_bars=run.bar_minutes is not None)
+    strategies = _strategies(run, traders, levels, failures)
+    node, node_id = _node(run, data, venue)
+    try:
+        for actor in [*_feeds(run, data, levels, on_step, failures), *venue.actors]:
+            node.add_actor(node_id, actor)
+        for strategy in strategies:
+            node.add_strategy(node_id, strategy)
+        if venue.liquidator:
+            venue.liquidator.watch_over(strategies)
+        _run(node, node_id, run, failures, progress)
+        cache = node.get_engine_cache(node_id)
+        account: Any = cache.account_for_venue(VENUE)
+        return Replayed(
+            ledger=read_ledger(cache, strategies, venue.fees.impact),
+            balance=float(account.balance_total(QUOTE).as_decimal()),
+            levels=levels,
+            strategies=strategies,
+            liquidations=[_moment(event.time_ns) for event in venue.liquidator.events] if venue.liquidator else [],
+        )
+    finally:
+        node.dispose()
+
+
+def _run(node: BacktestNode, node_id: str, run: RunFile, failures: Failures, progress: Progress) -> None:
+    hours = (run.end - run.start).total_seconds() / 3600
+    with progress.task(f"replay {run.name}", total=hours, unit="market hours") as step:
+        node.add_actor(node_id, ReplayProgress(step, failures))
+        results = node.run()
+    failures.raise_first()
+    if not results:
+        raise RuntimeError(f"the engine gave no result for {run.name}")
+
+
+def _levels(run: RunFile, symbol: str, data: SymbolData) -> LiquidationLevels:
+    by_bars = run.bar_minutes is not None
+    levels = LiquidationLevels(run.model, symbol, span=run.report.span, by_bars=by_bars)
+    levels.warm_up(data.warm.book, data.warm.since)
+    return levels
+
+
+def _feeds(
+    run: RunFile,
+    data: dict[str, SymbolData],
+    levels: dict[str, LiquidationLevels],
+    on_step: OnStep,
+    failures: Failures,
+) -> list[Any]:
+    feeds: list[Any] = []
+    for symbol in run.symbols:
+        bar_type = None if run.bar_minutes is None else minute_bars(symbol)
+        feeds.append(OpenInterestFeed(data[symbol].open_interest, failures))
+        feeds.append(LevelsKeeper(instrument_id(symbol), levels[symbol], bar_type, on_step, failures))
+    return feeds
+
+
+def _strategies(
+    run: RunFile, traders: Sequence[Trader], levels: dict[str, LiquidationLevels], failures: Failures
+) -> list[LevelStrategy]:
+    pairs = [(trader, symbol) for trader in traders for symbol in trader.symbols]
+    return [
+        trader.strategy(
+            Setup(
+                number=number,
+                label=trader.label,
+                instrument_id=instrument_id(symbol),
+                levels=levels[symbol],
+                params=trader.params,
+                leverage=run.venue.leverage,
+                bar_minutes=run.bar_minutes,
+                failures=failures,
+            )
+        )
+        for number, (trader, symbol) in enumerate(pairs)
+    ]
+
+
+def _node(run: RunFile, data: dict[str, SymbolData], venue: SimulatedVenue) -> tuple[BacktestNode, str]:
+    config = BacktestRunConfig(
+        venues=[venue.config],
+        data=_data_configs(run, data),
+        engine=BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False),
+        chunk_size=CHUNK,
+        raise_exception=True,
+        dispose_on_completion=False,
+        start=nanoseconds(run.start),
+        end=nanoseconds(run.end) - 1,
+    )
+    node = BacktestNode([config])
+    node.build()
+    return node, config.id
+
+
+def _data_configs(run: RunFile, data: dict[str, SymbolData]) -> list[BacktestDataConfig]:
+    # A relative path makes the engine read nothing, without an error.
+    catalog = str(run.data.catalog.resolve())
+    configs = []
+    for symbol in run.symbols:
+        instrument = instrument_id(symbol)
+        if run.bar_minutes is None:
+            configs.append(BacktestDataConfig(NautilusDataType.TradeTick, catalog, instrument_id=instrument))
+        else:
+            bars = [str(minute_bars(symbol))]
+            configs.append(BacktestDataConfig(NautilusDataType.Bar, catalog, instrument_id=instrument, bar_types=bars))
+        if run.venue.funding and data[symbol].funding:
+            configs.append(BacktestDataConfig(NautilusDataType.FundingRateUpdate, catalog, instrument_id=instrument))
+    return configs
+
+
+def nanoseconds(moment: datetime) -> int:
+    """Nanoseconds since 1970 of an aware datetime, exact to its microseconds."""
+    return round(moment.timestamp() * 1_000_000) * 1000
+
+
+def _moment(time_ns: int) -> datetime:
+    return datetime.fromtimestamp(time_ns / 1e9, UTC)

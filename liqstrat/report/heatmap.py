@@ -1,0 +1,144 @@
+"""The liquidation heatmap: maps over time, with candles over them and the trades on top."""
+
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pyarrow as pa
+
+from liqstrat.report.candles import Candles, candle_traces, read_candles
+from liqstrat.report.markers import trade_traces
+from liqstrat.report.numbers import amount
+from liqstrat.report.page import plot_html, write_page
+from liqstrat.report.raster import Raster, rasterise
+from liqstrat.report.theme import HEAT, MUTED, PLOT, UNKNOWN, dress
+
+_HEIGHT = 680
+_LEAST_MARGIN, _MOST_MARGIN, _MARGIN_OF_RANGE = 0.025, 0.08, 0.45
+
+HOW_TO_READ = (
+    "Each band is an estimate of what would be liquidated if price came there: longs below price, shorts above. "
+    "It starts when positions open and ends where price runs through it. "
+    "Grey is not recorded. White candles rose, blue ones fell. Scroll to zoom, drag to move, double-click to go back."
+)
+
+
+def heatmap_figure(
+    levels: pa.Table,
+    candles: pa.Table | None = None,
+    trades: pa.Table | None = None,
+    *,
+    simulated: bool = False,
+    height: int = _HEIGHT,
+) -> go.Figure:
+    """Heat from `levels` (`time`, `price_low`, `price_high`, `contracts`; one symbol), `candles` (`time`, `open`,
+    `high`, `low`, `close`) over it and `trades` (rows of a results folder's `positions.parquet`) on top.
+
+    Colour is USDT a price bin; a map is drawn from the moment from which it could have been known.
+    """
+    figure = go.Figure()
+    read = read_candles(candles)
+    view = None if read is None else _view(read)
+    raster = rasterise(levels, view)
+    if raster is not None:
+        figure.add_trace(_heat(raster))
+    if read is not None:
+        figure.add_traces(candle_traces(read))
+    if trades is not None:
+        figure.add_traces(trade_traces(trades))
+    dress(figure, height=height, simulated=simulated)
+    figure.update_layout(
+        dragmode="pan",
+        hovermode="closest",
+        hoverdistance=12,
+        plot_bgcolor=PLOT if raster is None else UNKNOWN,
+        xaxis={"type": "date", "rangeslider": {"visible": False}, "range": _times(raster, read), "showgrid": False},
+        yaxis={
+            "side": "right",
+            "range": view or (raster and [raster.low, raster.high]),
+            "showgrid": False,
+            "tickformat": ",~f",
+        },
+    )
+    return figure
+
+
+def write_heatmap_page(levels: pa.Table, candles: pa.Table | None, *, title: str, simulated: bool, out: Path) -> Path:
+    """Write one HTML page with nothing but the heatmap, to be opened without network; returns `out`."""
+    figure = heatmap_figure(levels, candles, simulated=simulated, height=760)
+    badge = '<span class="badge">SIMULATED</span>' if simulated else ""
+    body = (
+        f"<header><h1>{escape(title)} {badge}</h1></header>"
+        f"<section>{heatmap_html('heatmap', figure, title)}</section>"
+        "<footer><p>Levels are estimates: who holds which position, and at which leverage, is not published. "
+        "Times are UTC.</p></footer>"
+    )
+    return write_page(out, title, body)
+
+
+def heatmap_html(name: str, figure: go.Figure, label: str) -> str:
+    """The figure with the line above it that reads the values under the pointer."""
+    return (
+        f'<p class="how">{HOW_TO_READ}</p>'
+        f'<p class="readout" data-for="{escape(name)}" aria-live="off">Point at the picture to read its values.</p>'
+        f"{plot_html(name, figure, label, scroll_zoom=True)}"
+    )
+
+
+def _heat(raster: Raster) -> go.Heatmap:
+    ticks = raster.scale.ticks()
+    return go.Heatmap(
+        z=raster.codes,
+        x0=raster.start_ms + raster.step_ms / 2,
+        dx=raster.step_ms,
+        y0=raster.low + raster.row_height / 2,
+        dy=raster.row_height,
+        zmin=0,
+        zmax=255,
+        zsmooth=False,
+        colorscale=_colours(),
+        hovertemplate="%{x|%Y-%m-%d %H:%M}<br>%{y:,.1f}<extra></extra>",
+        name="liquidation levels",
+        meta={"amounts": [float(f"{value:.3g}") for value in raster.scale.decode()]},
+        colorbar={
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": -0.05,
+            "yanchor": "top",
+            "title": {"text": f"USDT per {100 * raster.bin_width:.2g}% of price", "side": "top"},
+            "tickmode": "array",
+            "tickvals": [float(code) for code in raster.scale.encode(ticks)],
+            "ticktext": [amount(tick, trimmed=True) for tick in ticks],
+            "tickfont": {"size": 11, "color": MUTED},
+            "thickness": 10,
+            "len": 0.4,
+            "outlinewidth": 0,
+        },
+    )
+
+
+def _colours() -> list[tuple[float, str]]:
+    """Byte 0 is what is not recorded, 1 to 255 are the heat."""
+    first = 0.5 / 255
+    heat = [(first + (1 - first) * i / (len(HEAT) - 1), colour) for i, colour in enumerate(HEAT)]
+    return [(0.0, UNKNOWN), (first, UNKNOWN), *heat]
+
+
+def _times(raster: Raster | None, candles: Candles | None) -> list[float] | None:
+    starts, ends = [], []
+    if raster is not None:
+        starts.append(raster.start_ms)
+        ends.append(raster.end_ms)
+    if candles is not None:
+        starts.append(float(candles.time_ms[0]))
+        ends.append(float(candles.time_ms[-1]) + candles.minutes * 60_000)
+    return [min(starts), max(ends)] if starts else None
+
+
+def _view(candles: Candles) -> tuple[float, float]:
+    """What price did and a margin of levels on both sides."""
+    low, high = float(candles.low.min()), float(candles.high.max())
+    margin = float(np.clip(_MARGIN_OF_RANGE * (high - low), _LEAST_MARGIN * high, _MOST_MARGIN * high))
+    return low - margin, high + margin

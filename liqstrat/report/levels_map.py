@@ -1,0 +1,118 @@
+"""The liquidation map: what stands at each price at one moment, by leverage."""
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+import pyarrow as pa
+from plotly.colors import sample_colorscale
+
+from liqstrat.report import numbers
+from liqstrat.report.theme import LEVERAGE, LONG, SHORT, TEXT, dress
+
+Floats = npt.NDArray[np.float64]
+
+_HEIGHT = 480
+_MOST_BARS = 180
+_FURTHEST = 0.5
+
+
+def map_figure(
+    levels: pa.Table, price: float, *, span: float = 0.2, simulated: bool = False, height: int = _HEIGHT
+) -> go.Figure:
+    """Bars of USDT by liquidation price, stacked by leverage, and sums growing outwards from `price` on a second axis.
+
+    levels: rows `side`, `price_low`, `price_high`, `leverage`, `contracts` of one map. span: the fraction of price
+    shown at first; up to half of price can be moved into view.
+    """
+    lows, highs = numbers.doubles(levels["price_low"]), numbers.doubles(levels["price_high"])
+    usdt = numbers.doubles(levels["contracts"]) * np.sqrt(lows * highs)
+    leverage = np.asarray(levels["leverage"], dtype=np.int64)
+    longs = np.asarray(levels["side"].to_pylist()) == "long"
+    near = np.abs(np.sqrt(lows * highs) / price - 1) <= _FURTHEST
+    figure, unit = go.Figure(), "USDT"
+    if near.any():
+        edges = _edges(lows[near], highs[near], price * (1 - span), price * (1 + span))
+        unit = f"USDT per {100 * np.median(edges[1:] / edges[:-1] - 1):.2g}% of price"
+        bars = np.clip(np.searchsorted(edges, lows[near] * (1 + 1e-9), side="right") - 1, 0, len(edges) - 2)
+        _add_bars(figure, edges, bars, leverage[near], usdt[near])
+        below, above = (
+            np.bincount(bars[side], weights=usdt[near][side], minlength=len(edges) - 1)
+            for side in (longs[near], ~longs[near])
+        )
+        figure.add_trace(_curve("longs, sum", edges[:-1], np.cumsum(below[::-1])[::-1], below, LONG))
+        figure.add_trace(_curve("shorts, sum", edges[1:], np.cumsum(above), above, SHORT))
+    figure.add_vline(x=price, line={"color": TEXT, "width": 1.5, "dash": "dash"})
+    figure.add_annotation(
+        x=price, y=1, yref="paper", yanchor="top", text=f"price {numbers.price(price)}", showarrow=False,
+        font={"size": 12, "color": TEXT}, bgcolor="rgba(10,13,18,0.8)", borderpad=3,
+    )  # fmt: skip
+    figure.update_layout(
+        barmode="stack",
+        bargap=0.08,
+        dragmode="pan",
+        hovermode="x unified",
+        xaxis={
+            "range": [price * (1 - span), price * (1 + span)],
+            "tickformat": ",~f",
+            "title": {"text": "price, USDT"},
+        },
+        yaxis={"title": {"text": unit}, "rangemode": "tozero", "fixedrange": True},
+        yaxis2={
+            "title": {"text": "sum from price outwards, USDT"},
+            "overlaying": "y",
+            "side": "right",
+            "rangemode": "tozero",
+            "tickmode": "auto",
+            "fixedrange": True,
+        },
+    )
+    dress(figure, height=height, simulated=simulated)
+    figure.update_layout(yaxis2={"showgrid": False})
+    return figure
+
+
+def _edges(lows: Floats, highs: Floats, low: float, high: float) -> Floats:
+    """Edges of the bars: those of the price bins, joined until at most `_MOST_BARS` stand from `low` to `high`."""
+    edges = np.append(np.unique(lows), highs.max())
+    edges = edges[np.append(True, np.diff(np.log(edges)) > 1e-7)]
+    in_view = int(((edges >= low) & (edges <= high)).sum())
+    joined = edges[:: max(int(np.ceil(in_view / _MOST_BARS)), 1)]
+    return joined if joined[-1] == edges[-1] else np.append(joined, edges[-1])
+
+
+def _add_bars(
+    figure: go.Figure, edges: Floats, bars: npt.NDArray[np.int64], leverage: npt.NDArray[np.int64], usdt: Floats
+) -> None:
+    tiers = np.unique(leverage)
+    colours = sample_colorscale(list(LEVERAGE), np.linspace(0, 1, len(tiers)) if len(tiers) > 1 else [0.5])
+    for tier, colour in zip(tiers, colours, strict=True):
+        here = leverage == tier
+        height = np.bincount(bars[here], weights=usdt[here], minlength=len(edges) - 1)
+        figure.add_trace(
+            go.Bar(
+                x=(edges[:-1] + edges[1:]) / 2,
+                width=np.diff(edges),
+                y=height,
+                name=f"{tier}x",
+                marker={"color": colour, "line": {"width": 0}},
+                text=[numbers.amount(value) for value in height],
+                textposition="none",
+                hovertemplate="%{text}",
+            )
+        )
+
+
+def _curve(name: str, x: Floats, total: Floats, per_bar: Floats, colour: str) -> go.Scatter:
+    """A running sum over the bars from the first to the last that holds something."""
+    held = np.flatnonzero(per_bar)
+    part = slice(held[0], held[-1] + 1) if held.size else slice(0, 0)
+    return go.Scatter(
+        x=x[part],
+        y=total[part],
+        yaxis="y2",
+        name=name,
+        mode="lines",
+        line={"color": colour, "width": 2.5},
+        text=[numbers.amount(value) for value in total[part]],
+        hovertemplate="%{text}",
+    )

@@ -1,0 +1,114 @@
+"use strict";
+
+const plots = [...document.querySelectorAll(".plot")];
+const MINUTE = 60000;
+
+// Plotly counts time in milliseconds, and answers with text in UTC once somebody has zoomed.
+const milliseconds = (time) => (typeof time === "number" ? time : Date.parse(time.replace(" ", "T") + "Z"));
+const clock = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
+const grouped = (value) => value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) >= 1000 ? 1 : 6 });
+const short = (value) => {
+  const [size, letter] = [[1e9, " B"], [1e6, " M"], [1e3, " K"]].find(([size]) => value >= size) || [1, ""];
+  return (value / size).toLocaleString("en-US", { maximumSignificantDigits: 3 }) + letter;
+};
+
+function draw(plot) {
+  const spec = JSON.parse(document.getElementById(plot.dataset.spec).textContent);
+  const zooms = plot.dataset.scrollZoom === "true";
+  if (zooms) {
+    for (const trace of spec.data) {
+      if (trace.type === "heatmap") Object.assign(trace, { hoverinfo: "none", hovertemplate: "" });
+    }
+  }
+  Plotly.newPlot(plot, spec.data, spec.layout, {
+    responsive: true,
+    displaylogo: false,
+    showSendToCloud: false,
+    scrollZoom: zooms,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    toImageButtonOptions: { filename: document.title, scale: 2 },
+  });
+  const readout = document.querySelector(`.readout[data-for="${plot.id.slice("plot-".length)}"]`);
+  if (readout) plot.on("plotly_hover", (event) => read(plot, readout, event.points));
+  plot.on("plotly_relayout", () => fitToView(plot));
+  fitToView(plot);
+}
+
+// Shows the finest candles that are readable in the stretch of time in view, and larger markers the shorter it is.
+function fitToView(plot) {
+  const lengths = plot.data.map((trace, index) => [index, trace.meta?.candle_minutes]).filter(([, length]) => length);
+  if (!lengths.length) return;
+  const [from, to] = plot.layout.xaxis.range.map(milliseconds);
+  const most = plot.clientWidth / 3.2;
+  const [chosen] = lengths.find(([, length]) => (to - from) / (length * MINUTE) <= most) || lengths.at(-1);
+  if (plot.data[chosen].visible !== true)
+    Plotly.restyle(plot, { visible: lengths.map(([index]) => index === chosen) }, lengths.map(([index]) => index));
+  plot.wholeSpan ??= to - from;
+  const markers = plot.data.map((trace, index) => [index, trace.meta]).filter(([, meta]) => meta?.full_size);
+  const sizes = markers.map(([, meta]) => Math.min(meta.full_size, meta.size * Math.sqrt(plot.wholeSpan / (to - from))));
+  if (markers.some(([index], i) => Math.abs(plot.data[index].marker.size - sizes[i]) > 0.5))
+    Plotly.restyle(plot, { "marker.size": sizes }, markers.map(([index]) => index));
+}
+
+// Writes what stands under the pointer, and the candle there, into the line above the heatmap.
+function read(plot, readout, points) {
+  const point = points.find((one) => one.data.type === "heatmap");
+  if (!point) return;
+  const time = milliseconds(point.x);
+  const candle = candleAt(plot, time);
+  const amount = point.data.meta.amounts[point.z];
+  const side = candle ? (point.y < candle.close ? "longs" : "shorts") : "positions";
+  const level = point.z ? `about ${short(amount)} USDT of ${side}` : "not recorded";
+  const parts = [`${clock(time - point.data.dx / 2)} UTC`, `${grouped(point.y)}: ${level}`];
+  if (candle) parts.push(["open", "high", "low", "close"].map((name) => `${name[0].toUpperCase()} ${grouped(candle[name])}`).join("  "));
+  readout.textContent = parts.join("   ·   ");
+}
+
+function candleAt(plot, time) {
+  const trace = plot._fullData.find((one) => one.type === "candlestick" && one.visible === true);
+  if (!trace) return null;
+  const half = (trace.meta.candle_minutes * MINUTE) / 2;
+  let index = -1;
+  for (let low = 0, high = trace.x.length - 1; low <= high; ) {
+    const middle = (low + high) >> 1;
+    if (trace.x[middle] - half <= time) [index, low] = [middle, middle + 1];
+    else high = middle - 1;
+  }
+  if (index < 0 || time >= trace.x[index] + half) return null;
+  return Object.fromEntries(["open", "high", "low", "close"].map((name) => [name, trace[name][index]]));
+}
+
+function sortBy(header) {
+  const table = header.closest("table");
+  const column = header.cellIndex;
+  const upwards = header.getAttribute("aria-sort") === "descending";
+  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+  header.setAttribute("aria-sort", upwards ? "ascending" : "descending");
+  const value = (row) => row.cells[column].dataset.value;
+  const order = (a, b) => {
+    if (a === "" || b === "") return (a === "") - (b === "");
+    const difference = isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b;
+    return upwards ? difference : -difference;
+  };
+  table.tBodies[0].append(...[...table.tBodies[0].rows].sort((a, b) => order(value(a), value(b))));
+}
+
+// Brings a trade into view on its heatmap, with as much time around it as it took and at least two hours.
+function showTrade(button) {
+  const plot = document.getElementById(button.dataset.plot);
+  const [from, to, low, high] = ["from", "to", "low", "high"].map((name) => Number(button.dataset[name]));
+  const around = Math.max(to - from, 120 * MINUTE);
+  const margin = Math.max(high - low, high * 0.01);
+  Plotly.relayout(plot, { "xaxis.range": [from - around, to + around], "yaxis.range": [low - margin, high + margin] });
+  plot.closest("section").scrollIntoView({ behavior: "smooth" });
+}
+
+for (const plot of plots) draw(plot);
+document.addEventListener("click", (event) => {
+  const header = event.target.closest("th[data-sortable]");
+  const trade = event.target.closest("button.show");
+  if (header) sortBy(header);
+  if (trade) showTrade(trade);
+});
+window.addEventListener("beforeprint", () => plots.forEach((plot) => Plotly.relayout(plot, { width: 700 })));
+window.addEventListener("afterprint", () => plots.forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true })));

@@ -1,0 +1,147 @@
+"""Maps over time as a picture: an even grid of time and price with one byte a cell.
+
+Plotly draws an even grid many times faster than an uneven one, and a byte a cell keeps a month of maps at two
+megabytes of the page. `ColourScale` says which amount a byte stands for.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from liqstrat.report.numbers import doubles, milliseconds
+
+Floats = npt.NDArray[np.float64]
+Grid = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
+
+_MOST_CELLS = 1_600_000
+_TOP_PERCENTILE = 99.7
+_MEDIAN_BRIGHTNESS, _LEAST_EXPONENT = 0.25, 0.4
+_LONE_MAP_MINUTES = 15
+
+
+@dataclass(frozen=True)
+class ColourScale:
+    """Amounts (USDT) to bytes, from 1 for nothing to 255 for `highest` and above; 0 is left for what is not recorded.
+
+    Bytes grow with the amount to the power of `exponent`: 1 where amounts are alike, less where few dwarf the rest.
+    """
+
+    highest: float
+    exponent: float
+
+    def encode(self, amounts: npt.ArrayLike) -> Bytes:
+        share = np.asarray(amounts, dtype=np.float64) / self.highest
+        return np.clip(np.round(1 + 254 * share**self.exponent), 1, 255).astype(np.uint8)
+
+    def decode(self) -> Floats:
+        """The amount that each of the 256 bytes stands for."""
+        shares = np.clip(np.arange(256) - 1, 0, None) / 254
+        return np.asarray(self.highest * shares ** (1 / self.exponent))
+
+    def ticks(self) -> list[float]:
+        """Round amounts for a colour bar, from zero to `highest` at most."""
+        power = 10.0 ** np.floor(np.log10(self.highest))
+        step = float(next(power * part for part in (0.1, 0.2, 0.5, 1, 2) if self.highest / (power * part) <= 5))
+        return [step * i for i in range(int(self.highest / step) + 1)]
+
+
+def colour_scale(amounts: Floats) -> ColourScale:
+    """A scale for `amounts` (all above zero): the few highest share its end, and the median is a quarter bright."""
+    highest = float(np.percentile(amounts, _TOP_PERCENTILE))
+    median = float(np.median(amounts))
+    exponent = np.log(_MEDIAN_BRIGHTNESS) / np.log(median / highest) if 0 < median < highest else 1.0
+    return ColourScale(highest, float(np.clip(exponent, _LEAST_EXPONENT, 1.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """`codes[row, column]`: row 0 is the lowest price, column `i` shows the map known at `start_ms + i * step_ms`.
+
+    low, row_height: USDT. bin_width: relative width of a price bin, which is what a cell's amount is counted over.
+    """
+
+    codes: Bytes
+    scale: ColourScale
+    start_ms: float
+    step_ms: float
+    low: float
+    row_height: float
+    bin_width: float
+
+    @property
+    def end_ms(self) -> float:
+        return self.start_ms + self.step_ms * len(self.codes[0])
+
+    @property
+    def high(self) -> float:
+        return self.low + self.row_height * len(self.codes)
+
+
+def rasterise(levels: pa.Table, view: tuple[float, float] | None = None) -> Raster | None:
+    """The maps of `levels` (`time`, `price_low`, `price_high`, `contracts`), all leverages and both sides together.
+
+    A cell holds the USDT, at the liquidation price, of the price bin around its middle. What lies beyond a map's lowest
+    and highest row is not recorded. Colours are chosen for the prices of `view` (low, high), which are seen first.
+    Returns None where nothing is.
+    """
+    contracts = doubles(levels["contracts"])
+    if not len(contracts) or not np.nanmax(contracts) > 0:
+        return None
+    lows, highs = doubles(levels["price_low"]), doubles(levels["price_high"])
+    columns, start_ms, step_ms = _columns(milliseconds(levels["time"]))
+    bins, bin_lows, bin_highs = _bins(lows, highs)
+    usdt = np.where(columns >= 0, contracts * np.sqrt(lows * highs), 0.0)
+    shape = (len(bin_lows), int(columns.max()) + 1)
+    cells = np.ravel_multi_index((bins, np.maximum(columns, 0)), shape)
+    amounts: Grid = np.bincount(cells, weights=usdt, minlength=shape[0] * shape[1]).reshape(shape)
+    row_height = float(np.min(bin_highs - bin_lows))
+    rows = int(np.ceil((bin_highs[-1] - bin_lows[0]) / row_height))
+    thin = int(np.ceil(rows * shape[1] / _MOST_CELLS))
+    amounts = amounts[:, ::thin]
+    low, high = view or (bin_lows[0], bin_highs[-1])
+    seen = amounts[(bin_highs > low) & (bin_lows < high)]
+    scale = colour_scale(seen[seen > 0] if (seen > 0).any() else amounts[amounts > 0])
+    middles = bin_lows[0] + row_height * (np.arange(rows) + 0.5)
+    source = np.clip(np.searchsorted(bin_lows, middles, side="right") - 1, 0, None)
+    inside = (middles < bin_highs[source])[:, np.newaxis]
+    codes = np.where(inside, scale.encode(amounts)[source], 1)
+    codes[~_between((amounts > 0)[source] & inside)] = 0
+    return Raster(
+        codes=codes,
+        scale=scale,
+        start_ms=start_ms,
+        step_ms=step_ms * thin,
+        low=float(bin_lows[0]),
+        row_height=row_height,
+        bin_width=float(np.median(bin_highs / bin_lows - 1)),
+    )
+
+
+def _columns(time_ms: Floats) -> tuple[npt.NDArray[np.int64], float, float]:
+    """Each row's column, the first column's time and the usual distance between maps.
+
+    Of maps closer together than that the last one of a column counts; rows of the others get column -1.
+    """
+    times, which = np.unique(time_ms, return_inverse=True)
+    minutes, counts = np.unique(np.round(np.diff(times) / 60_000), return_counts=True)
+    usual = minutes[minutes > 0][counts[minutes > 0].argmax()] if (minutes > 0).any() else _LONE_MAP_MINUTES
+    step = float(usual) * 60_000
+    columns = np.round((times - times[0]) / step).astype(np.int64)
+    columns[:-1][columns[:-1] == columns[1:]] = -1
+    return columns[which], float(times[0]), step
+
+
+def _bins(lows: Floats, highs: Floats) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    """Each row's price bin, and the edges of the bins that occur."""
+    _, first, bins = np.unique(np.round(np.log(lows) * 1e8), return_index=True, return_inverse=True)
+    return bins.astype(np.int64), lows[first], highs[first]
+
+
+def _between(there: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Cells from each column's lowest true one up to its highest."""
+    from_below = np.logical_or.accumulate(there, axis=0)
+    from_above = np.logical_or.accumulate(there[::-1], axis=0)[::-1]
+    return np.asarray(from_below & from_above)

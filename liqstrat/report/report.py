@@ -1,0 +1,81 @@
+"""A run's report: one HTML file from its results folder alone."""
+
+from html import escape
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from liqstrat.report.cards import cards_html, strategies_html
+from liqstrat.report.equity import equity_figure
+from liqstrat.report.heading import heading_html, small_print_html
+from liqstrat.report.heatmap import heatmap_figure, heatmap_html
+from liqstrat.report.levels_map import map_figure
+from liqstrat.report.numbers import moment
+from liqstrat.report.page import plot_html, write_page
+from liqstrat.report.tables import Results, read_results
+from liqstrat.report.trade_table import trades_html
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into the results folder `folder` and return its path.
+
+    The same results give the same bytes. Raises `LiqstratError` where the folder is not that of a run.
+    """
+    results = read_results(folder)
+    run = results.run
+    heatmaps = {symbol: _heatmap(results, symbol) for symbol in run.symbols}
+    plots = {symbol: f"plot-heatmap-{symbol}" for symbol, figure in heatmaps.items() if figure is not None}
+    sections = [_section("Equity", _equity(results))]
+    for symbol, figure in heatmaps.items():
+        sections += [_heatmap_section(symbol, figure), _map_section(results, symbol)]
+    sections.append(_section("Trades", trades_html(results.positions.to_pylist(), plots), "trades"))
+    title = f"{run.title} SIMULATED" if run.simulated else run.title
+    head = heading_html(run) + cards_html(results.metrics) + strategies_html(results.metrics)
+    return write_page(folder / "report.html", title, head + "".join(sections) + small_print_html(run))
+
+
+def _section(heading: str, content: str, kind: str = "") -> str:
+    return f'<section class="{kind}"><h2>{escape(heading)}</h2>{content}</section>'
+
+
+def _empty(text: str) -> str:
+    return f'<p class="empty">{escape(text)}</p>'
+
+
+def _equity(results: Results) -> str:
+    if not len(results.equity):
+        return _empty("No equity was recorded.")
+    balance = results.run.config.get("venue", {}).get("balance")
+    start = None if balance is None else float(balance)
+    figure = equity_figure(results.equity, start, simulated=results.run.simulated)
+    return plot_html("equity", figure, "Equity, drawdown and position over time")
+
+
+def _heatmap(results: Results, symbol: str) -> go.Figure | None:
+    levels, candles = results.levels(symbol), results.candles(symbol)
+    if not len(levels) and not len(candles):
+        return None
+    return heatmap_figure(levels, candles, results.positions_of(symbol), simulated=results.run.simulated)
+
+
+def _heatmap_section(symbol: str, figure: go.Figure | None) -> str:
+    heading = f"{symbol} liquidation heatmap"
+    if figure is None:
+        return _section(heading, _empty("Neither levels nor candles were recorded."))
+    levels = any(trace.type == "heatmap" for trace in figure.data)
+    missing = "" if levels else _empty("No levels were recorded: there was no open interest yet, or none near price.")
+    return _section(heading, missing + heatmap_html(f"heatmap-{symbol}", figure, heading))
+
+
+def _map_section(results: Results, symbol: str) -> str:
+    heading = f"{symbol} liquidation map at the end, {moment(results.run.end)} UTC"
+    levels = results.last_map(symbol)
+    if not len(levels):
+        return _section(heading, _empty("The map is empty."))
+    price = levels["price"][0].as_py()
+    figure = map_figure(levels, price, span=results.run.span, simulated=results.run.simulated)
+    how = (
+        '<p class="how">USDT that would be liquidated at each price, by assumed leverage. '
+        "The curves add it up from the current price outwards: what a move to there would liquidate in all.</p>"
+    )
+    return _section(heading, how + plot_html(f"map-{symbol}", figure, heading))

@@ -1,0 +1,149 @@
+"""What a results folder holds, read and checked."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from liqstrat.errors import LiqstratError
+
+_COLUMNS = {
+    "equity.parquet": ("time", "equity", "notional"),
+    "positions.parquet": (
+        *("strategy", "symbol", "side", "opened", "closed", "quantity", "entry_price", "exit_price", "pnl", "fees"),
+        *("funding", "return", "exit_role", "level_side", "level_low", "level_high", "level_notional", "reason"),
+    ),
+    "levels.parquet": ("time", "symbol", "price_low", "price_high", "contracts"),
+    "map.parquet": ("symbol", "side", "price_low", "price_high", "leverage", "contracts", "price"),
+    "candles.parquet": ("symbol", "time", "open", "high", "low", "close"),
+}
+_RUN_KEYS = (
+    *("name", "run", "created", "simulated", "versions", "config", "config_hash", "data_hash", "symbols", "start"),
+    *("end", "resolution", "data", "notes"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was run and on what data, as `run.json` says."""
+
+    name: str
+    run: str
+    created: str
+    simulated: bool
+    versions: dict[str, str]
+    config: dict[str, Any]
+    config_hash: str
+    data_hash: str
+    symbols: list[str]
+    start: datetime
+    end: datetime
+    resolution: str
+    data: list[dict[str, Any]]
+    notes: list[str]
+
+    @property
+    def title(self) -> str:
+        return str(self.config.get("report", {}).get("title") or self.name)
+
+    @property
+    def span(self) -> float:
+        """Fraction of price around it within which levels were recorded."""
+        return float(self.config.get("report", {}).get("span") or 0.2)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder; tables are read when they are asked for.
+
+    metrics: the run's figures, null where they are not defined; `by_strategy` holds the same for each strategy.
+    """
+
+    folder: Path
+    run: Run
+    metrics: dict[str, Any]
+
+    @cached_property
+    def equity(self) -> pa.Table:
+        """`time`, `equity` and `notional` (signed exposure), USDT, by time."""
+        return self._table("equity.parquet").sort_by("time")
+
+    @cached_property
+    def positions(self) -> pa.Table:
+        """One row a round trip, by the time it was opened; `number` counts them from 1."""
+        rows = self._table("positions.parquet").sort_by("opened")
+        return rows.append_column("number", pa.array(range(1, len(rows) + 1), pa.int64()))
+
+    def positions_of(self, symbol: str) -> pa.Table:
+        return self.positions.filter(pc.field("symbol") == symbol)
+
+    def levels(self, symbol: str) -> pa.Table:
+        """Maps over time: `time`, `price_low`, `price_high`, `contracts`."""
+        return self._table("levels.parquet", symbol)
+
+    def last_map(self, symbol: str) -> pa.Table:
+        """The map at the end: `side`, `price_low`, `price_high`, `leverage`, `contracts`, `price`."""
+        return self._table("map.parquet", symbol)
+
+    def candles(self, symbol: str) -> pa.Table:
+        """`time` (open), `open`, `high`, `low`, `close`, by time."""
+        return self._table("candles.parquet", symbol).sort_by("time")
+
+    def _table(self, name: str, symbol: str | None = None) -> pa.Table:
+        path = self.folder / name
+        wanted = _COLUMNS[name]
+        try:
+            with pq.ParquetFile(path) as file:
+                present = file.schema_arrow.names
+            missing = [column for column in wanted if column not in present]
+            if missing:
+                raise LiqstratError(
+                    f"{path}: no column {', '.join(missing)}; found {', '.join(present) or 'none'}, "
+                    f"expected {', '.join(wanted)}"
+                )
+            only = None if symbol is None else pc.field("symbol") == symbol
+            return pq.read_table(path, columns=list(wanted), filters=only)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise LiqstratError(f"{path}: cannot be read as Parquet: {error}") from None
+
+
+def read_results(folder: Path) -> Results:
+    """Open a results folder; raises `LiqstratError` that names what is missing or broken."""
+    if not folder.is_dir():
+        raise LiqstratError(f"{folder}: no such folder; expected the results folder of a run, as in results/")
+    wanted = ("run.json", "metrics.json", *_COLUMNS)
+    missing = [name for name in wanted if not (folder / name).is_file()]
+    if missing:
+        raise LiqstratError(f"{folder}: is not the results folder of a run: no {', '.join(missing)} in it")
+    raw, metrics = _json(folder / "run.json"), _json(folder / "metrics.json")
+    absent = [key for key in _RUN_KEYS if key not in raw]
+    if absent:
+        raise LiqstratError(f"{folder / 'run.json'}: no key {', '.join(absent)}")
+    values = {key: raw[key] for key in _RUN_KEYS}
+    for key in ("start", "end"):
+        values[key] = _moment(folder / "run.json", key, raw[key])
+    return Results(folder, Run(**values), metrics)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LiqstratError(f"{path}: cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise LiqstratError(f"{path}: holds a {type(content).__name__}, expected a JSON object")
+    return content
+
+
+def _moment(path: Path, key: str, text: Any) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise LiqstratError(f"{path}: {key} is {text!r}, expected an ISO time") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

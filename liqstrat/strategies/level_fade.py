@@ -1,0 +1,78 @@
+"""Fade a sweep: when price has run through a strong cluster and turns back, trade the way back.
+
+A cluster that is run through was closed by force: its orders pushed price further than anybody wanted to trade, and
+when they are done, price may come back. Whether it does is what the backtest is for.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from liqstrat.backtest.indicator import Swept
+from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+
+_NS_PER_MINUTE = 60_000_000_000
+
+
+class LevelFade(LevelStrategy):
+    """Enters against a sweep; stop beyond its extreme, target the nearest cluster ahead, within bounds."""
+
+    class Params(StrategyParams):
+        """
+        min_strength: least share of its side's contracts that a cluster must hold to be traded.
+        turn: how far, as a share of price, price must have come back from the sweep's extreme.
+        patience_minutes: how long after the sweep it may turn.
+        stop_gap: distance of the stop beyond the extreme, as a share of price.
+        min_reward, max_reward: bounds of the target's distance, in units of the stop's.
+        """
+
+        min_strength: Annotated[float, Field(ge=0, le=1)] = 0.05
+        turn: Annotated[float, Field(gt=0, lt=0.2)] = 0.002
+        patience_minutes: Annotated[float, Field(gt=0, le=120)] = 30.0
+        stop_gap: Annotated[float, Field(ge=0, lt=0.1)] = 0.001
+        min_reward: Annotated[float, Field(gt=0)] = 1.0
+        max_reward: Annotated[float, Field(gt=0)] = 3.0
+
+    params: Params
+
+    def on_begin(self) -> None:
+        self._traded_until = 0
+
+    def on_price(self, price: float) -> None:
+        if not self.flat:
+            return
+        for swept in reversed(self.levels.consumed):
+            if self._is_tradable(swept) and self._has_turned(swept, price):
+                self._fade(swept, price)
+                return
+
+    def _is_tradable(self, swept: Swept) -> bool:
+        """Strong, recent, and not of a sweep that was traded already."""
+        age_minutes = (self.clock.timestamp_ns() - swept.time_ns) / _NS_PER_MINUTE
+        return (
+            swept.cluster.strength >= self.params.min_strength
+            and swept.time_ns > self._traded_until
+            and age_minutes <= self.params.patience_minutes
+        )
+
+    def _has_turned(self, swept: Swept, price: float) -> bool:
+        if swept.cluster.side == "long":
+            return price >= swept.extreme * (1 + self.params.turn)
+        return price <= swept.extreme * (1 - self.params.turn)
+
+    def _fade(self, swept: Swept, price: float) -> None:
+        # Longs were liquidated by a fall, so the way back is up.
+        up = swept.cluster.side == "long"
+        stop = swept.extreme * (1 - self.params.stop_gap if up else 1 + self.params.stop_gap)
+        risk = abs(price - stop)
+        ahead = self.levels.above() if up else self.levels.below()
+        reach = abs(ahead.price - price) if ahead else self.params.max_reward * risk
+        reward = min(max(reach, self.params.min_reward * risk), self.params.max_reward * risk)
+        self._traded_until = self.clock.timestamp_ns()
+        self.enter(
+            "long" if up else "short",
+            stop=stop,
+            target=price + reward if up else price - reward,
+            level=swept.cluster,
+            reason=f"{swept.cluster.side}s swept to {swept.extreme:.10g}, back by {abs(price / swept.extreme - 1):.2%}",
+        )

@@ -1,0 +1,58 @@
+"""The control: entries by chance, with exits like the others'. What beats it not, has found nothing."""
+
+from typing import Annotated
+from zlib import crc32
+
+import numpy as np
+from pydantic import Field
+
+from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+
+_NS_PER_DAY = 86_400_000_000_000
+
+
+class RandomEntry(LevelStrategy):
+    """Enters long or short at random times; stop and target at fixed distances.
+
+    The moments follow from the seed and the symbol alone, whatever the resolution. One that comes while there is a
+    position passes unused.
+    """
+
+    class Params(StrategyParams):
+        """
+        seed: another seed, another series of entries.
+        per_day: mean number of entries tried in a day.
+        stop: distance of the stop, as a share of price.
+        reward: distance of the target, in units of the stop's.
+        """
+
+        seed: Annotated[int, Field(ge=0)] = 1
+        per_day: Annotated[float, Field(gt=0, le=1000)] = 5.0
+        stop: Annotated[float, Field(gt=0, lt=0.5)] = 0.005
+        reward: Annotated[float, Field(gt=0)] = 2.0
+
+    params: Params
+
+    def on_begin(self) -> None:
+        self._random = np.random.default_rng([self.params.seed, crc32(str(self.instrument_id).encode())])
+        self._next_ns = self.clock.timestamp_ns()
+        self._draw()
+
+    def on_price(self, price: float) -> None:
+        now = self.clock.timestamp_ns()
+        if now < self._next_ns:
+            return
+        direction = 1 if self._up else -1
+        self.enter(
+            "long" if self._up else "short",
+            stop=price * (1 - direction * self.params.stop),
+            target=price * (1 + direction * self.params.stop * self.params.reward),
+            reason="by chance",
+        )
+        while self._next_ns <= now:
+            self._draw()
+
+    def _draw(self) -> None:
+        """When to enter next, and which way."""
+        self._next_ns += int(self._random.exponential(_NS_PER_DAY / self.params.per_day))
+        self._up = bool(self._random.random() < 0.5)

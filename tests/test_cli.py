@@ -1,0 +1,97 @@
+"""The commands as a user types them: exit codes, one clear error, no noise."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from liqstrat.cli import main
+
+COMMANDS = ["demo", "simulate", "download", "ingest", "inspect", "catalog", "price", "levels", "heatmap", "backtest"]
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+class Shell:
+    """Types commands in a folder of its own; the program runs in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str) -> Done:
+        self._monkeypatch.setattr(sys, "argv", ["liqstrat", *arguments])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+            raise SystemExit(0)
+        printed = self._capsys.readouterr()
+        return Done(int(left.value.code or 0), printed.out, printed.err)
+
+
+@pytest.fixture
+def liqstrat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(monkeypatch, capsys)
+
+
+def test_the_program_starts_as_a_process_of_its_own() -> None:
+    done = subprocess.run([sys.executable, "-m", "liqstrat", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("liqstrat ")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_it_does_with_an_example(liqstrat: Shell, command: str) -> None:
+    done = liqstrat(command, "--help")
+    assert done.code == 0
+    assert f"Example: liqstrat {command}" in " ".join(done.out.split())
+
+
+def test_price_prints_a_table_and_json(liqstrat: Shell) -> None:
+    done = liqstrat("price", "60000", "--leverage", "10", "--at", "2024-03-01")
+    assert (done.code, done.err) == (0, "")
+    assert "54,216.87" in done.out
+    assert "65,737.05" in done.out
+    positions = json.loads(liqstrat("price", "60000", "--leverage", "10", "--json").out)["positions"]
+    assert [p["side"] for p in positions] == ["long", "short"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["price", "lots"],
+        ["price", "60000", "--leverage", "ten"],
+        ["levels"],
+        ["levels", "BTCUSDT", "--at", "noon"],
+        ["nothing"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(liqstrat: Shell, arguments: list[str]) -> None:
+    assert liqstrat(*arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["inspect"], "market.duckdb"),
+        (["levels", "BTCUSDT"], "market.duckdb"),
+        (["backtest", "nowhere.toml"], "nowhere.toml: cannot be read"),
+    ],
+)
+def test_what_fails_is_one_message_and_exit_code_1(
+    liqstrat: Shell, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = liqstrat(*arguments)
+    assert done.code == 1
+    assert done.err.startswith("error: ")
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert list(tmp_path.iterdir()) == []
