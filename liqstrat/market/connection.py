@@ -44,11 +44,7 @@ def _reason(path: Path, message: str) -> str:
         by = f"process {holder[1]}" if holder else "another process"
         return f"{path}: is in use by {by}; wait until it is done (readers can share a file, a writer is alone)"
     if "different configuration" in message:
-        return f"{path}: is already open in this program, for {_other(message)}; close that store first"
+        return f"{path}: is already open in this program, for reading or for writing; close that store first"
     if "not a valid DuckDB" in message:
         return f"{path}: is not a DuckDB file"
     return f"{path}: DuckDB cannot open it: {message.splitlines()[0]}"
-
-
-def _other(message: str) -> str:
-    return "reading or writing otherwise than asked now" if message else ""

@@ -124,6 +124,8 @@ def _ahead(found: Iterable[Found], known: _Known, folder: Path) -> Iterator["Fut
 
 def _prepare(path: Path, known: _Known, folder: Path) -> _Prepared:
     """Everything about a file that needs no database; raises `RefusedError`."""
+    if not path.exists():
+        raise RefusedError("there is no such file")
     if path.suffix.lower() in (".json", ".jsonl"):
         raise RefusedError("is JSON, which cannot be loaded yet; expected a file of the archive (.zip or .csv)")
     if path.suffix.lower() not in (".zip", ".csv"):

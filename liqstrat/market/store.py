@@ -3,7 +3,6 @@
 All moments are aware UTC datetimes and ranges are half-open, `[start, end)`; None is unbounded.
 """
 
-import atexit
 import weakref
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -75,7 +74,6 @@ class Store:
         self._decimals: dict[tuple[str, str], int] = {}
         self._streams: weakref.WeakSet[Generator[pa.RecordBatch]] = weakref.WeakSet()
         self._closed = False
-        _open_stores.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -312,16 +310,6 @@ class Store:
 
     def _table(self, sql: str, schema: pa.Schema) -> pa.Table:
         return self.connection.sql(sql).to_arrow_table().cast(schema)
-
-
-_open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    """DuckDB complains on the terminal about connections that are open when the interpreter ends."""
-    for store in list(_open_stores):
-        store.close()
 
 
 def _moment(us: int) -> datetime:

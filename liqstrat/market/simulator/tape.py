@@ -20,7 +20,7 @@ _MOST_LEVELS = 12
 #: Market makers move their quotes this often (ms); between, trades bounce from bid to ask.
 _REQUOTE_MS = 800
 #: How closely takers' side follows price over a step and within it, and how much it varies by itself.
-_FOLLOWS, _CHASES, _WAVERS = 0.45, 0.35, 0.35
+_FOLLOWS, _CHASES, _WAVERS = 0.6, 0.6, 0.35
 
 
 @dataclass(frozen=True, slots=True, eq=False)
