@@ -17,6 +17,7 @@ from threading import Event, Thread
 from typing import Any
 
 import pyarrow as pa
+from nautilus_trader.model import CryptoPerpetual
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from liqstrat.backtest.columns import Precision
@@ -108,6 +109,7 @@ def build_catalog(
     Raises `LiqstratError` where there is no history, or a price or quantity that does not fit exactly.
     """
     precision = precision_of(store, symbol)
+    instrument = make_instrument(symbol, precision.price, precision.size)
     first, last = whole_days(store, symbol, start, end)
     manifest = _read_manifest(catalog_path, precision)
     wanted = {first + i * DAY for i in range((last - first) // DAY)}
@@ -126,7 +128,7 @@ def build_catalog(
             else:
                 _write_day(catalog_path, manifest, day, stream, step)
                 written += 1
-    _write_instrument(catalog_path, precision)
+    _write_instrument(catalog_path, instrument)
     return CatalogReport(
         symbol=symbol,
         instrument_id=str(instrument_id(symbol)),
@@ -161,12 +163,11 @@ def _write_day(catalog_path: Path, manifest: Manifest, day: _Day, stream: Iterat
     manifest.keep(day.start, day.fingerprint, files.rows)
 
 
-def _write_instrument(catalog_path: Path, precision: Precision) -> None:
+def _write_instrument(catalog_path: Path, instrument: CryptoPerpetual) -> None:
     """By Nautilus's own writer, which refuses to write twice: so beside the catalog first, then into its place."""
-    instrument = make_instrument(precision.symbol, precision.price, precision.size)
     with tempfile.TemporaryDirectory(dir=catalog_path, prefix=".instrument") as aside:
-        (written,) = ParquetDataCatalog(aside).write_instruments([instrument])
-        source = Path(aside) / "data" / Path(written).relative_to("data") if "data" in written else Path(written)
+        ParquetDataCatalog(aside).write_instruments([instrument])
+        (source,) = Path(aside).rglob("*.parquet")
         target = catalog_path / source.relative_to(aside)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)

@@ -79,7 +79,7 @@ Database = Annotated[Path, typer.Option("--db", help="DuckDB file with the histo
 Warmup = Annotated[int, typer.Option(min=0, help="Days of history before, used to fill the book.")]
 
 
-def _time_option(*names: str, help: str) -> Any:  # noqa: A002
+def _time_option(*names: str, help: str) -> Any:
     return typer.Option(*names, help=help, parser=_moment, metavar="TIME")
 
 
@@ -173,7 +173,7 @@ def ingest(
 
     report = run(paths, db, progress=_progress)
     printing.print_ingest(out, report, db)
-    if any(file.state == "refused" for file in report.files):
+    if report.refused:
         raise typer.Exit(1)
 
 

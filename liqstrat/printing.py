@@ -1,6 +1,7 @@
 """What the commands print: tables for people, JSON for programs."""
 
 import json as json_module
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -168,12 +169,13 @@ def print_download(out: Console, report: "DownloadReport") -> None:
 
 
 def print_ingest(out: Console, report: "IngestReport", database: Path) -> None:
-    states: dict[str, int] = {}
     for file in report.files:
-        states[file.state] = states.get(file.state, 0) + 1
-        if file.state == "refused":
-            out.print(f"refused {file.path}: {file.reason}", markup=False, soft_wrap=True)
+        if file.state == "refused" or file.reason:
+            out.print(f"{file.state} {file.path}: {file.reason}", markup=False, soft_wrap=True)
+    states = Counter(file.state for file in report.files)
     counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "no files found"
+    if report.skipped:
+        counts += f", {len(report.skipped)} left out that hold no history"
     rows = sum(file.rows for file in report.files if file.state in ("loaded", "replaced"))
     out.print(f"{database}: {counts}; {rows:,} rows in", markup=False)
 

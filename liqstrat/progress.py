@@ -74,7 +74,8 @@ class ConsoleProgress(Progress):
 
 
 def _rate(done: float, started: float, unit: str) -> str:
-    return f"{done / max(time.monotonic() - started, 1e-9):,.0f} {unit}/s"
+    rate = done / max(time.monotonic() - started, 1e-9)
+    return f"{rate:,.{0 if rate >= 10 else 1}f} {unit}/s"
 
 
 def _line(name: str, done: float, total: float | None, unit: str, started: float) -> str:

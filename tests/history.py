@@ -36,9 +36,7 @@ def random_trades(hours: float, a_minute: int = 30, seed: int = 1, price: float 
     return Trades(time_us, np.round(walk, 1), contracts, rng.random(count) < 0.5)
 
 
-def write_history(
-    path: Path, trades: Trades, open_interest: dict[datetime, float], symbol: str = "BTCUSDT"
-) -> Path:
+def write_history(path: Path, trades: Trades, open_interest: dict[datetime, float], symbol: str = "BTCUSDT") -> Path:
     """A DuckDB file with these trades and open-interest values (contracts)."""
     with duckdb.connect(str(path)) as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -59,6 +57,8 @@ def write_history(
             f"'{symbol}' as symbol, 'binance' as exchange, price, contracts as quantity, "
             "if(buy, 'buy', 'sell') as side from rows order by id"
         )
+        if not open_interest:
+            return path
         connection.executemany(
             "insert into open_interest_history by name "
             f"select ?::timestamp as timestamp, '{symbol}' as symbol, ? as open_interest_contracts",

@@ -3,43 +3,13 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from liqstrat.cli import main
+from tests.shell import Shell
 
 COMMANDS = ["demo", "simulate", "download", "ingest", "inspect", "catalog", "price", "levels", "heatmap", "backtest"]
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-class Shell:
-    """Types commands in a folder of its own; the program runs in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *arguments: str) -> Done:
-        self._monkeypatch.setattr(sys, "argv", ["liqstrat", *arguments])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-            raise SystemExit(0)
-        printed = self._capsys.readouterr()
-        return Done(int(left.value.code or 0), printed.out, printed.err)
-
-
-@pytest.fixture
-def liqstrat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    return Shell(monkeypatch, capsys)
 
 
 def test_the_program_starts_as_a_process_of_its_own() -> None:

@@ -13,7 +13,7 @@ from typing import Any, cast
 from nautilus_trader.common import Cache
 from nautilus_trader.model import LiquiditySide, OrderFilled, OrderSide, PositionAdjustmentType
 
-from liqstrat.backtest.ledger import Fill, Funding, Ledger, OrderRecord, Role, RoundTrip
+from liqstrat.backtest.ledger import Fill, Funding, Ledger, OrderRecord, Role, RoundTrip, follow
 from liqstrat.backtest.strategy import LevelStrategy
 
 _ROLES = ("entry", "stop", "target", "exit", "liquidation")
@@ -136,6 +136,7 @@ def _trip(
     long = position.entry == OrderSide.BUY
     opening, closing = ([fill for fill in fills if (fill.side == "buy") == side] for side in (long, not long))
     closed = position.closing_order_id if position.is_closed else None
+    paid = sum((payment.amount for payment in funding), _NOTHING)
     return RoundTrip(
         position_id=name,
         strategy=fills[0].strategy,
@@ -146,9 +147,9 @@ def _trip(
         quantity=position.peak_qty.as_decimal(),
         entry_price=_average(opening),
         exit_price=_average(closing) if closed else None,
-        pnl=position.realized_pnl.as_decimal() if position.realized_pnl else _NOTHING,
+        pnl=follow(fills)[-1].realized + paid,
         fees=sum((fill.fee for fill in fills), _NOTHING),
-        funding=sum((payment.amount for payment in funding), _NOTHING),
+        funding=paid,
         exit_role=orders[str(closed)].role if closed else None,
         entry=None,
     )

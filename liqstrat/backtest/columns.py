@@ -229,7 +229,7 @@ def _require_fit(batch: pa.RecordBatch, name: str, symbol: str, decimals: int) -
 def _require_exact(units: Integers, times: Integers, name: str, symbol: str, decimals: int) -> None:
     wrong = units % 10 ** (_DECIMALS - decimals) != 0
     if wrong.any():
-        _refuse(units, times, int(np.argmax(wrong)), name, symbol, f"at most {decimals} decimals, as in its trades")
+        _refuse(units, times, int(np.argmax(wrong)), name, symbol, f"at most {decimals} decimals")
 
 
 def _refuse(units: Integers, times: Integers, at: int, name: str, symbol: str, expected: str) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from liqstrat.backtest.ledger import Ledger
+from liqstrat.backtest.ledger import Ledger, follow
 from liqstrat.backtest.minutes import MINUTE_NS, MinuteBars
 from liqstrat.liquidation.grid import Floats, Ints
 
@@ -41,48 +41,18 @@ def equity_curve(
     for payment in ledger.funding:
         realized[np.searchsorted(times, payment.time_ns) :] += float(payment.amount)
     for strategy, symbol in sorted({(fill.strategy, fill.symbol) for fill in ledger.fills}):
-        held = _held(ledger, strategy, symbol)
-        at = np.searchsorted(held.times, times, side="right")
-        price = _prices(minutes[symbol], times)
-        realized += held.realized[at]
-        unrealized += held.contracts[at] * (price - held.average[at])
-        notional += held.contracts[at] * price
+        fills = [fill for fill in ledger.fills if (fill.strategy, fill.symbol) == (strategy, symbol)]
+        at = np.searchsorted(np.array([fill.time_ns for fill in fills]), times, side="right")
+        states = [(state.contracts, state.average, state.realized) for state in follow(fills)]
+        contracts, average, profit = np.array(states, dtype=np.float64).T[:, at]
+        price = prices_at(minutes[symbol], times)
+        realized += profit
+        unrealized += contracts * (price - average)
+        notional += contracts * price
     return EquityCurve(times, float(balance) + realized, unrealized, notional)
 
 
-@dataclass(frozen=True, eq=False)
-class _Held:
-    """A position after each of its fills (at `times`); entry 0 of the others is before the first."""
-
-    times: Ints
-    contracts: Floats
-    average: Floats
-    realized: Floats
-
-
-def _held(ledger: Ledger, strategy: str, symbol: str) -> _Held:
-    """Follow the fills exactly: what enlarges a position moves its average price, what reduces it realizes profit."""
-    contracts = average = realized = Decimal(0)
-    rows = [(contracts, average, realized)]
-    times = []
-    for fill in ledger.fills:
-        if (fill.strategy, fill.symbol) != (strategy, symbol):
-            continue
-        closing = min(fill.quantity, abs(contracts)) if contracts * fill.signed < 0 else Decimal(0)
-        direction = 1 if contracts > 0 else -1
-        realized += closing * direction * (fill.price - average) - fill.fee
-        opening = fill.quantity - closing
-        if opening:
-            before = abs(contracts) - closing
-            average = (before * average + opening * fill.price) / (before + opening)
-        contracts += fill.signed
-        times.append(fill.time_ns)
-        rows.append((contracts, average, realized))
-    columns = [np.array([float(row[i]) for row in rows]) for i in range(3)]
-    return _Held(np.array(times, dtype=np.int64), *columns)
-
-
-def _prices(minutes: MinuteBars, times: Ints) -> Floats:
+def prices_at(minutes: MinuteBars, times: Ints) -> Floats:
     """The last price at each of `times`; before the first minute has ended, its open."""
     ended = np.clip((times - minutes.start_ns) // MINUTE_NS, 0, len(minutes))
     return np.where(ended > 0, minutes.close[np.maximum(ended - 1, 0)], minutes.open[0])

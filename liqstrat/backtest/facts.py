@@ -21,11 +21,15 @@ Span = tuple[datetime, datetime] | None
 
 
 def require_history(store: Store, run: RunFile) -> None:
-    """Raise `LiqstratError`, telling what the database has, where there is nothing to replay or to make levels of."""
+    """Raise `LiqstratError`, telling what the database has, where history does not reach over the run.
+
+    It must have prices from the run's first day to its last, and open interest for at least a part. Gaps between are
+    noted, see `gaps`.
+    """
     prices = ("trades",) if run.bar_minutes is None else ("trades", "klines_1m")
     for symbol in run.symbols:
         spans = {kind: store.span(symbol, kind) for kind in (*prices, "open_interest")}
-        if not any(_overlaps(spans[kind], run.start, run.end) for kind in prices):
+        if not any(_covers(spans[kind], run) for kind in prices):
             raise _nothing(store, symbol, " or ".join(prices), run, spans)
         if not _overlaps(spans["open_interest"], run.start - timedelta(days=run.data.warmup_days), run.end):
             raise _nothing(store, symbol, "open_interest", run, spans)
@@ -91,6 +95,14 @@ def _iso(us: int) -> str:
     return datetime.fromtimestamp(us / 1e6, UTC).isoformat()
 
 
+def _covers(span: Span, run: RunFile) -> bool:
+    """Whether there is something on the first day and on the last."""
+    if span is None:
+        return False
+    first, last = (moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in span)
+    return first <= run.start and run.end <= last + timedelta(days=1)
+
+
 def _overlaps(span: Span, start: datetime, end: datetime) -> bool:
     return span is not None and span[0] < end and span[1] >= start
 
@@ -98,6 +110,7 @@ def _overlaps(span: Span, start: datetime, end: datetime) -> bool:
 def _nothing(store: Store, symbol: str, wanted: str, run: RunFile, spans: dict[str, Span]) -> LiqstratError:
     there = [f"{kind} {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M}" for kind, span in spans.items() if span]
     return LiqstratError(
-        f"{store.path}: no {wanted} of {symbol} for {run.start:%Y-%m-%d %H:%M} to {run.end:%Y-%m-%d %H:%M}; "
+        f"{store.path}: history of {symbol} ({wanted}) does not cover "
+        f"{run.start:%Y-%m-%d %H:%M} to {run.end:%Y-%m-%d %H:%M}; "
         f"it has {', '.join(there) or 'none of either'} (UTC)"
     )

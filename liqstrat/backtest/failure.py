@@ -6,15 +6,27 @@ from typing import Any
 
 
 class Failures:
-    """The first error of a run."""
+    """The first error of a run, and whether there was one: `any`."""
 
     def __init__(self) -> None:
-        self.first: BaseException | None = None
+        self.any = False
+        self._first: BaseException | None = None
+
+    def keep(self, error: BaseException) -> None:
+        """Remember an error, if it is the first."""
+        if not self.any:
+            self.any, self._first = True, error
 
     def raise_first(self) -> None:
         """Raise it, with the traceback it had."""
-        if self.first is not None:
-            raise self.first
+        # Not kept any longer: its traceback refers to the component, and the component to this object. Nautilus's part
+        # of a component is invisible to the garbage collector, so such a circle would never be freed.
+        error, self._first = self._first, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
 
 
 def guarded[**P, R](method: Callable[P, R]) -> Callable[P, R | None]:
@@ -27,9 +39,9 @@ def guarded[**P, R](method: Callable[P, R]) -> Callable[P, R | None]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
         component: Any = args[0]
         try:
-            return method(*args, **kwargs) if component.failures.first is None else None
+            return None if component.failures.any else method(*args, **kwargs)
         except BaseException as error:
-            component.failures.first = error
+            component.failures.keep(error)
             component.shutdown_system(repr(error))
             return None
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.common import Clock
+from nautilus_trader.common import DataActor
 from nautilus_trader.execution import FeeModel
 from nautilus_trader.model import LiquiditySide, Money, OrderSide, Price, Quantity
 
 from liqstrat.backtest.depth import RecentDepth
+from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.backtest.instruments import QUOTE
 
 #: Marks the orders that close a liquidated account.
@@ -31,6 +32,8 @@ class ExchangeFees(FeeModel):
     impact: for each client order id what depth cost each of its fills, in order, USDT. Subtract it from the commission
     to get the exchange's fee; add impact / contracts to the engine's price of a buy, subtract it from that of a sell.
 
+    host: an actor of the run, which knows the time.
+
     clearance_rate: what the exchange takes on top from liquidated positions; set by `AccountLiquidator`.
 
     liquidated_at: by symbol the price inside a bar at which the liquidation began, in place of the engine's.
@@ -39,10 +42,11 @@ class ExchangeFees(FeeModel):
     def __new__(cls, *args: Any, **kwargs: Any) -> "ExchangeFees":
         return super().__new__(cls)
 
-    def __init__(self, maker: Decimal, taker: Decimal, depth: RecentDepth | None) -> None:
+    def __init__(self, maker: Decimal, taker: Decimal, depth: RecentDepth | None, failures: Failures) -> None:
         self.maker = maker
         self.taker = taker
-        self.clock: Clock | None = None
+        self.failures = failures
+        self.host: DataActor | None = None
         self.on_fill: Callable[[], None] = lambda: None
         self.impact: dict[str, list[Decimal]] = {}
         self.clearance_rate = Decimal(0)
@@ -51,6 +55,16 @@ class ExchangeFees(FeeModel):
         self._begun: dict[str, tuple[Decimal, Decimal]] = {}
 
     def get_commission(self, order: Any, fill_quantity: Quantity, fill_px: Price, instrument: Any) -> Money:
+        # An error here would end the whole process, without a word and with status 0.
+        return self._charge(order, fill_quantity, fill_px, instrument) or Money.zero(QUOTE)
+
+    def shutdown_system(self, reason: str | None = None) -> None:
+        """End the run; called when charging has failed."""
+        if self.host is not None:
+            self.host.shutdown_system(reason)
+
+    @guarded
+    def _charge(self, order: Any, fill_quantity: Quantity, fill_px: Price, instrument: Any) -> Money:
         self.on_fill()
         contracts, price = fill_quantity.as_decimal(), fill_px.as_decimal()
         sign = 1 if order.side == OrderSide.BUY else -1
@@ -63,15 +77,17 @@ class ExchangeFees(FeeModel):
         return Money.from_decimal((contracts * price + sign * impact) * rate + impact, QUOTE)
 
     def _impact(self, order: Any, sign: int, contracts: Decimal, price: Decimal, instrument: Any) -> Decimal:
-        """What the walk through the book costs beyond the engine's price, which itself is a tick worse after the first
-        fill of an order."""
+        """What the walk through the book costs beyond the engine's price.
+
+        The engine's price is a tick worse where an order is more than the last trade's size: not charged twice.
+        """
         symbol = str(instrument.raw_symbol)
         filled, start = self._begin(order, contracts, price)
         inside = self.liquidated_at.get(symbol) if _liquidates(order) else None
         slippage = Decimal(0)
         if self._depth is not None:
-            assert self.clock is not None, "the venue's clock is among the actors of the run"
-            now, tick = self.clock.timestamp_ns(), float(instrument.price_increment)
+            assert self.host is not None, "the venue's actors are not all part of the run"
+            now, tick = self.host.clock.timestamp_ns(), float(instrument.price_increment)
             slippage = Decimal(self._depth.slippage(symbol, now, float(filled), float(contracts), tick))
         paid = (start if inside is None else inside) + sign * slippage
         if getattr(order, "has_price", False):

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from liqstrat.backtest import columns, open_interest
 from liqstrat.backtest.columns import Precision
 from liqstrat.errors import LiqstratError
+from liqstrat.market.selects import select
 from liqstrat.market.store import FUNDING_SCHEMA, KLINES_SCHEMA, OPEN_INTEREST_SCHEMA, Store
 
 DAY = timedelta(days=1)
@@ -23,7 +24,7 @@ class History:
 
     def __init__(self, store: Store, precision: Precision, start: datetime, end: datetime) -> None:
         symbol = precision.symbol
-        there = _spans(store, symbol)
+        there = {kind for kind, span in _spans(store, symbol).items() if span[0] < end and span[1] >= start}
         self._store = store
         self._precision = precision
         self._trades_by_day = _count_and_hash(store, symbol, start, end) if "trades" in there else {}
@@ -33,6 +34,7 @@ class History:
             self._open_interest = store.open_interest(symbol, start, end)
         recorded = FUNDING_SCHEMA.empty_table()
         if "funding" in there:
+            # With the neighbours, which tell how long an interval is, and a settlement recorded just before midnight.
             recorded = store.funding(symbol, start - DAY, end + DAY)
         self._funding = columns.settlements(recorded)
 
@@ -63,18 +65,19 @@ class History:
 
 
 def precision_of(store: Store, symbol: str) -> Precision:
-    """The decimals that the symbol's trades use; those of its klines where it has no trades.
+    """The decimals that the symbol's trades and 1m klines use, over all of its history.
 
     Raises `LiqstratError` where it has neither.
     """
     there = _spans(store, symbol)
+    used = [(0, 0)]
     if "trades" in there:
-        return Precision(symbol, store.price_decimals(symbol), store.quantity_decimals(symbol))
-    if "klines_1m" not in there:
+        used.append((store.price_decimals(symbol), store.quantity_decimals(symbol)))
+    if "klines_1m" in there:
+        used.append(_kline_decimals(store, symbol))
+    if len(used) == 1:
         raise LiqstratError(f"{store.path}: neither trades nor 1m klines of {symbol}, expected some to replay")
-    klines = store.klines(symbol)
-    price = max(columns.digits_used(klines[name]) for name in ("open", "high", "low", "close"))
-    return Precision(symbol, price, columns.digits_used(klines["volume"]))
+    return Precision(symbol, *(max(decimals) for decimals in zip(*used, strict=True)))
 
 
 def whole_days(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
@@ -96,6 +99,14 @@ def whole_days(store: Store, symbol: str, start: datetime | None, end: datetime 
 def _spans(store: Store, symbol: str) -> dict[str, tuple[datetime, datetime]]:
     kinds = set(store.kinds()).intersection(_KINDS)
     return {kind: span for kind in kinds if (span := store.span(symbol, kind))}
+
+
+def _kline_decimals(store: Store, symbol: str) -> tuple[int, int]:
+    rows = select(store.connection, store.path, "klines_1m", symbol)
+    fractions = store.connection.sql(f"select distinct unnest([open, high, low, close]) % 1 as part from ({rows})")
+    volumes = store.connection.sql(f"select distinct volume % 1 as part from ({rows})")
+    price, size = (columns.digits_used(values.to_arrow_table()["part"]) for values in (fractions, volumes))
+    return price, size
 
 
 def _count_and_hash(store: Store, symbol: str, start: datetime, end: datetime) -> dict[date, tuple[int, int]]:

@@ -99,7 +99,12 @@ class LiquidationLevels:
         """Quotes say nothing about positions."""
 
     def handle_open_interest(self, contracts: float, time_ns: int) -> None:
-        """Close the interval that ends at `time_ns` with `contracts` open; trades at `time_ns` belong to the next."""
+        """Close the interval that ends at `time_ns` with `contracts` open; trades at `time_ns` belong to the next.
+
+        A value that is not later than the last one says nothing new and changes nothing.
+        """
+        if time_ns <= self.known_at:
+            return
         self._look()
         oldest = time_ns - self._recent_ns
         self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]

@@ -5,6 +5,7 @@ go when somebody looks.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
@@ -30,13 +31,20 @@ class Interval(Protocol):
     """What `LiquidationLevels` asks of trades or bars.
 
     `low`, `high` (infinite when nothing traded yet), `last` (NaN before the first of all) and its time `time_ns`, in
-    USDT and nanoseconds, are as of the last `look`, which is false when nothing new came.
+    USDT and nanoseconds, are as of the last `look`, which is false when nothing new came. `settle` says that all data
+    up to a moment has arrived.
     """
 
     low: float
     high: float
     last: float
     time_ns: int
+
+    def clear(self) -> None: ...
+
+    def put_before(self, trades: "Trades") -> None: ...
+
+    def settle(self, time_ns: int) -> None: ...
 
     def look(self) -> bool: ...
 
@@ -62,7 +70,7 @@ class TradeInterval:
         self._trades: list[TradeTick] = []
         self._prices: list[float] = []
         self._older: list[Trades] = []
-        self.receive = self._trades.append
+        self.receive: Callable[[TradeTick], None] = self._trades.append
         self.clear()
 
     def clear(self) -> None:
@@ -77,6 +85,9 @@ class TradeInterval:
             self._older.append(trades)
             self.last, self.time_ns = float(trades.price[-1]), int(trades.times[-1])
             self._measure()
+
+    def settle(self, time_ns: int) -> None:
+        """Nothing to do: what has arrived is here."""
 
     def look(self) -> bool:
         """Read the prices of the trades received since the last look."""
@@ -117,17 +128,17 @@ class TradeInterval:
         sizes = np.fromiter(map(Quantity.as_double, map(_SIZE, trades)), dtype=np.float64, count=count)
         return Trades(
             times=np.zeros(0, np.int64),
-            price=_exact(np.array(self._prices[:count]), trades[0].price.precision),
-            contracts=_exact(sizes, trades[0].size.precision),
+            price=exact(np.array(self._prices[:count]), trades[0].price.precision),
+            contracts=exact(sizes, trades[0].size.precision),
             buy=np.fromiter(map(_IS_BUY, map(_SIDE, trades)), dtype=np.bool_, count=count),
         )
 
     def _after_older(self, trades: Trades, end_ns: int) -> Trades:
         """Older trades that ended before `end_ns`, then `trades`."""
-        older = _join(self._older)
+        older = join(self._older)
         ended = int(np.searchsorted(older.times, end_ns))
         self._older = [older.part(slice(ended, None))] if ended < len(older.times) else []
-        return _join([older.part(slice(0, ended)), trades])
+        return join([older.part(slice(0, ended)), trades])
 
     def _forget(self, count: int) -> None:
         del self._trades[:count]
@@ -144,7 +155,7 @@ class BarInterval:
 
     def __init__(self) -> None:
         self._bars: list[Bar] = []
-        self.receive = self._bars.append
+        self.receive: Callable[[Bar], None] = self._bars.append
         self.clear()
 
     def clear(self) -> None:
@@ -152,6 +163,14 @@ class BarInterval:
         self._bars.clear()
         self._seen = 0
         self.low, self.high, self.last, self.time_ns = np.inf, -np.inf, np.nan, 0
+
+    def put_before(self, trades: Trades) -> None:
+        """Of trades before the first bar only the last price is taken."""
+        if len(trades.price):
+            self.last, self.time_ns = float(trades.price[-1]), int(trades.times[-1])
+
+    def settle(self, time_ns: int) -> None:
+        """Nothing to do: what has arrived is here."""
 
     def look(self) -> bool:
         """Take notice of the bars received since the last look."""
@@ -186,7 +205,8 @@ class BarInterval:
         return flow
 
 
-def _join(parts: list[Trades]) -> Trades:
+def join(parts: Sequence[Trades]) -> Trades:
+    """Trades of several parts after one another."""
     return Trades(
         np.concatenate([part.times for part in parts]),
         np.concatenate([part.price for part in parts]),
@@ -195,7 +215,7 @@ def _join(parts: list[Trades]) -> Trades:
     )
 
 
-def _exact(values: Floats, decimals: int) -> Floats:
+def exact(values: Floats, decimals: int) -> Floats:
     """The nearest doubles to decimals of the engine, whose own conversion is off in the last bit."""
     scale = 10.0**decimals
     rounded: Floats = np.rint(values * scale) / scale

@@ -1,5 +1,6 @@
 """What the account did in a run, as plain records. Money is in USDT, quantities in base asset, times in nanoseconds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -123,3 +124,32 @@ class Ledger:
             [payment for payment in self.funding if payment.strategy == strategy],
             [trip for trip in self.trips if trip.strategy == strategy],
         )
+
+
+@dataclass(frozen=True)
+class Held:
+    """A position: contracts (negative when short), their average price, and the profit realized so far, less fees."""
+
+    contracts: Decimal = Decimal(0)
+    average: Decimal = Decimal(0)
+    realized: Decimal = Decimal(0)
+
+    def after(self, fill: Fill) -> "Held":
+        """What enlarges a position moves its average price, what reduces it realizes profit."""
+        reduces = self.contracts * fill.signed < 0
+        closing = min(fill.quantity, abs(self.contracts)) if reduces else Decimal(0)
+        direction = 1 if self.contracts > 0 else -1
+        realized = self.realized + closing * direction * (fill.price - self.average) - fill.fee
+        average, opening = self.average, fill.quantity - closing
+        if opening:
+            kept = abs(self.contracts) - closing
+            average = (kept * average + opening * fill.price) / (kept + opening)
+        return Held(self.contracts + fill.signed, average, realized)
+
+
+def follow(fills: Iterable[Fill]) -> list[Held]:
+    """The position before the first and after each of a strategy's fills in one symbol."""
+    states = [Held()]
+    for fill in fills:
+        states.append(states[-1].after(fill))
+    return states

@@ -28,7 +28,7 @@ from liqstrat.backtest.instruments import QUOTE, VENUE, instrument_id, minute_ba
 from liqstrat.backtest.minutes import MINUTE_NS, MinuteBars
 from liqstrat.liquidation.brackets import BracketTable, brackets_for
 
-#: Share of the liquidated notional that the exchange takes at most for itself (BTCUSDT and ETHUSDT; others 0.015).
+#: Share of the liquidated notional that the exchange takes at most for itself: `liquidationFee` of BTCUSDT.
 CLEARANCE_RATE = Decimal("0.0125")
 
 #: Share of notional by which the limit may be missed and a minute still counts as dangerous.
@@ -194,6 +194,9 @@ class AccountLiquidator(DataActor):
     # -- the account ---------------------------------------------------------------------------------------------------
 
     def _read_account(self, now: int) -> None:
+        # The cache hands out copies of the account with all that ever happened to it: after some thousand fills, a
+        # copy would take milliseconds.
+        self.cache.purge_account_events(now)
         account = self.cache.account_for_venue(VENUE)
         self._balance = account.balance_total(QUOTE).as_double() if account else 0.0
         self._held = {}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nautilus_trader.backtest import BacktestDataConfig, BacktestEngineConfig, BacktestNode, BacktestRunConfig
-from nautilus_trader.common import LoggerConfig
+from nautilus_trader.common import Cache, LoggerConfig
 from nautilus_trader.model import NautilusDataType
 
 from liqstrat.backtest.bookkeeping import read_ledger
@@ -50,10 +50,12 @@ class SymbolData:
 
 @dataclass(frozen=True, eq=False)
 class Replayed:
-    """How a replay ended. `balance` is the account's, USDT, as the engine has it."""
+    """How a replay ended. `balance` is the account's, USDT, as the engine has it; `held` are its open positions by
+    symbol: net contracts, and what they cost in USDT."""
 
     ledger: Ledger
     balance: float
+    held: dict[str, tuple[float, float]]
     levels: dict[str, LiquidationLevels]
     strategies: list[LevelStrategy]
     liquidations: list[datetime]
@@ -89,12 +91,22 @@ def replay(
         return Replayed(
             ledger=read_ledger(cache, strategies, venue.fees.impact),
             balance=float(account.balance_total(QUOTE).as_decimal()),
+            held=_held(cache, run.symbols),
             levels=levels,
             strategies=strategies,
             liquidations=[_moment(event.time_ns) for event in venue.liquidator.events] if venue.liquidator else [],
         )
     finally:
         node.dispose()
+
+
+def _held(cache: Cache, symbols: Sequence[str]) -> dict[str, tuple[float, float]]:
+    held = {}
+    for symbol in symbols:
+        positions = cache.positions_open(None, instrument_id(symbol))
+        contracts = sum(position.signed_qty for position in positions)
+        held[symbol] = contracts, sum(position.signed_qty * position.avg_px_open for position in positions)
+    return held
 
 
 def _run(node: BacktestNode, node_id: str, run: RunFile, failures: Failures, progress: Progress) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from liqstrat.backtest.equity import EquityCurve, equity_curve
+from liqstrat.backtest.equity import EquityCurve, equity_curve, prices_at
 from liqstrat.backtest.facts import data_facts, gaps, require_history
 from liqstrat.backtest.feeds import OpenInterestSeries
 from liqstrat.backtest.instruments import instrument_id
@@ -41,7 +41,7 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT) -> Path:
     traders = resolve_traders(run)
     with open_store(run.data.db) as store:
         require_history(store, run)
-        data = {symbol: _prepare(store, symbol, run, progress) for symbol in run.symbols}
+        data = {symbol: prepare(store, symbol, run, progress) for symbol in run.symbols}
         about = _about(store, run, data)
     created = datetime.now(UTC)
     name = _free_name(out, f"{run.name}-{created:%Y%m%dT%H%M%S}-{_short_hash(about)}")
@@ -81,7 +81,8 @@ def resolve_traders(run: RunFile) -> list[Trader]:
     return traders
 
 
-def _prepare(store: Store, symbol: str, run: RunFile, progress: Progress) -> SymbolData:
+def prepare(store: Store, symbol: str, run: RunFile, progress: Progress = SILENT) -> SymbolData:
+    """Bring the catalog up to the run, fill the book, and read what the replay needs of a symbol."""
     catalog = run.data.catalog
     report = build_catalog(store, symbol, catalog, run.start - _BEFORE, run.end, progress=progress)
     known = read_open_interest(catalog, symbol, run.start, run.end)
@@ -121,11 +122,17 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
 
 
 def _account(run: RunFile, data: dict[str, SymbolData], replayed: Replayed) -> EquityCurve:
-    """The account minute by minute; it must end with the balance that the engine has."""
+    """The account minute by minute; it must end with the equity that the engine has.
+
+    Not with its balance: there, what an open position paid for depth is a fee paid, here it is part of its price.
+    """
     minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
     curve = equity_curve(replayed.ledger, run.venue.balance, minutes, run.start, run.end)
-    if abs(float(curve.balance[-1]) - replayed.balance) > _CENT:
-        raise RuntimeError(f"the fills add up to {curve.balance[-1]} USDT, the engine has {replayed.balance}")
+    equity = replayed.balance
+    for symbol, (contracts, cost) in replayed.held.items():
+        equity += contracts * float(prices_at(minutes[symbol], curve.times[-1:])[0]) - cost
+    if abs(float(curve.equity[-1]) - equity) > _CENT:
+        raise RuntimeError(f"the fills add up to {curve.equity[-1]} USDT, the engine has {equity}")
     return curve
 
 

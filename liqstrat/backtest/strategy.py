@@ -118,7 +118,10 @@ class LevelStrategy(Strategy):
         # Events of one moment come in the order of their names: levels are brought up to date before (see feeds).
         self._timer = f"5-decide-{setup.number:03d}"
         self._known_at = 0
-        self._bracket: list[ClientOrderId] = []
+        # Orders since the last time without a position.
+        self._sent: list[ClientOrderId] = []
+        self._exit_order: ClientOrderId | None = None
+        self._leaving = False
 
     # -- for strategies to write ---------------------------------------------------------------------------------------
 
@@ -145,10 +148,12 @@ class LevelStrategy(Strategy):
 
     @property
     def flat(self) -> bool:
-        """Whether there is no position, and no order of the last entry that could still change that."""
-        if self._bracket and all(self._is_closed(order_id) for order_id in self._bracket):
-            self._bracket = []
-        return not self._bracket and not self.cache.positions_open_count(None, self.instrument_id, self.strategy_id)
+        """Whether there is no position, and no order that could still change that."""
+        if self._sent and all(self._is_closed(order_id) for order_id in self._sent):
+            mine = (None, self.instrument_id, self.strategy_id)
+            if not self.cache.positions_open_count(*mine):
+                self._sent.clear()
+        return not self._sent
 
     def enter(self, side: Side, *, stop: float, target: float, level: Cluster | None = None, reason: str = "") -> bool:
         """Send a market order with its stop (market) and target (limit); whichever is reached cancels the other.
@@ -168,10 +173,15 @@ class LevelStrategy(Strategy):
         self._send(side, quantity, price, stop, target, Entry("", level, reason))
         return True
 
-    def exit(self, reason: str = "") -> None:
-        """Cancel stop and target and close the position at the market."""
-        self.cancel_all_orders(self.instrument_id)
-        self.close_all_positions(self.instrument_id, tags=self._tags("exit", self.price), reduce_only=True)
+    def exit(self) -> None:
+        """Cancel stop and target and close the position at the market, all of it, also what is still being filled."""
+        self._leaving = True
+        self._leave()
+
+    def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
+        """Send an order of one's own, beside those of `enter` and `exit`."""
+        self._sent.append(order.client_order_id)
+        super().submit_order(order, *args, **kwargs)
 
     # -- how it works --------------------------------------------------------------------------------------------------
 
@@ -195,12 +205,29 @@ class LevelStrategy(Strategy):
 
     @guarded
     def _decide(self, event: TimeEvent) -> None:
+        if self._leaving:
+            self._leave()
         if not self.levels.initialized:
             return
         if self.levels.known_at != self._known_at:
             self._known_at = self.levels.known_at
             self.on_levels()
         self.on_price(self.levels.price)
+
+    def _leave(self) -> None:
+        """One order at a time; what is left when it is done is seen at the next decision."""
+        if self.flat:
+            self._leaving = False
+        elif self._exit_order is None or self._is_closed(self._exit_order):
+            self.cancel_all_orders(self.instrument_id)
+            for position in self.cache.positions_open(None, self.instrument_id, self.strategy_id):
+                side = OrderSide.SELL if position.is_long else OrderSide.BUY
+                tags = self._tags("exit", self.price)
+                order = self.order_factory.market(
+                    self.instrument_id, side, position.quantity, reduce_only=True, tags=tags
+                )
+                self._exit_order = order.client_order_id
+                self.submit_order(order)
 
     def _quantity(self, price: float, stop: float) -> Quantity | None:
         instrument = self._instrument()
@@ -243,7 +270,8 @@ class LevelStrategy(Strategy):
             sl_tags=self._tags("stop", stop),
             tp_tags=self._tags("target", target),
         )
-        self._bracket = [order.client_order_id for order in orders]
+        self._sent += [order.client_order_id for order in orders]
+        self._leaving = False
         self.entries.append(replace(entry, order_id=str(orders[0].client_order_id)))
         self.submit_order_list(orders)
 

@@ -49,7 +49,7 @@ def simulated_venue(
     for symbol in minutes:
         check_leverage(settings, symbol, start)
     depth = RecentDepth(minutes, settings.depth_share) if settings.depth else None
-    fees = ExchangeFees(settings.maker_fee, settings.taker_fee, depth)
+    fees = ExchangeFees(settings.maker_fee, settings.taker_fee, depth, failures)
     actors: list[DataActor] = [VenueClock(settings, fees, on_bars=on_bars)]
     liquidator = None
     if settings.liquidation:
@@ -72,6 +72,8 @@ def venue_config(settings: VenueSettings, fees: ExchangeFees) -> BacktestVenueCo
         default_leverage=Decimal(settings.leverage),
         fee_model=fees,
         latency_model=StaticLatencyModel(base_latency_nanos=latency_ns) if latency_ns else None,
+        # Of a bar's high and low, the one nearer to its open comes first: else longs would meet their targets first.
+        bar_adaptive_high_low_ordering=True,
     )
 
 
@@ -85,7 +87,7 @@ def check_leverage(settings: VenueSettings, symbol: str, at: datetime) -> None:
 
 
 class VenueClock(DataActor):
-    """Tells the fee model the time and, with bars, makes orders arrive when they should.
+    """Tells the fees the time and, with bars, makes orders arrive when they should.
 
     The engine looks at orders on their way when the next event comes. With bars that would be a minute later, so an
     event is made one latency after every minute.
@@ -100,7 +102,7 @@ class VenueClock(DataActor):
         self._arrival_ns = settings.latency_ms * _MILLISECOND_NS if on_bars else 0
 
     def on_start(self) -> None:
-        self._fees.clock = self.clock
+        self._fees.host = self
         if self._arrival_ns:
             minute = self.clock.timestamp_ns() // MINUTE_NS * MINUTE_NS
             self.clock.set_timer_ns(

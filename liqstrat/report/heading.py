@@ -69,7 +69,7 @@ def _strategies(run: Run) -> str:
     for strategy in run.config.get("strategies", []):
         params = ", ".join(f"{name} {value}" for name, value in strategy.get("params", {}).items())
         only = f" on {', '.join(strategy['symbols'])}" if strategy.get("symbols") else ""
-        lines.append(f"<b>{escape(strategy['use'])}</b>{escape(only)} {_muted(params or 'as it comes')}")
+        lines.append(f"<b>{escape(strategy['use'])}</b>{escape(only)} {_muted(params or 'with its defaults')}")
     return _fact("Strategies" if len(lines) > 1 else "Strategy", lines)
 
 
@@ -79,7 +79,7 @@ def _data(run: Run) -> str:
         kind = _KINDS.get(part["kind"], str(part["kind"]))
         symbol = f"{part['symbol']} " if len(run.symbols) > 1 else ""
         period = f"{_day(part['start'])} to {_day(part['end'])}" if part.get("start") else ""
-        lines.append(f"{escape(symbol)}{part['rows']:,} {escape(kind)} {_muted(period)}")
+        lines.append(f'{escape(symbol)}{part["rows"]:,} {escape(kind)} <span class="nowrap">{_muted(period)}</span>')
     return _fact("Simulated data" if run.simulated else "Market data", lines)
 
 

@@ -11,7 +11,7 @@ from liqstrat.report.candles import Candles, candle_traces, read_candles
 from liqstrat.report.markers import trade_traces
 from liqstrat.report.numbers import amount
 from liqstrat.report.page import plot_html, write_page
-from liqstrat.report.raster import Raster, rasterise
+from liqstrat.report.raster import MOST_CELLS, Raster, rasterise
 from liqstrat.report.theme import HEAT, MUTED, PLOT, UNKNOWN, dress
 
 _HEIGHT = 680
@@ -31,6 +31,7 @@ def heatmap_figure(
     *,
     simulated: bool = False,
     height: int = _HEIGHT,
+    most_cells: int = MOST_CELLS,
 ) -> go.Figure:
     """Heat from `levels` (`time`, `price_low`, `price_high`, `contracts`; one symbol), `candles` (`time`, `open`,
     `high`, `low`, `close`) over it and `trades` (rows of a results folder's `positions.parquet`) on top.
@@ -40,7 +41,7 @@ def heatmap_figure(
     figure = go.Figure()
     read = read_candles(candles)
     view = None if read is None else _view(read)
-    raster = rasterise(levels, view)
+    raster = rasterise(levels, view, most_cells)
     if raster is not None:
         figure.add_trace(_heat(raster))
     if read is not None:

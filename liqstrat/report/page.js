@@ -93,13 +93,22 @@ function sortBy(header) {
   table.tBodies[0].append(...[...table.tBodies[0].rows].sort((a, b) => order(value(a), value(b))));
 }
 
-// Brings a trade into view on its heatmap, with as much time around it as it took and at least two hours.
+// Brings a trade into view on its heatmap, with at least two hours around it and a frame around its level.
 function showTrade(button) {
   const plot = document.getElementById(button.dataset.plot);
-  const [from, to, low, high] = ["from", "to", "low", "high"].map((name) => Number(button.dataset[name]));
+  const [from, to, ...prices] = ["from", "to", "entry", "exit", "levelLow", "levelHigh"]
+    .filter((name) => button.dataset[name])
+    .map((name) => Number(button.dataset[name]));
   const around = Math.max(to - from, 120 * MINUTE);
-  const margin = Math.max(high - low, high * 0.01);
-  Plotly.relayout(plot, { "xaxis.range": [from - around, to + around], "yaxis.range": [low - margin, high + margin] });
+  const [low, high] = [Math.min(...prices), Math.max(...prices)];
+  const margin = Math.max((high - low) / 2, high * 0.006);
+  const [y0, y1] = [button.dataset.levelLow, button.dataset.levelHigh].map(Number);
+  const frame = { type: "rect", x0: from - around / 2, x1: to, y0, y1, line: { color: "#4aa8ff", width: 2, dash: "dash" } };
+  Plotly.relayout(plot, {
+    "xaxis.range": [from - around, to + around],
+    "yaxis.range": [low - margin, high + margin],
+    shapes: button.dataset.levelLow ? [frame] : [],
+  });
   plot.closest("section").scrollIntoView({ behavior: "smooth" });
 }
 

@@ -16,8 +16,9 @@ Floats = npt.NDArray[np.float64]
 Grid = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
-_MOST_CELLS = 1_600_000
-_TOP_PERCENTILE = 99.7
+#: Cells of a picture that a page carries easily.
+MOST_CELLS = 1_600_000
+_TOP_PERCENTILE = 98.5
 _MEDIAN_BRIGHTNESS, _LEAST_EXPONENT = 0.25, 0.4
 _LONE_MAP_MINUTES = 15
 
@@ -80,12 +81,12 @@ class Raster:
         return self.low + self.row_height * len(self.codes)
 
 
-def rasterise(levels: pa.Table, view: tuple[float, float] | None = None) -> Raster | None:
+def rasterise(levels: pa.Table, view: tuple[float, float] | None = None, most_cells: int = MOST_CELLS) -> Raster | None:
     """The maps of `levels` (`time`, `price_low`, `price_high`, `contracts`), all leverages and both sides together.
 
     A cell holds the USDT, at the liquidation price, of the price bin around its middle. What lies beyond a map's lowest
     and highest row is not recorded. Colours are chosen for the prices of `view` (low, high), which are seen first.
-    Returns None where nothing is.
+    Maps are left out evenly until there are `most_cells` or fewer. Returns None where nothing is.
     """
     contracts = doubles(levels["contracts"])
     if not len(contracts) or not np.nanmax(contracts) > 0:
@@ -99,7 +100,7 @@ def rasterise(levels: pa.Table, view: tuple[float, float] | None = None) -> Rast
     amounts: Grid = np.bincount(cells, weights=usdt, minlength=shape[0] * shape[1]).reshape(shape)
     row_height = float(np.min(bin_highs - bin_lows))
     rows = int(np.ceil((bin_highs[-1] - bin_lows[0]) / row_height))
-    thin = int(np.ceil(rows * shape[1] / _MOST_CELLS))
+    thin = int(np.ceil(rows * shape[1] / most_cells))
     amounts = amounts[:, ::thin]
     low, high = view or (bin_lows[0], bin_highs[-1])
     seen = amounts[(bin_highs > low) & (bin_lows < high)]

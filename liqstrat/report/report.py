@@ -12,6 +12,7 @@ from liqstrat.report.heatmap import heatmap_figure, heatmap_html
 from liqstrat.report.levels_map import map_figure
 from liqstrat.report.numbers import moment
 from liqstrat.report.page import plot_html, write_page
+from liqstrat.report.raster import MOST_CELLS
 from liqstrat.report.tables import Results, read_results
 from liqstrat.report.trade_table import trades_html
 
@@ -55,7 +56,13 @@ def _heatmap(results: Results, symbol: str) -> go.Figure | None:
     levels, candles = results.levels(symbol), results.candles(symbol)
     if not len(levels) and not len(candles):
         return None
-    return heatmap_figure(levels, candles, results.positions_of(symbol), simulated=results.run.simulated)
+    return heatmap_figure(
+        levels,
+        candles,
+        results.positions_of(symbol),
+        simulated=results.run.simulated,
+        most_cells=MOST_CELLS // len(results.run.symbols),
+    )
 
 
 def _heatmap_section(symbol: str, figure: go.Figure | None) -> str:

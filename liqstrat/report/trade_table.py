@@ -103,8 +103,9 @@ def trades_html(rows: list[Row], plots: dict[str, str]) -> str:
     body = "".join(_row(row, columns, plots) for row in rows[:MOST_ROWS])
     left = len(rows) - MOST_ROWS
     more = f'<p class="how">{left:,} more trades are in positions.parquet.</p>' if left > 0 else ""
+    how = '<p class="how">Click a number to see the trade on the heatmap, a heading to sort by it.</p>' if plots else ""
     return (
-        f'<div class="scroll" tabindex="0"><table><thead><tr><th data-sortable>#</th>{head}</tr></thead>'
+        f'{how}<div class="scroll" tabindex="0"><table><thead><tr><th data-sortable>#</th>{head}</tr></thead>'
         f"<tbody>{body}</tbody>{_sums(rows, columns)}</table></div>{more}"
     )
 
@@ -129,13 +130,16 @@ def _number(row: Row, plots: dict[str, str]) -> str:
     plot = plots.get(row["symbol"])
     if plot is None:
         return str(row["number"])
-    closed, left = row["closed"] or row["opened"], row["exit_price"] or row["entry_price"]
-    low, high = sorted((row["entry_price"], left))
-    return (
-        f'<button class="show" title="show on the heatmap" data-plot="{escape(plot)}" '
-        f'data-from="{row["opened"].timestamp() * 1000:.0f}" data-to="{closed.timestamp() * 1000:.0f}" '
-        f'data-low="{low:g}" data-high="{high:g}">{row["number"]}</button>'
-    )
+    shown = {
+        "from": row["opened"].timestamp() * 1000,
+        "to": (row["closed"] or row["opened"]).timestamp() * 1000,
+        "entry": row["entry_price"],
+        "exit": row["exit_price"],
+        "level-low": row["level_low"],
+        "level-high": row["level_high"],
+    }
+    data = "".join(f' data-{name}="{value:.15g}"' for name, value in shown.items() if value is not None)
+    return f'<button class="show" title="show on the heatmap" data-plot="{escape(plot)}"{data}>{row["number"]}</button>'
 
 
 def _sums(rows: list[Row], columns: list[_Column]) -> str:

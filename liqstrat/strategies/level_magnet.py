@@ -24,10 +24,10 @@ class LevelMagnet(LevelStrategy):
         """
 
         min_ratio: Annotated[float, Field(ge=1)] = 2.0
-        min_distance: Annotated[float, Field(ge=0, lt=1)] = 0.004
-        max_distance: Annotated[float, Field(gt=0, lt=1)] = 0.03
-        stop_ratio: Annotated[float, Field(gt=0, le=10)] = 0.5
-        max_hours: Annotated[float, Field(gt=0)] = 12.0
+        min_distance: Annotated[float, Field(ge=0, lt=1)] = 0.008
+        max_distance: Annotated[float, Field(gt=0, lt=1)] = 0.04
+        stop_ratio: Annotated[float, Field(gt=0, le=10)] = 0.75
+        max_hours: Annotated[float, Field(gt=0)] = 24.0
 
     params: Params
 

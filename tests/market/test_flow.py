@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_sql_groups_as_the_trades_do(tmp_path: Path, minutes: float) -> None:
         expected = by_hand(trades, flow.start_ns // 1000, flow.end_ns // 1000)
         assert groups(flow) == pytest.approx(groups(expected))
         np.testing.assert_equal((flow.low, flow.high, flow.close), (expected.low, expected.high, expected.close))
-    assert all(a.end_ns == b.start_ns for (a, _), (b, _) in zip(found, found[1:], strict=False))
+    assert all(a.end_ns == b.start_ns for (a, _), (b, _) in pairwise(found))
 
 
 def test_a_trade_at_the_moment_of_open_interest_belongs_to_the_next_interval(tmp_path: Path) -> None:

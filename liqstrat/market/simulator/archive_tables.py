@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from liqstrat.market.simulator.archive_writer import decimals
-from liqstrat.market.simulator.market import CLOSED, DayLog, Measure, joined
-from liqstrat.market.simulator.positions import POSITION, Exit, Floats, Ints
+from liqstrat.market.simulator.market import DayLog, Measure
+from liqstrat.market.simulator.positions import Exit, Floats, Ints
 from liqstrat.market.simulator.price import DAY_MS
 from liqstrat.market.simulator.settings import Listing
 from liqstrat.market.simulator.tape import Trades
@@ -121,8 +121,7 @@ def funding_rates(funding: Sequence[tuple[int, float]], rng: np.random.Generator
 
 def liquidations(log: DayLog, trades: Trades, listing: Listing) -> pa.Table:
     """Orders that closed liquidated positions; `price` is the bankruptcy price, as in the archive."""
-    gone = joined((gone for gone, _ in log.closed), POSITION)
-    ends = joined((ends for _, ends in log.closed), CLOSED)
+    gone, ends = log.all_closed()
     liquidated = np.flatnonzero(ends["reason"] == Exit.LIQUIDATED)
     liquidated = liquidated[np.argsort(ends["time"][liquidated], kind="stable")]
     gone, ends = gone[liquidated], ends[liquidated]
@@ -149,9 +148,9 @@ def liquidations(log: DayLog, trades: Trades, listing: Listing) -> pa.Table:
 
 def _average_ticks(trades: Trades, ids: Ints) -> Floats:
     """Average price of the trades tagged with each of `ids`, all of which are there."""
-    tagged = trades.tags > 0
+    tagged = trades.liquidates > 0
     order = np.argsort(ids)
-    place = order[np.searchsorted(ids, trades.tags[tagged], sorter=order)]
+    place = order[np.searchsorted(ids, trades.liquidates[tagged], sorter=order)]
     lots = trades.lots[tagged]
     values = np.bincount(place, weights=lots * trades.ticks[tagged], minlength=len(ids))
     return values / np.bincount(place, weights=lots, minlength=len(ids))

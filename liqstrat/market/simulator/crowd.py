@@ -58,7 +58,7 @@ class Crowd:
         count = rng.poisson(expected)
         return np.where(rng.random(count) < 0.5 + lean, 1, -1), self._sizes(count)
 
-    def takers_of(self, surplus: int) -> tuple[Ints, Ints]:
+    def counterparties(self, surplus: int) -> tuple[Ints, Ints]:
         """Sides and lots of those who open against a `surplus` of buying (positive) or selling: exactly as much."""
         missing = abs(surplus)
         if not missing:

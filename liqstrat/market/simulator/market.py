@@ -8,25 +8,14 @@ import numpy.typing as npt
 
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.market.simulator.crowd import Crowd
-from liqstrat.market.simulator.positions import Exit, Leavers, Newcomers, PositionBook
+from liqstrat.market.simulator.positions import POSITION, Leavers, Newcomers, PositionBook
 from liqstrat.market.simulator.price import Move, Price
 from liqstrat.market.simulator.settings import Listing, SimulationSettings
 
 _FIVE_MINUTES_MS, _HOUR_MS, _EIGHT_HOURS_MS = 300_000, 3_600_000, 28_800_000
 
-#: A position that closed: its record, when (ms), at which price tick, and the `Exit`.
-CLOSED = np.dtype([("slot", np.int64), ("time", np.int64), ("price", np.int64), ("reason", np.int8)])
-#: An order of an agent on the tape; `tag` is the position's id when it is a liquidation, else 0.
-ORDER = np.dtype(
-    [
-        ("step", np.int64),
-        ("time", np.int64),
-        ("price", np.int64),
-        ("lots", np.int64),
-        ("buy", np.bool_),
-        ("tag", np.int64),
-    ]
-)
+#: How a position closed: when (ms), at which price tick, and the `Exit`.
+CLOSED = np.dtype([("time", np.int64), ("price", np.int64), ("reason", np.int8)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +32,21 @@ class Measure:
 
 @dataclass
 class DayLog:
-    """What happened in one day; `orders` are trades that agents took, `filled` what others had to trade for them."""
+    """What happened in one day: every step's move, records of positions that opened, and that closed with how."""
 
     moves: list[Move] = field(default_factory=list)
-    orders: list[npt.NDArray[np.void]] = field(default_factory=list)
-    filled: list[tuple[int, int, bool]] = field(default_factory=list)
+    opened: list[npt.NDArray[np.void]] = field(default_factory=list)
     closed: list[tuple[npt.NDArray[np.void], npt.NDArray[np.void]]] = field(default_factory=list)
     measures: list[Measure] = field(default_factory=list)
     funding: list[tuple[int, float]] = field(default_factory=list)
     held: list[tuple[int, npt.NDArray[np.void]]] = field(default_factory=list)
+
+    def all_opened(self) -> npt.NDArray[np.void]:
+        return joined(self.opened, POSITION)
+
+    def all_closed(self) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void]]:
+        """Records of `POSITION`, and of `CLOSED` for the same positions."""
+        return joined((gone for gone, _ in self.closed), POSITION), joined((ends for _, ends in self.closed), CLOSED)
 
 
 def joined(parts: Iterable[npt.NDArray[np.void]], dtype: np.dtype[np.void]) -> npt.NDArray[np.void]:
@@ -104,7 +99,7 @@ class Market:
 
         absorbing = self._absorb(surplus, move)
         left_over = surplus - self._exposure(absorbing)
-        other_sides, other_lots = self.crowd.takers_of(left_over)
+        other_sides, other_lots = self.crowd.counterparties(left_over)
         leaving += absorbing
         coming = self.crowd.newcomers(np.append(sides, other_sides), np.append(lots, other_lots), move)
 
@@ -123,41 +118,13 @@ class Market:
         return self.book.profitable(side, int(abs(surplus) * self._settings.absorbed), move, self._rng)
 
     def _note(self, move: Move, leaving: Leavers, gone: npt.NDArray[np.void], coming: Newcomers) -> None:
-        step = len(self.log.moves)
         self.log.moves.append(move)
-        if not len(gone) and not len(coming.records):
-            return
-        orders, takes = self._orders(step, move, leaving, gone, coming)
-        self.log.orders.append(orders[takes])
-        for buy in (True, False):
-            offered = int(orders["lots"][~takes & (orders["buy"] != buy)].sum())
-            taken = int(orders["lots"][takes & (orders["buy"] == buy)].sum())
-            if offered > taken:
-                self.log.filled.append((step, offered - taken, buy))
+        if len(coming.records):
+            self.log.opened.append(coming.records)
         if len(gone):
-            ends = np.zeros(len(gone), dtype=CLOSED)
-            ends["slot"], ends["time"], ends["price"] = leaving.slots, leaving.times_ms, leaving.ticks
-            ends["reason"] = leaving.reasons
+            ends = np.empty(len(gone), dtype=CLOSED)
+            ends["time"], ends["price"], ends["reason"] = leaving.times_ms, leaving.ticks, leaving.reasons
             self.log.closed.append((gone, ends))
-
-    def _orders(
-        self, step: int, move: Move, leaving: Leavers, gone: npt.NDArray[np.void], coming: Newcomers
-    ) -> tuple[npt.NDArray[np.void], npt.NDArray[np.bool_]]:
-        """All orders of agents in a step, and which of them take (the others rest and are hit by someone)."""
-        closing, opening = len(gone), len(coming.records)
-        orders = np.zeros(closing + opening, dtype=ORDER)
-        orders["step"] = step
-        orders["time"] = np.concatenate((leaving.times_ms, coming.records["opened"]))
-        orders["price"] = np.concatenate((leaving.ticks, np.full(opening, move.close)))
-        orders["lots"] = np.concatenate((gone["lots"], coming.records["lots"]))
-        orders["buy"] = np.concatenate((gone["side"] < 0, coming.records["side"] > 0))
-        orders["tag"][:closing] = np.where(leaving.reasons == Exit.LIQUIDATED, gone["id"], 0)
-        chance = np.concatenate((self._taking()[leaving.reasons], np.full(opening, self._settings.opener_takes)))
-        return orders, self._rng.random(len(orders)) < chance
-
-    def _taking(self) -> npt.NDArray[np.float64]:
-        """Probability of taking by `Exit`: liquidations and stops always, targets rest in the book."""
-        return np.array([1.0, 1.0, 0.0, self._settings.closer_takes, 0.0])
 
     def _measure(self) -> Measure:
         signed = self.book.signed

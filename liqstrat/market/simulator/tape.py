@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from liqstrat.market.simulator.market import ORDER, DayLog, joined
+from liqstrat.market.simulator.market import DayLog
+from liqstrat.market.simulator.orders import ORDER, agents_orders
 from liqstrat.market.simulator.positions import Floats, Ints
 from liqstrat.market.simulator.price import DAY_MS
 from liqstrat.market.simulator.settings import SimulationSettings
@@ -33,7 +34,7 @@ class Trades:
     lots: Ints
     buy: Bools
     singles: Ints
-    tags: Ints
+    liquidates: Ints
 
     def __len__(self) -> int:
         return len(self.lots)
@@ -66,8 +67,9 @@ def trades_of(log: DayLog, usual_lots: int, settings: SimulationSettings, rng: n
     """All trades of a day: none outside its moves' extremes, and every extreme is traded at."""
     path = _path(log)
     usual = settings.churn * usual_lots / (settings.trades / _LEVELS_PER_ORDER)
-    agents = joined(log.orders, ORDER)
-    orders = np.concatenate((agents, _fillers(log, path, usual, rng), _churn(log, path, usual, settings, rng)))
+    agents, bought, sold = agents_orders(log, settings, rng)
+    fillers = [_fillers(lots, buy, path, usual, rng) for lots, buy in ((bought, True), (sold, False))]
+    orders = np.concatenate((agents, *fillers, _churn(log, path, usual, settings, rng)))
     orders = orders[np.argsort(orders["time"], kind="stable")]
     return _walk_the_book(orders, path, usual, rng)
 
@@ -117,16 +119,14 @@ def _churn(
     return orders
 
 
-def _fillers(log: DayLog, path: _Path, usual: float, rng: np.random.Generator) -> npt.NDArray[np.void]:
-    """What others traded against agents' resting orders, in pieces, while price rested."""
-    filled = np.array(log.filled, dtype=np.int64).reshape(-1, 3)
-    pieces = 1 + rng.poisson(np.minimum(filled[:, 1] / (4 * usual), 20))
-    source, lots = _split(filled[:, 1], pieces, rng)
-    step = filled[source, 0]
+def _fillers(lots: Ints, buy: bool, path: _Path, usual: float, rng: np.random.Generator) -> npt.NDArray[np.void]:
+    """`lots` by step that others traded against agents' resting orders, in pieces, while price rested."""
+    pieces = np.where(lots > 0, 1 + rng.poisson(np.minimum(lots / (4 * usual), 20)), 0)
+    step, pieces_lots = _split(lots, pieces, rng)
     orders = np.zeros(len(step), dtype=ORDER)
     rest, end = path.corner_ms[step, 3], path.corner_ms[step, 4]
     orders["time"] = path.start[step] + rest + (rng.random(len(step)) * (end - rest)).astype(np.int64)
-    orders["step"], orders["lots"], orders["buy"] = step, lots, filled[source, 2]
+    orders["step"], orders["lots"], orders["buy"] = step, pieces_lots, buy
     orders["price"] = path.corner_ticks[step, 4]
     return orders
 
@@ -148,7 +148,7 @@ def _walk_the_book(orders: npt.NDArray[np.void], path: _Path, usual: float, rng:
         lots=lots,
         buy=buy[order],
         singles=1 + rng.poisson(np.log1p(lots / usual)),
-        tags=orders["tag"][order],
+        liquidates=orders["liquidates"][order],
     )
 
 
@@ -160,10 +160,10 @@ def _split(lots: Ints, parts: Ints, rng: np.random.Generator) -> tuple[Ints, Int
     running = np.cumsum(weight)
     before = np.concatenate(([0.0], np.cumsum(total)))[:-1]
     share = np.minimum((running - before[index]) / total[index], 1.0)
-    share[np.cumsum(parts) - 1] = 1.0
+    share[np.cumsum(parts)[parts > 0] - 1] = 1.0
     bound = np.rint(share * lots[index]).astype(np.int64)
     previous = np.concatenate(([0], bound[:-1]))
-    previous[np.cumsum(parts) - parts] = 0
+    previous[(np.cumsum(parts) - parts)[parts > 0]] = 0
     size = bound - previous
     return index[size > 0], size[size > 0]
 

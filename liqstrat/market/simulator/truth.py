@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from liqstrat.market.simulator.market import CLOSED, DayLog, joined
+from liqstrat.market.simulator.market import DayLog, joined
 from liqstrat.market.simulator.positions import POSITION, Exit, Ints
 from liqstrat.market.simulator.settings import Listing
 
@@ -22,8 +22,7 @@ def open_positions(held: Sequence[tuple[int, npt.NDArray[np.void]]], listing: Li
 
 def closed_positions(log: DayLog, listing: Listing) -> pa.Table:
     """Every position that closed: its columns, and when (`closed`), at which price, and why (`reason`)."""
-    gone = joined((gone for gone, _ in log.closed), POSITION)
-    ends = joined((ends for _, ends in log.closed), CLOSED)
+    gone, ends = log.all_closed()
     order = np.argsort(ends["time"], kind="stable")
     gone, ends = gone[order], ends[order]
     names = pa.array([reason.name.lower() for reason in Exit])

@@ -1,0 +1,213 @@
+"""The levels that a strategy sees in a replay are those of the model, known neither earlier nor later than can be."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from nautilus_trader.model import AggressorSide, Price, Quantity, TradeId, TradeTick
+
+from liqstrat.backtest import interval
+from liqstrat.backtest.indicator import LiquidationLevels
+from liqstrat.backtest.instruments import instrument_id
+from liqstrat.config import RunFile
+from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.flow import flow_from_trades
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.flow import flows
+from liqstrat.market.store import open_store
+from tests.backtest.runs import replayed, run_file, wandering_market
+from tests.history import START, Trades, open_interest_every, random_trades, write_history
+
+BTC = instrument_id("BTCUSDT")
+SECOND = 1_000_000_000
+FIVE_MINUTES = 300 * SECOND
+
+
+def tick(time_ns: int, price: float, contracts: float = 1.0, buy: bool = True) -> TradeTick:
+    side = AggressorSide.BUY if buy else AggressorSide.SELL
+    return TradeTick(BTC, Price(price, 1), Quantity(contracts, 3), side, TradeId(str(time_ns)), time_ns, time_ns)
+
+
+def maps_in_replay(run: RunFile) -> list[LiquidationMap]:
+    seen: list[LiquidationMap] = []
+    replayed(run, lambda levels: seen.append(levels.map()))
+    return seen
+
+
+def maps_by_sql(run: RunFile, trades: Trades) -> list[LiquidationMap]:
+    """The book after each value of open interest, less what the trades of that very moment ran through."""
+    book = LiquidationBook(run.model, "BTCUSDT")
+    maps = []
+    with open_store(run.data.db) as store:
+        for flow, open_interest in flows(store, "BTCUSDT", START - timedelta(days=1), run.end, run.model):
+            book.step(flow, open_interest)
+            now = trades.price[trades.time_us == flow.end_ns // 1000]
+            reached = {"low": now.min(), "high": now.max(), "price": float(now[-1])} if len(now) else {}
+            maps.append(book.map(**reached))
+    start, end = (round(moment.timestamp() * 1e9) for moment in (run.start, run.end))
+    return [one for one in maps if start < one.time_ns < end]
+
+
+def same(one: LiquidationMap, other: LiquidationMap) -> None:
+    assert one.time_ns == other.time_ns
+    assert one.price == other.price
+    kept, expected = one.columns(), other.columns()
+    assert kept["contracts"] == pytest.approx(expected["contracts"], rel=1e-9)
+    for name in ("side", "price_low", "leverage"):
+        np.testing.assert_array_equal(kept[name], expected[name])
+
+
+@pytest.mark.parametrize("start_hours", [0.0, 2.0, 2.04])
+def test_maps_in_a_replay_equal_those_of_the_flow_by_sql(tmp_path: Path, start_hours: float) -> None:
+    """Also when the run starts between two values of open interest, and with trades at the very moments of some."""
+    trades = random_trades(6)
+    five_minutes = 300_000_000
+    late = trades.time_us % five_minutes > five_minutes - 4_000_000
+    time_us = np.where(late, (trades.time_us // five_minutes + 1) * five_minutes, trades.time_us)
+    trades = Trades(time_us, trades.price, trades.contracts, trades.buy)
+    database = write_history(tmp_path / "m.duckdb", trades, {START: 1_000.0, **open_interest_every(5, 6)})
+    run = run_file(tmp_path, database, hours=6, start_hours=start_hours)
+
+    seen = [one for one in maps_in_replay(run) if one.time_ns > round(run.start.timestamp() * 1e9)]
+    expected = maps_by_sql(run, trades)
+
+    assert len(seen) == len(expected) > 40
+    for one, other in zip(seen, expected, strict=True):
+        same(one, other)
+
+
+def test_trades_at_the_moment_of_open_interest_belong_to_the_next_interval() -> None:
+    settings = ModelSettings()
+    levels = LiquidationLevels(settings, "BTCUSDT")
+    first, second = 1_000 * FIVE_MINUTES, 1_001 * FIVE_MINUTES
+    for time_ns, price in ((first - 1, 100.0), (first, 110.0), (second - 1, 105.0), (second, 120.0)):
+        levels.handle_trade_tick(tick(time_ns, price))
+        if time_ns in (first, second):
+            levels.handle_open_interest(1_000.0, time_ns)
+
+    book = LiquidationBook(settings, "BTCUSDT")
+    for start, end, prices in ((first, first, [100.0]), (first, second, [110.0, 105.0])):
+        count = len(prices)
+        flow = flow_from_trades(
+            start,
+            end,
+            np.array(prices),
+            np.ones(count),
+            np.ones(count, dtype=bool),
+            width=settings.bin_width,
+            brackets=book.brackets(end),
+        )
+        book.step(flow, 1_000.0)
+    same(levels.map(), book.map(high=120.0, low=120.0, price=120.0))
+    assert levels.price == 120.0
+    assert levels.known_at == second
+
+
+def test_a_long_silence_of_open_interest_changes_nothing_but_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps(most: int) -> LiquidationMap:
+        monkeypatch.setattr(interval, "MOST_OBJECTS", most)
+        levels = LiquidationLevels(ModelSettings(), "BTCUSDT")
+        rng = np.random.default_rng(5)
+        for i in range(1_000):
+            levels.handle_trade_tick(tick(i * SECOND, 60_000 + round(rng.normal(0, 50), 1), 0.5, bool(i % 3)))
+            if i % 37 == 0:
+                assert levels.price > 0
+            if i == 200:
+                levels.handle_open_interest(500.0, i * SECOND)
+        levels.handle_open_interest(700.0, 900 * SECOND)
+        return levels.map()
+
+    same(steps(50), steps(1_000_000))
+
+
+@pytest.fixture
+def calm() -> LiquidationLevels:
+    """Longs liquidated a little above 98, shorts a little below 102, price at 100."""
+    levels = LiquidationLevels(ModelSettings(leverage={50: 1.0}, turnover=0.0), "BTCUSDT")
+    levels.handle_trade_tick(tick(1, 100.0))
+    levels.handle_open_interest(1_000.0, FIVE_MINUTES)
+    return levels
+
+
+def test_clusters_are_the_nearest_on_each_side(calm: LiquidationLevels) -> None:
+    above, below = calm.above(), calm.below()
+    assert above is not None
+    assert below is not None
+    assert (above.side, below.side) == ("short", "long")
+    assert 101 < above.price < 102
+    assert 98 < below.price < 99
+    assert above.distance == pytest.approx(above.price / 100 - 1)
+    assert below.distance == pytest.approx(below.price / 100 - 1)
+    assert calm.above(103.0) is None
+
+
+def test_what_price_runs_through_leaves_the_map_at_once(calm: LiquidationLevels) -> None:
+    calm.handle_trade_tick(tick(FIVE_MINUTES + 1, 97.0))
+    calm.handle_trade_tick(tick(FIVE_MINUTES + 2, 99.0))
+    assert calm.map().longs.sum() == 0
+    assert calm.map().shorts.sum() == pytest.approx(1_000)
+    assert calm.below() is None
+    assert calm.above() is not None
+
+
+def test_a_consumed_cluster_is_remembered_with_how_far_price_went(calm: LiquidationLevels) -> None:
+    heart = calm.below()
+    assert heart is not None
+    calm.handle_trade_tick(tick(FIVE_MINUTES + 1, heart.price + 0.1))
+    assert calm.consumed == []
+    calm.handle_trade_tick(tick(FIVE_MINUTES + 2, 97.5))
+    (swept,) = calm.consumed
+    assert (swept.cluster.side, swept.time_ns, swept.extreme) == ("long", FIVE_MINUTES + 2, 97.5)
+    calm.handle_trade_tick(tick(FIVE_MINUTES + 3, 97.0))
+    calm.handle_trade_tick(tick(FIVE_MINUTES + 4, 99.0))
+    calm.handle_open_interest(900.0, 2 * FIVE_MINUTES)
+    calm.handle_trade_tick(tick(2 * FIVE_MINUTES + 1, 98.0))
+    (swept,) = calm.consumed
+    assert (swept.time_ns, swept.extreme) == (FIVE_MINUTES + 2, 97.0)
+    calm.handle_trade_tick(tick(2 * FIVE_MINUTES + 2, 96.0))
+    assert calm.consumed[0].extreme == 96.0
+
+
+def test_a_consumed_cluster_is_forgotten_in_time(calm: LiquidationLevels) -> None:
+    calm.handle_trade_tick(tick(FIVE_MINUTES + 1, 97.0))
+    assert calm.consumed
+    for step in range(2, 30):
+        calm.handle_open_interest(1_000.0, step * FIVE_MINUTES)
+    assert not calm.consumed
+
+
+def test_nothing_is_known_before_open_interest_is() -> None:
+    levels = LiquidationLevels(ModelSettings(), "BTCUSDT")
+    assert not levels.initialized
+    assert not levels.has_inputs
+    levels.handle_trade_tick(tick(1, 100.0))
+    assert levels.has_inputs
+    assert not levels.initialized
+    assert levels.clusters() == []
+    assert levels.above() is None
+    levels.handle_open_interest(1_000.0, FIVE_MINUTES)
+    assert levels.initialized
+    assert levels.clusters()
+    levels.reset()
+    assert not levels.initialized
+    assert not levels.has_inputs
+
+
+def test_minute_bars_make_nearly_the_same_map_as_trades(tmp_path: Path) -> None:
+    database = wandering_market(tmp_path)
+    by_trades = maps_in_replay(run_file(tmp_path, database, hours=8, start_hours=1))
+    by_bars = maps_in_replay(run_file(tmp_path, database, hours=8, start_hours=1, resolution="1m"))
+    assert [one.time_ns for one in by_trades] == [one.time_ns for one in by_bars]
+    assert by_trades[-1].longs.sum() == pytest.approx(by_bars[-1].longs.sum(), rel=1e-3)
+    assert [one.price for one in by_trades] == [one.price for one in by_bars]
+    overlap: Any = np.minimum(_by_price(by_trades[-1]), _by_price(by_bars[-1])).sum() / _by_price(by_trades[-1]).sum()
+    assert overlap > 0.8
+
+
+def _by_price(levels: LiquidationMap) -> Any:
+    grid = np.linspace(20_000, 120_000, 2_000)
+    columns = levels.columns()
+    return np.histogram(columns["price_low"], bins=grid, weights=columns["contracts"])[0]
