@@ -147,8 +147,12 @@ def load_run_file(path: Path) -> RunFile:
     try:
         return RunFile.model_validate(raw)
     except ValidationError as error:
-        lines = [_explain(path, text, found) for found in error.errors()]
-        raise LiqstratError("\n".join(lines)) from None
+        wrong = error.errors()
+    for found in wrong:
+        # Pydantic keeps the errors of our checks; their tracebacks would keep all frames alive until the exit.
+        if cause := found.get("ctx", {}).get("error"):
+            cause.__traceback__ = None
+    raise LiqstratError("\n".join(_explain(path, text, found) for found in wrong))
 
 
 def _explain(path: Path, text: str, found: Any) -> str:

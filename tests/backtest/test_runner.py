@@ -182,7 +182,7 @@ def test_without_history_in_the_range_the_answer_names_what_there_is(
 ) -> None:
     run, _ = busy
     late = run.model_copy(update={"start": START + timedelta(days=40), "end": START + timedelta(days=41)})
-    with pytest.raises(LiqstratError, match=r"no trades of BTCUSDT for 2024-04-10 .*it has trades 2024-03-01 00:00 to"):
+    with pytest.raises(LiqstratError, match=r"\(trades\) does not cover 2024-04-10 .*it has trades 2024-03-01 00:00 to"):
         run_backtest(late, tmp_path / "results")
     with pytest.raises(LiqstratError, match="ETHUSDT"):
         run_backtest(run.model_copy(update={"symbols": ["ETHUSDT"]}), tmp_path / "results")
@@ -191,7 +191,7 @@ def test_without_history_in_the_range_the_answer_names_what_there_is(
 
 def test_without_open_interest_there_is_nothing_to_make_levels_of(tmp_path: Path) -> None:
     database = write_history(tmp_path / "m.duckdb", random_trades(1), {START + timedelta(days=9): 1.0})
-    with pytest.raises(LiqstratError, match="no open_interest of BTCUSDT"):
+    with pytest.raises(LiqstratError, match=r"BTCUSDT \(open_interest\) does not cover"):
         run_backtest(run_file(tmp_path, database, hours=1), tmp_path / "results")
 
 

@@ -93,16 +93,18 @@ def test_the_page_answers_to_its_reader(browse: Browse, report: Path, demo_resul
         const before = shown(plot);
         document.querySelector("button.show").click();
         await rest();
-        const after = shown(plot);
-        const { range } = plot.layout.xaxis;
-        return { readout, downwards, upwards, before, after, range, frames: plot.layout.shapes };
+        const [{ range }, { shapes: frames }] = [plot.layout.xaxis, plot.layout];
+        Plotly.relayout(plot, { "xaxis.range": [range[0], range[0] + 2 * 3600e3] });
+        await rest();
+        const finest = Math.min(...candles(plot).map((one) => one.meta.candle_minutes));
+        return { readout, downwards, upwards, range, frames, finest, zoomed: shown(plot), before };
         """,
     )
     assert " UTC " in seen["readout"]
     assert "USDT of " in seen["readout"] or "not recorded" in seen["readout"]
     assert seen["downwards"] == sorted(seen["downwards"], reverse=True)
     assert seen["upwards"] == sorted(seen["downwards"])
-    assert seen["after"] <= seen["before"]
+    assert seen["zoomed"] == seen["finest"] <= seen["before"]
     worst = min(read_results(demo_results).positions.to_pylist(), key=lambda row: row["pnl"])
     framed = [price for frame in seen["frames"] for price in (frame["y0"], frame["y1"])]
     assert framed == pytest.approx([worst[name] for name in ("level_low", "level_high") if worst[name]])

@@ -58,7 +58,30 @@ def simulate(
     settings: SimulationSettings | None = None,
     progress: Progress = SILENT,
 ) -> SimulationReport:
-    """Simulate `days` of `symbol` from 00:00 UTC of `start` and write them below `out`."""
+    """Simulate `days` of `symbol` from 00:00 UTC of `start` and write them below `out`, day by day.
+
+    Agents open longs and shorts, hold, take profit, are stopped or liquidated; their orders push price, so that
+    liquidations can set off more of them. Every contract is one long and one short at all times. Market makers trade
+    among themselves without changing open interest. Days run before `start`, so that positions of all ages exist.
+
+    Written are `aggTrades`, `metrics`, `fundingRate`, `klines/1m` and `liquidationSnapshot` in the exchange archive's
+    names and layouts, with checksums; the zips' comment and `SIMULATED.json` say that it is simulated, and how.
+    `truth/<symbol>-positions-<day>.parquet` holds all open positions at every hour, `…-closed-<day>.parquet` every
+    position that closed, when and why: prices and notional at entry in USDT, contracts in base asset. The same
+    arguments give the same bytes. A simulation of another symbol below `out` stays, an earlier one of this goes.
+
+    How it behaves by default, measured on six weeks of BTCUSDT, seeds 1 to 6 (real ones for scale):
+      volume a day 3.2 to 4.1 times the open interest on average of a week, 2.5 to 6.2 on single days (2 to 5);
+      open interest 15,000 to 22,000 BTC, a day changes it by 4.5 % (median), at most 16 %;
+      volatility of 5-minute returns, annualised, 48 to 57 % by week; of seed 1 36 to 82 % by day (40 to 80 %);
+      liquidations 0.8 to 1.6 % of volume (of order 1 %), 600 to 1,200 a day, most on few days;
+      270,000 aggregated trades a day, 40 % in the same millisecond as the one before (13 to 50 %); sizes have a median
+      of 0.08 and a mean of 0.27 BTC, the largest 85 (0.03, 0.22, 46 in minutes that were looked at);
+      takers' net buying and the return of the same 5 minutes correlate by 0.3 to 0.45 (of seed 1);
+      7 days take 22 seconds of processor time, part of it on a second core.
+
+    Raises `LiqstratError` for arguments out of range, and for an `out` that holds something else than simulations.
+    """
     settings = settings or SimulationSettings()
     _check(symbol, days, seed, start)
     parameters = {
