@@ -17,10 +17,8 @@ from nautilus_trader.model import ActorId, BarType, CustomData, DataType, Instru
 from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.backtest.indicator import LiquidationLevels
 from liqstrat.backtest.open_interest import OpenInterest
+from liqstrat.backtest.tape import TapeInterval
 from liqstrat.liquidation.grid import Floats, Ints
-from liqstrat.progress import Step
-
-HOUR_NS = 3_600_000_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +77,8 @@ class OpenInterestFeed(DataActor):
 class LevelsKeeper(DataActor):
     """Feeds the one indicator of a symbol, which all strategies on it read.
 
-    bar_type: the bars to listen to, None for single trades. on_step: called with the levels after each new map.
+    source: the bars to listen to, None for single trades, or the tape that the levels read by themselves.
+    on_step: called with the levels after each value of open interest.
     """
 
     def __new__(cls, *_: Any) -> Self:
@@ -89,12 +88,12 @@ class LevelsKeeper(DataActor):
         self,
         instrument_id: InstrumentId,
         levels: LiquidationLevels,
-        bar_type: BarType | None,
+        source: BarType | TapeInterval | None,
         on_step: Callable[[LiquidationLevels], None],
         failures: Failures,
     ) -> None:
         super().__init__(_config(f"LevelsKeeper-{instrument_id.symbol}"))
-        self._instrument_id, self._levels, self._bar_type = instrument_id, levels, bar_type
+        self._instrument_id, self.levels, self._source = instrument_id, levels, source
         self._on_step, self.failures = on_step, failures
         # Handlers that the engine calls once a trade: straight through, without a Python frame of ours.
         vars(self).update(on_trade=levels.handle_trade_tick, on_bar=levels.handle_bar)
@@ -102,34 +101,19 @@ class LevelsKeeper(DataActor):
     @guarded
     def on_start(self) -> None:
         self.subscribe_data(open_interest_type(self._instrument_id))
-        if self._bar_type is None:
+        if self._source is None:
             self.subscribe_trades(self._instrument_id)
+        elif isinstance(self._source, TapeInterval):
+            self._source.now = self.clock.timestamp_ns
         else:
-            self.subscribe_bars(self._bar_type)
+            self.subscribe_bars(self._source)
 
     @guarded
     def on_data(self, data: Any) -> None:
-        self._levels.handle_open_interest(data.data.contracts, data.ts_event)
-        self._on_step(self._levels)
-
-
-class ReplayProgress(DataActor):
-    """Reports each hour of market time that has been replayed."""
-
-    def __new__(cls, *_: Any) -> Self:
-        return super().__new__(cls)
-
-    def __init__(self, step: Step, failures: Failures) -> None:
-        super().__init__(_config("ReplayProgress"))
-        self._step, self.failures = step, failures
-
-    @guarded
-    def on_start(self) -> None:
-        self.clock.set_timer_ns("9-progress", HOUR_NS, callback=self._passed)
-
-    @guarded
-    def _passed(self, event: TimeEvent) -> None:
-        self._step(1)
+        # Alerts come after all market data of their moment.
+        self.levels.settle(self.clock.timestamp_ns())
+        self.levels.handle_open_interest(data.data.contracts, data.ts_event)
+        self._on_step(self.levels)
 
 
 def _config(name: str) -> DataActorConfig:

@@ -1,9 +1,11 @@
 """Liquidation levels as a Nautilus indicator: fed with trades or bars and open interest, asked for clusters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from nautilus_trader.model import QuoteTick
+from nautilus_trader.model import Bar, QuoteTick, TradeTick
 
 from liqstrat.backtest.interval import BarInterval, Interval, TradeInterval, Trades
 from liqstrat.liquidation.book import LiquidationBook
@@ -40,7 +42,7 @@ class LiquidationLevels:
     through are left out. Several strategies may share one.
 
     span: fraction of price, on either side, within which clusters are looked for.
-    by_bars: fed with bars instead of single trades.
+    interval: gathers what trades between two values of open interest (default: the single trades handed in).
     recent_minutes: how long a cluster that was run through stays in `consumed`.
     """
 
@@ -50,19 +52,21 @@ class LiquidationLevels:
         symbol: str,
         *,
         span: float = 0.2,
-        by_bars: bool = False,
+        interval: Interval | None = None,
         recent_minutes: int = 120,
     ) -> None:
         self.symbol = symbol
         self.settings = settings
         self.span = span
         self._recent_ns = recent_minutes * _NS_PER_MINUTE
-        self._trades = TradeInterval()
-        self._bars = BarInterval()
-        self._interval: Interval = self._bars if by_bars else self._trades
-        # Straight to list.append: these run once a trade or bar.
-        self.handle_trade_tick = self._trades.receive
-        self.handle_bar = self._bars.receive
+        self._interval: Interval = interval or TradeInterval()
+        # Straight to list.append where these are wanted: they run once a trade or bar.
+        self.handle_trade_tick: Callable[[TradeTick], None] = _ignore
+        self.handle_bar: Callable[[Bar], None] = _ignore
+        if isinstance(self._interval, TradeInterval):
+            self.handle_trade_tick = self._interval.receive
+        elif isinstance(self._interval, BarInterval):
+            self.handle_bar = self._interval.receive
         self.reset()
 
     @property
@@ -81,8 +85,7 @@ class LiquidationLevels:
     def reset(self) -> None:
         """Forget everything."""
         self._book = LiquidationBook(self.settings, self.symbol)
-        self._trades.clear()
-        self._bars.clear()
+        self._interval.clear()
         self._swept: list[Swept] = []
         self._begin_interval()
 
@@ -91,9 +94,12 @@ class LiquidationLevels:
         self.reset()
         self._book = book
         if since is not None:
-            self._trades.put_before(since)
-            self._bars.last = self._trades.last
+            self._interval.put_before(since)
         self._begin_interval()
+
+    def settle(self, time_ns: int) -> None:
+        """Say that all market data stamped up to and at `time_ns` has arrived."""
+        self._interval.settle(time_ns)
 
     def handle_quote_tick(self, quote: QuoteTick) -> None:
         """Quotes say nothing about positions."""
@@ -191,3 +197,7 @@ class LiquidationLevels:
             return None
         nearest = min(there, key=lambda c: abs(c.price - origin))
         return replace(nearest, distance=nearest.price / origin - 1)
+
+
+def _ignore(data: Any) -> None:
+    """What the levels do not live on."""

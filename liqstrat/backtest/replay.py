@@ -1,5 +1,7 @@
 """The replay itself: a Nautilus node with the run's data, venue, levels and strategies."""
 
+import gc
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,19 +13,24 @@ from nautilus_trader.model import NautilusDataType
 
 from liqstrat.backtest.bookkeeping import read_ledger
 from liqstrat.backtest.failure import Failures
-from liqstrat.backtest.feeds import LevelsKeeper, OpenInterestFeed, OpenInterestSeries, ReplayProgress
+from liqstrat.backtest.feeds import LevelsKeeper, OpenInterestFeed, OpenInterestSeries
 from liqstrat.backtest.indicator import LiquidationLevels
 from liqstrat.backtest.instruments import QUOTE, VENUE, instrument_id, minute_bars
+from liqstrat.backtest.interval import BarInterval
 from liqstrat.backtest.ledger import Ledger
 from liqstrat.backtest.minutes import MinuteBars
 from liqstrat.backtest.strategy import LevelStrategy, Setup, StrategyParams
+from liqstrat.backtest.tape import TapeInterval, read_tape
 from liqstrat.backtest.venue import SimulatedVenue, simulated_venue
 from liqstrat.backtest.warmup import Warm
 from liqstrat.config import RunFile
-from liqstrat.progress import SILENT, Progress
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.progress import SILENT, Progress, Step
 
 #: Market data held in memory at a time.
 CHUNK = 200_000
+
+_HOUR_NS = 3_600_000_000_000
 
 OnStep = Callable[[LiquidationLevels], None]
 
@@ -50,14 +57,17 @@ class SymbolData:
 
 @dataclass(frozen=True, eq=False)
 class Replayed:
-    """How a replay ended. `balance` is the account's, USDT, as the engine has it; `held` are its open positions by
-    symbol: net contracts, and what they cost in USDT."""
+    """How a replay ended, without anything of the engine.
+
+    balance: the account's, USDT, as the engine has it. held: its open positions by symbol: net contracts, and what they
+    cost in USDT. maps: the last of each symbol that has one. too_small: entries not sent, by strategy.
+    """
 
     ledger: Ledger
     balance: float
     held: dict[str, tuple[float, float]]
-    levels: dict[str, LiquidationLevels]
-    strategies: list[LevelStrategy]
+    maps: list[LiquidationMap]
+    too_small: dict[str, int]
     liquidations: list[datetime]
 
 
@@ -68,77 +78,81 @@ def replay(
     on_step: OnStep,
     progress: Progress = SILENT,
 ) -> Replayed:
-    """Replay the run; `on_step` is called with a symbol's levels after each new map.
+    """Replay the run; `on_step` is called with a symbol's levels after each value of open interest.
 
     An error inside a strategy or feed is raised as it is, with its traceback.
     """
+    hours = (run.end - run.start).total_seconds() / 3600
+    try:
+        with progress.task(f"replay {run.name}", total=hours, unit="market hours") as step:
+            return _replay(run, traders, data, _telling(on_step, run, step))
+    finally:
+        # The engine's objects complain when they are freed by another thread than theirs; the collector runs in any.
+        gc.collect()
+
+
+def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData], on_step: OnStep) -> Replayed:
     failures = Failures()
-    levels = {symbol: _levels(run, symbol, data[symbol]) for symbol in run.symbols}
+    keepers = [_keeper(run, symbol, data[symbol], on_step, failures) for symbol in run.symbols]
+    levels = {keeper.levels.symbol: keeper.levels for keeper in keepers}
     minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
     venue = simulated_venue(run.venue, minutes, run.start, failures, on_bars=run.bar_minutes is not None)
     strategies = _strategies(run, traders, levels, failures)
     node, node_id = _node(run, data, venue)
     try:
-        for actor in [*_feeds(run, data, levels, on_step, failures), *venue.actors]:
+        feeds = [OpenInterestFeed(data[symbol].open_interest, failures) for symbol in run.symbols]
+        for actor in (*feeds, *keepers, *venue.actors):
             node.add_actor(node_id, actor)
         for strategy in strategies:
             node.add_strategy(node_id, strategy)
         if venue.liquidator:
             venue.liquidator.watch_over(strategies)
-        _run(node, node_id, run, failures, progress)
+        results = node.run()
+        failures.raise_first()
+        if not results:
+            raise RuntimeError(f"the engine gave no result for {run.name}")
         cache = node.get_engine_cache(node_id)
         account: Any = cache.account_for_venue(VENUE)
         return Replayed(
             ledger=read_ledger(cache, strategies, venue.fees.impact),
             balance=float(account.balance_total(QUOTE).as_decimal()),
-            held=_held(cache, run.symbols),
-            levels=levels,
-            strategies=strategies,
+            held={symbol: _held(cache, symbol) for symbol in run.symbols},
+            maps=[one.map() for one in levels.values() if one.initialized],
+            too_small=sum((Counter({one.label: one.too_small}) for one in strategies), Counter()),
             liquidations=[_moment(event.time_ns) for event in venue.liquidator.events] if venue.liquidator else [],
         )
     finally:
         node.dispose()
 
 
-def _held(cache: Cache, symbols: Sequence[str]) -> dict[str, tuple[float, float]]:
-    held = {}
-    for symbol in symbols:
-        positions = cache.positions_open(None, instrument_id(symbol))
-        contracts = sum(position.signed_qty for position in positions)
-        held[symbol] = contracts, sum(position.signed_qty * position.avg_px_open for position in positions)
-    return held
+def _telling(on_step: OnStep, run: RunFile, step: Step) -> OnStep:
+    """`on_step`, and how much of the market's time has passed."""
+    passed = nanoseconds(run.start)
+
+    def tell(levels: LiquidationLevels) -> None:
+        nonlocal passed
+        on_step(levels)
+        if levels.symbol == run.symbols[0]:
+            step((levels.known_at - passed) / _HOUR_NS)
+            passed = levels.known_at
+
+    return tell
 
 
-def _run(node: BacktestNode, node_id: str, run: RunFile, failures: Failures, progress: Progress) -> None:
-    hours = (run.end - run.start).total_seconds() / 3600
-    with progress.task(f"replay {run.name}", total=hours, unit="market hours") as step:
-        node.add_actor(node_id, ReplayProgress(step, failures))
-        results = node.run()
-    failures.raise_first()
-    if not results:
-        raise RuntimeError(f"the engine gave no result for {run.name}")
+def _held(cache: Cache, symbol: str) -> tuple[float, float]:
+    positions = cache.positions_open(None, instrument_id(symbol))
+    contracts = sum(position.signed_qty for position in positions)
+    return contracts, sum(position.signed_qty * position.avg_px_open for position in positions)
 
 
-def _levels(run: RunFile, symbol: str, data: SymbolData) -> LiquidationLevels:
+def _keeper(run: RunFile, symbol: str, data: SymbolData, on_step: OnStep, failures: Failures) -> LevelsKeeper:
+    """The levels of a symbol, warm, and the actor that keeps them up to date."""
+    tape = TapeInterval(read_tape(run.data.catalog, symbol, run.start, run.end))
     by_bars = run.bar_minutes is not None
-    levels = LiquidationLevels(run.model, symbol, span=run.report.span, by_bars=by_bars)
+    source = minute_bars(symbol) if by_bars else tape
+    levels = LiquidationLevels(run.model, symbol, span=run.report.span, interval=BarInterval() if by_bars else tape)
     levels.warm_up(data.warm.book, data.warm.since)
-    return levels
-
-
-def _feeds(
-    run: RunFile,
-    data: dict[str, SymbolData],
-    levels: dict[str, LiquidationLevels],
-    on_step: OnStep,
-    failures: Failures,
-) -> list[Any]:
-    feeds: list[Any] = []
-    for symbol in run.symbols:
-        bar_type = None if run.bar_minutes is None else minute_bars(symbol)
-        feeds.append(OpenInterestFeed(data[symbol].open_interest, failures))
-        feeds.append(LevelsKeeper(instrument_id(symbol), levels[symbol], bar_type, on_step, failures))
-    return feeds
+    return LevelsKeeper(instrument_id(symbol), levels, source, on_step, failures)
 
 
 def _strategies(

@@ -56,7 +56,7 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT) -> Path:
         write_json(partial / "metrics.json", _metrics(run, traders, data, replayed, curve))
         minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
         write_candles(partial, minutes, nanoseconds(run.start), nanoseconds(run.end))
-        write_map(partial / "map.parquet", [levels.map() for levels in replayed.levels.values() if levels.initialized])
+        write_map(partial / "map.parquet", replayed.maps)
         about["notes"] += _notes_after(replayed)
         write_json(partial / "run.json", {"name": run.name, "run": name, "created": created.isoformat(), **about})
         _write_report(partial)
@@ -151,9 +151,7 @@ def _metrics(
 
 def _notes_after(replayed: Replayed) -> list[str]:
     notes = [f"the account was liquidated on {moment:%Y-%m-%d %H:%M:%S}" for moment in replayed.liquidations]
-    for strategy in replayed.strategies:
-        if strategy.too_small:
-            notes.append(f"{strategy.label}: {strategy.too_small} entries were too small to be sent")
+    notes += [f"{label}: {count} entries were too small to be sent" for label, count in replayed.too_small.items()]
     still = [trip for trip in replayed.ledger.trips if trip.closed_ns is None]
     if still:
         notes.append(f"{len(still)} position(s) were open at the end, valued at the last price")

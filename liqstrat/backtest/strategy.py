@@ -205,6 +205,8 @@ class LevelStrategy(Strategy):
 
     @guarded
     def _decide(self, event: TimeEvent) -> None:
+        # Alerts come after all market data of their moment.
+        self.levels.settle(event.ts_event)
         if self._leaving:
             self._leave()
         if not self.levels.initialized:

@@ -11,51 +11,62 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from liqstrat.backtest.instruments import instrument_id
+from liqstrat.backtest import day_files
 from liqstrat.backtest.interval import Trades, exact, join
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_trades
+from liqstrat.liquidation.grid import Floats
 
-_NEVER = 2**63 - 1
 _COLUMNS = ["ts_event", "price", "size", "aggressor_side"]
 _NOTHING = Trades(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, np.bool_))
 
 
-def read_tape(catalog_path: Path, symbol: str, start_ns: int, end_ns: int) -> Iterator[Trades]:
-    """The catalog's trades of `[start_ns, end_ns)` in order, some hundred thousand at a time."""
-    folder = catalog_path / "data" / "trades" / str(instrument_id(symbol))
-    for path in sorted(folder.glob("*.parquet")):
+def read_tape(catalog_path: Path, symbol: str, start: datetime, end: datetime) -> Iterator[Trades]:
+    """The catalog's trades of `[start, end)` in order, some ten thousand at a time."""
+    bounds = [round(moment.timestamp() * 1_000_000) * 1000 for moment in (start, end)]
+    for path in sorted(day_files.folder(catalog_path, symbol, "trades").glob("*.parquet")):
+        if not f"{start:%Y-%m-%d}" <= path.name[:10] <= f"{end:%Y-%m-%d}":
+            continue
         with pq.ParquetFile(path) as file:
             decimals = [int(file.schema_arrow.metadata[name]) for name in (b"price_precision", b"size_precision")]
             for batch in file.iter_batches(columns=_COLUMNS):
                 trades = _trades(batch, *decimals)
-                first, last = np.searchsorted(trades.times, [start_ns, end_ns])
+                first, last = np.searchsorted(trades.times, bounds).tolist()
                 if first < last:
-                    yield trades.part(slice(int(first), int(last)))
+                    yield trades.part(slice(first, last))
 
 
 def _trades(batch: pa.RecordBatch, price_decimals: int, size_decimals: int) -> Trades:
+    sides = batch["aggressor_side"]
     return Trades(
         times=batch["ts_event"].cast(pa.int64()).to_numpy(),
-        price=exact(batch["price"].cast(pa.float64()).to_numpy(), price_decimals),
-        contracts=exact(batch["size"].cast(pa.float64()).to_numpy(), size_decimals),
-        buy=pc.equal(batch["aggressor_side"].dictionary_decode(), "BUY").to_numpy(zero_copy_only=False),
+        price=exact(_floats(batch["price"]), price_decimals),
+        contracts=exact(_floats(batch["size"]), size_decimals),
+        buy=sides.indices.to_numpy() == sides.dictionary.to_pylist().index("BUY"),
     )
+
+
+def _floats(decimals: pa.Decimal128Array) -> Floats:
+    """Nearly the numbers, ten times as fast as Arrow's cast: the 128 bits of each are a high and a low half."""
+    first = decimals.offset * 2
+    halves = np.frombuffer(decimals.buffers()[1], dtype=np.int64)[first : first + 2 * len(decimals)]
+    low, high = halves[0::2].view(np.uint64), halves[1::2]
+    floats: Floats = (high * 2.0**64 + low) * 10.0**-decimals.type.scale
+    return floats
 
 
 class TapeInterval:
     """Trades since the last open-interest value, read from `tape` as far as the clock has come.
 
-    Known is what happened before `now()`. Trades of this very moment may still be on their way, one by one, so they
-    count only once somebody who comes after all of them has said so by `settle`.
+    Known is what happened before `now()`, to be set when there is a clock. Trades of this very moment may still be on
+    their way, one by one, so they count only once somebody who comes after all of them has said so by `settle`.
     """
 
-    def __init__(self, tape: Iterator[Trades], now: Callable[[], int]) -> None:
+    def __init__(self, tape: Iterator[Trades]) -> None:
+        self.now: Callable[[], int] = lambda: 0
         self._tape = tape
-        self._now = now
         self.clear()
 
     def clear(self) -> None:
@@ -76,7 +87,7 @@ class TapeInterval:
 
     def look(self) -> bool:
         """Wind on to the present."""
-        limit = max(self._now() - 1, self._settled_ns)
+        limit = max(self.now() - 1, self._settled_ns)
         if limit < self._next_ns:
             return False
         while not len(self._held.times) or self._held.times[-1] <= limit:

@@ -26,10 +26,10 @@ class LevelFade(LevelStrategy):
         min_reward, max_reward: bounds of the target's distance, in units of the stop's.
         """
 
-        min_strength: Annotated[float, Field(ge=0, le=1)] = 0.05
-        turn: Annotated[float, Field(gt=0, lt=0.2)] = 0.002
-        patience_minutes: Annotated[float, Field(gt=0, le=120)] = 30.0
-        stop_gap: Annotated[float, Field(ge=0, lt=0.1)] = 0.001
+        min_strength: Annotated[float, Field(ge=0, le=1)] = 0.03
+        turn: Annotated[float, Field(gt=0, lt=0.2)] = 0.0025
+        patience_minutes: Annotated[float, Field(gt=0, le=120)] = 45.0
+        stop_gap: Annotated[float, Field(ge=0, lt=0.1)] = 0.002
         min_reward: Annotated[float, Field(gt=0)] = 1.0
         max_reward: Annotated[float, Field(gt=0)] = 3.0
 

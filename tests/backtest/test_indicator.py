@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from nautilus_trader.model import AggressorSide, Price, Quantity, TradeId, TradeTick
 
 from liqstrat.backtest import interval
+from liqstrat.backtest.feeds import open_interest_type
 from liqstrat.backtest.indicator import LiquidationLevels
 from liqstrat.backtest.instruments import instrument_id
+from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.config import RunFile
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.flow import flow_from_trades
@@ -18,8 +20,8 @@ from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import open_store
-from tests.backtest.runs import replayed, run_file, wandering_market
-from tests.history import START, Trades, open_interest_every, random_trades, write_history
+from tests.backtest.runs import NO_COSTS, replayed, run_file, wandering_market
+from tests.history import START, START_US, Trades, open_interest_every, random_trades, write_history
 
 BTC = instrument_id("BTCUSDT")
 SECOND = 1_000_000_000
@@ -77,6 +79,60 @@ def test_maps_in_a_replay_equal_those_of_the_flow_by_sql(tmp_path: Path, start_h
     assert len(seen) == len(expected) > 40
     for one, other in zip(seen, expected, strict=True):
         same(one, other)
+
+
+class Alone(LevelStrategy):
+    """Keeps levels of its own as Nautilus has it: an indicator registered for trades."""
+
+    maps: ClassVar[list[tuple[LiquidationMap, LiquidationMap]]] = []
+
+    def on_begin(self) -> None:
+        self.maps.clear()
+        self.own = LiquidationLevels(self.levels.settings, "BTCUSDT")
+        self.register_indicator_for_trade_ticks(self.instrument_id, self.own)
+        self.subscribe_trades(self.instrument_id)
+        self.subscribe_data(open_interest_type(self.instrument_id))
+
+    def on_data(self, data: Any) -> None:
+        self.own.handle_open_interest(data.data.contracts, data.ts_event)
+
+    def on_price(self, price: float) -> None:
+        assert self.own.price == price
+        assert self.own.clusters() == self.levels.clusters()
+        self.maps.append((self.own.map(), self.levels.map()))
+
+
+def test_levels_read_from_the_tape_are_those_of_an_indicator_that_hears_every_trade(tmp_path: Path) -> None:
+    """Ten times between two values of open interest, too, and from the first value of all on."""
+    use = [{"use": f"{__name__}:Alone", "params": {"decide_seconds": 30}}]
+    replayed(run_file(tmp_path, wandering_market(tmp_path, hours=3), hours=3, strategies=use, venue=NO_COSTS))
+    assert len(Alone.maps) > 300
+    for heard, read in Alone.maps:
+        same(heard, read)
+
+
+class MidMoment(LevelStrategy):
+    """Asks for the price at every trade, while others of the same moment are still to come."""
+
+    asked: ClassVar[list[tuple[float, float]]] = []
+
+    def on_begin(self) -> None:
+        self.asked.clear()
+        self.subscribe_trades(self.instrument_id)
+
+    def on_trade(self, trade: TradeTick) -> None:
+        self.asked.append((float(trade.price), self.levels.price))
+
+
+def test_nothing_of_the_same_moment_is_known_before_it_has_happened(tmp_path: Path) -> None:
+    seconds = np.repeat(np.arange(100), 3)
+    prices = 60_000.1 + np.arange(300)
+    trades = Trades(START_US + seconds * 1_000_000, prices, np.full(300, 1.001), np.ones(300, dtype=bool))
+    database = write_history(tmp_path / "m.duckdb", trades, {START: 1_000.0})
+    use = [{"use": f"{__name__}:MidMoment", "params": {"decide_seconds": 3600}}]
+    replayed(run_file(tmp_path, database, hours=0.1, strategies=use, venue=NO_COSTS))
+    assert len(MidMoment.asked) == 300
+    assert all(known <= price for price, known in MidMoment.asked[3:])
 
 
 def test_trades_at_the_moment_of_open_interest_belong_to_the_next_interval() -> None:

@@ -143,7 +143,7 @@ def test_an_entry_below_the_least_size_is_counted_not_sent(tmp_path: Path) -> No
     run = market(tmp_path, RISE, "Once", venue={**NO_COSTS, "balance": 5})
     done = replayed(run)
     assert done.ledger.orders == []
-    assert done.strategies[0].too_small > 0
+    assert done.too_small["Once"] > 0
 
 
 @pytest.mark.parametrize(("resolution", "step"), [("tick", 30), ("1m", 60), ("5m", 300)])

@@ -40,13 +40,14 @@ def trips(
 
 # -- LevelFade ---------------------------------------------------------------------------------------------------------
 
+FADE = {"turn": 0.002, "stop_gap": 0.001, "patience_minutes": 30}
 SWEEP_BELOW: Points = [(130, 58_800), (131, 58_800), (133, 59_100), (180, 61_200)]
 SWEEP_ABOVE: Points = [(130, 61_200), (131, 61_200), (133, 60_900), (180, 58_800)]
 
 
 @pytest.mark.parametrize("resolution", ["tick", "1m"])
 def test_fade_buys_when_longs_were_swept_and_price_turned_up(tmp_path: Path, resolution: str) -> None:
-    (trip,) = trips(tmp_path, SWEEP_BELOW, "LevelFade", resolution)
+    (trip,) = trips(tmp_path, SWEEP_BELOW, "LevelFade", resolution, **FADE)
     assert (trip.side, trip.exit_role) == ("long", "target")
     # Back by 0.2 % from the low: 58,917.6; the target is three times the way to the stop, 0.1 % beyond the low.
     assert trip.entry_price == pytest.approx(58_920, abs=10 if resolution == "tick" else 100)
@@ -60,7 +61,7 @@ def test_fade_buys_when_longs_were_swept_and_price_turned_up(tmp_path: Path, res
 
 
 def test_fade_sells_when_shorts_were_swept_and_price_turned_down(tmp_path: Path) -> None:
-    (trip,) = trips(tmp_path, SWEEP_ABOVE, "LevelFade")
+    (trip,) = trips(tmp_path, SWEEP_ABOVE, "LevelFade", **FADE)
     assert (trip.side, trip.exit_role) == ("short", "target")
     assert trip.entry is not None
     assert trip.entry.level is not None
@@ -69,7 +70,7 @@ def test_fade_sells_when_shorts_were_swept_and_price_turned_down(tmp_path: Path)
 
 def test_fade_s_stop_lies_beyond_the_sweep(tmp_path: Path) -> None:
     falls_on: Points = [(130, 58_800), (131, 58_800), (133, 59_000), (150, 58_000)]
-    (trip,) = trips(tmp_path, falls_on, "LevelFade")
+    (trip,) = trips(tmp_path, falls_on, "LevelFade", **FADE)
     assert (trip.side, trip.exit_role) == ("long", "stop")
     assert trip.exit_price == pytest.approx(58_800 * 0.999, abs=10)
 
@@ -86,7 +87,7 @@ def test_fade_s_stop_lies_beyond_the_sweep(tmp_path: Path) -> None:
     ],
 )
 def test_fade_stays_out_without_a_sweep_or_a_turn_in_time(tmp_path: Path, points: Points) -> None:
-    assert trips(tmp_path, points, "LevelFade") == []
+    assert trips(tmp_path, points, "LevelFade", **FADE) == []
 
 
 def test_fade_trades_strong_levels_only(tmp_path: Path) -> None:
