@@ -9,7 +9,7 @@ import duckdb
 
 from liqstrat.market.schema import LEDGER, existing_columns
 
-_COLUMNS = "file_name, sha256, kind, symbol, rows, min_id, max_id, start, \"end\", origin"
+_COLUMNS = 'file_name, sha256, kind, symbol, rows, min_id, max_id, start, "end", origin'
 
 
 @dataclass(frozen=True, slots=True)

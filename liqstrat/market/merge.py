@@ -95,9 +95,7 @@ def _holds_the_same(
     )
 
 
-def _remove(
-    connection: duckdb.DuckDBPyConnection, entry: Entry, earlier: list[Entry], others: list[Entry]
-) -> None:
+def _remove(connection: duckdb.DuckDBPyConnection, entry: Entry, earlier: list[Entry], others: list[Entry]) -> None:
     """Delete what the earlier files brought and no other file has too, and whatever the new one covers."""
     table = table_of(entry.kind)
     found = existing_columns(connection, table)

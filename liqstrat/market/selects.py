@@ -48,9 +48,7 @@ def where(
     kind: str, found: dict[str, str], symbol: str, start: datetime | None = None, end: datetime | None = None
 ) -> str:
     """SQL condition for the rows of one symbol in `[start, end)`, in a table with the columns `found`."""
-    return " and ".join(
-        [f"symbol = {text(symbol)}", *_exchange(kind, found), *_range(found["timestamp"], start, end)]
-    )
+    return " and ".join([f"symbol = {text(symbol)}", *_exchange(kind, found), *_range(found["timestamp"], start, end)])
 
 
 def check_columns(path: Path, kind: str, found: dict[str, str]) -> None:

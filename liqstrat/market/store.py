@@ -257,9 +257,7 @@ class Store:
         if self._closed:
             raise LiqstratError(f"{self.path}: was closed while its trades were being read")
 
-    def _days(
-        self, symbol: str, start: datetime | None, end: datetime | None
-    ) -> Iterator[tuple[datetime, datetime]]:
+    def _days(self, symbol: str, start: datetime | None, end: datetime | None) -> Iterator[tuple[datetime, datetime]]:
         """The range cut at midnights, within what there is."""
         span = self.span(symbol, "trades")
         if span is None:
@@ -300,9 +298,7 @@ class Store:
         found = ", ".join(existing_tables(self.connection))
         return LiqstratError(f"{self.path}: has no table {table_of(kind)}; it has {found}")
 
-    def _select(
-        self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None
-    ) -> str | None:
+    def _select(self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str | None:
         return select(self.connection, self.path, kind, symbol, start, end)
 
     def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
