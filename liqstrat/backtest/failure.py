@@ -1,6 +1,9 @@
 """Errors raised inside callbacks, which the engine would only log: kept, and raised again after the run."""
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -28,21 +31,41 @@ class Failures:
             finally:
                 del error
 
+    @contextmanager
+    def keeping_interrupts(self) -> Iterator[None]:
+        """Keep an interrupt from the keyboard too; a second one is raised where it comes.
+
+        While the engine runs, an interrupt would come up on entering some callback, before that could catch it.
+        """
+        usual = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or usual is not signal.default_int_handler:
+            yield
+            return
+        signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)
+
+    def _interrupt(self, *_: object) -> None:
+        if self.any:
+            raise KeyboardInterrupt
+        self.keep(KeyboardInterrupt())
+
 
 def guarded[**P, R](method: Callable[P, R]) -> Callable[P, R | None]:
-    """Make a callback of an actor or strategy end the run with its error; `failures` must be an attribute of it.
-
-    An interrupt from the keyboard arrives in some callback too, so it is kept like any error.
-    """
+    """Make a callback of an actor or strategy end the run with its error; `failures` must be an attribute of it."""
 
     @wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
         component: Any = args[0]
+        failures: Failures = component.failures
         try:
-            return None if component.failures.any else method(*args, **kwargs)
+            if not failures.any:
+                return method(*args, **kwargs)
         except BaseException as error:
-            component.failures.keep(error)
-            component.shutdown_system(repr(error))
-            return None
+            failures.keep(error)
+        component.shutdown_system("the run has failed")
+        return None
 
     return call

@@ -4,19 +4,22 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from liqstrat.backtest import columns, open_interest
 from liqstrat.backtest.columns import Precision
 from liqstrat.errors import LiqstratError
+from liqstrat.market.connection import in_utc
 from liqstrat.market.selects import select
 from liqstrat.market.store import FUNDING_SCHEMA, KLINES_SCHEMA, OPEN_INTEREST_SCHEMA, Store
 
 DAY = timedelta(days=1)
 _KINDS = ("trades", "klines_1m", "funding", "open_interest")
 # A multiple of DuckDB's vectors and of the files' row groups.
-_BATCH_ROWS = 1_048_576
+_BATCH_ROWS = 262_144
 
 
 class History:
@@ -55,13 +58,35 @@ class History:
         """The day's rows in the columns of the catalog, by kind; a kind can come in several batches."""
         traded = []
         if self.trades(day):
-            for batch in self._store.trades(self._precision.symbol, day, day + DAY, _BATCH_ROWS):
+            for batch in trades_of_day(self._store, self._precision.symbol, day):
                 yield "trades", columns.stored_trades(batch, self._precision)
                 traded.append(columns.candles_of_trades(batch))
         recorded = columns.candles_of_klines(_of_day(self._klines, day))
         yield "bars", columns.stored_bars(columns.joined(traded, recorded), self._precision)
         yield "funding", columns.stored_funding(self._precision.symbol, _of_day(self._funding, day))
         yield "open_interest", open_interest.stored(self._precision.symbol, _of_day(self._open_interest, day))
+
+
+def trades_of_day(store: Store, symbol: str, day: datetime) -> Iterator[pa.RecordBatch]:
+    """The trades of a day as `columns.TRADES_SQL` has them, in order of time and id."""
+    rows = store.trades_sql(symbol, day, day + DAY)
+    # An own session: another query on the same one would end the stream.
+    with in_utc(store.connection.cursor()) as session:
+        order = "" if _in_order(session, rows) else "order by timestamp, agg_trade_id"
+        yield from session.sql(f"{columns.TRADES_SQL} from ({rows}) {order}").to_arrow_reader(_BATCH_ROWS)
+
+
+def _in_order(session: duckdb.DuckDBPyConnection, rows: str) -> bool:
+    """Whether the rows are in order of time and id as they lie there: to sort them takes longer than to read them."""
+    ordered = f"select epoch_us(timestamp) as time, agg_trade_id as id from ({rows})"
+    last_time, last_id = -1, -1
+    for batch in session.sql(ordered).to_arrow_reader(_BATCH_ROWS):
+        times, ids = batch["time"].to_numpy(), batch["id"].to_numpy()
+        later, next_id = np.diff(times, prepend=last_time), np.diff(ids, prepend=last_id)
+        if not ((later > 0) | ((later == 0) & (next_id > 0))).all():
+            return False
+        last_time, last_id = times[-1], ids[-1]
+    return True
 
 
 def precision_of(store: Store, symbol: str) -> Precision:

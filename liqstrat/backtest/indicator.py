@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf, isfinite, isnan
 from typing import Any
 
-import numpy as np
 from nautilus_trader.model import Bar, QuoteTick, TradeTick
 
 from liqstrat.backtest.interval import BarInterval, Interval, TradeInterval, Trades
-from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.clusters import Cluster, find_clusters
+from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.settings import ModelSettings
 
 _NS_PER_MINUTE = 60_000_000_000
@@ -75,7 +76,7 @@ class LiquidationLevels:
 
     @property
     def has_inputs(self) -> bool:
-        return not np.isnan(self.price)
+        return not isnan(self.price)
 
     @property
     def initialized(self) -> bool:
@@ -84,12 +85,12 @@ class LiquidationLevels:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._book = LiquidationBook(self.settings, self.symbol)
+        self._book: LiquidationModel = new_model(self.settings, self.symbol)
         self._interval.clear()
         self._swept: list[Swept] = []
         self._begin_interval()
 
-    def warm_up(self, book: LiquidationBook, since: Trades | None = None) -> None:
+    def warm_up(self, book: LiquidationModel, since: Trades | None = None) -> None:
         """Start from a book stepped through history, and the trades between its last step and now."""
         self.reset()
         self._book = book
@@ -128,7 +129,7 @@ class LiquidationLevels:
         """The last price, USDT; NaN before the first trade."""
         self._look()
         last = self._interval.last
-        return self._book.price if np.isnan(last) else last
+        return self._book.price if isnan(last) else last
 
     @property
     def known_at(self) -> int:
@@ -140,7 +141,7 @@ class LiquidationLevels:
         self._look()
         low, high = self._interval.low, self._interval.high
         return self._book.map(
-            low=low if np.isfinite(low) else None, high=high if np.isfinite(high) else None, price=self.price
+            low=low if isfinite(low) else None, high=high if isfinite(high) else None, price=self.price
         )
 
     def clusters(self) -> list[Cluster]:
@@ -167,20 +168,27 @@ class LiquidationLevels:
         return [swept.reaching(low, high) for swept in self._swept] if self._swept else []
 
     def _begin_interval(self) -> None:
-        self._found_low, self._found_high = np.inf, -np.inf
+        self._found_low, self._found_high = inf, -inf
         self._found = find_clusters(self._book.map(), span=self.span) if self.initialized else []
-        self._standing = self._found
+        self._stand(self._found)
+
+    def _stand(self, clusters: list[Cluster]) -> None:
+        """These clusters of the last map are still to be reached; the nearest on each side tell when to look closer."""
+        self._standing = clusters
+        self._next_long = max((c.price for c in clusters if c.side == "long"), default=-inf)
+        self._next_short = min((c.price for c in clusters if c.side == "short"), default=inf)
 
     def _look(self) -> None:
         """Notice new trades, and which clusters of the last map they reached the heart of."""
-        if not self._interval.look() or not self._standing:
+        if not self._interval.look():
             return
         low, high = self._interval.low, self._interval.high
+        if low > self._next_long and high < self._next_short:
+            return
         swept = [c for c in self._standing if (c.price >= low if c.side == "long" else c.price <= high)]
-        if swept:
-            now = self._interval.time_ns
-            self._swept += [Swept(c, now, low if c.side == "long" else high) for c in swept]
-            self._standing = [cluster for cluster in self._standing if cluster not in swept]
+        now = self._interval.time_ns
+        self._swept += [Swept(c, now, low if c.side == "long" else high) for c in swept]
+        self._stand([cluster for cluster in self._standing if cluster not in swept])
 
     def _ran_into_one(self) -> bool:
         """Whether lows or highs since the clusters were found took something out of them."""

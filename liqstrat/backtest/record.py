@@ -14,7 +14,7 @@ from liqstrat.liquidation.map import LiquidationMap
 #: Relative width of the recorded price ranges, or that of the model's bins where those are wider.
 RECORDED_WIDTH = 0.002
 #: Amounts below this share of their side are left out.
-LEAST_SHARE = 1e-4
+LEAST_SHARE = 2e-5
 _ROWS_A_GROUP = 200_000
 
 

@@ -107,7 +107,8 @@ def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData]
             node.add_strategy(node_id, strategy)
         if venue.liquidator:
             venue.liquidator.watch_over(strategies)
-        results = node.run()
+        with failures.keeping_interrupts():
+            results = node.run()
         failures.raise_first()
         if not results:
             raise RuntimeError(f"the engine gave no result for {run.name}")

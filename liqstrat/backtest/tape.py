@@ -115,8 +115,8 @@ class TapeInterval:
         """Of what is held, the first `count` trades have happened."""
         if count > self._seen:
             new = self._held.price[self._seen : count]
-            self.low = min(self.low, float(new.min()))
-            self.high = max(self.high, float(new.max()))
+            self.low = min(self.low, float(np.minimum.reduce(new)))
+            self.high = max(self.high, float(np.maximum.reduce(new)))
             self.last, self.time_ns = float(new[-1]), int(self._held.times[count - 1])
         self._seen = count
         self._next_ns = int(self._held.times[count]) if count < len(self._held.times) else 0

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from liqstrat.backtest.interval import Trades
 from liqstrat.config import RunFile
-from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.kinds import new_model
+from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.progress import SILENT, Progress
@@ -17,14 +18,14 @@ from liqstrat.progress import SILENT, Progress
 class Warm:
     """A book at its last step before a run starts, the trades from there up to the start, and notes for the reader."""
 
-    book: LiquidationBook
+    book: LiquidationModel
     since: Trades | None
     notes: list[str]
 
 
 def warm_up(store: Store, symbol: str, run: RunFile, progress: Progress = SILENT) -> Warm:
     """Step a book through up to `warmup_days` of history before the run starts."""
-    book = LiquidationBook(run.model, symbol)
+    book = new_model(run.model, symbol)
     if store.span(symbol, "trades") is None:
         return Warm(book, None, [f"{symbol}: the book starts empty, as there are no single trades to fill it from"])
     since = run.start - timedelta(days=run.data.warmup_days)

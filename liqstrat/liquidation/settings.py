@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal, get_args
 
 from liqstrat.liquidation.price import Formula
+
+Kind = Literal["conserving", "large_trades", "oi_candle", "ensemble"]
 
 #: Share of opened contracts by leverage. An assumption: the exchange does not publish it.
 DEFAULT_LEVERAGE: Mapping[int, float] = MappingProxyType(
@@ -14,26 +17,56 @@ DEFAULT_LEVERAGE: Mapping[int, float] = MappingProxyType(
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Settings of the liquidation book.
+    """Which model, and its settings.
 
+    kind: "conserving" (the liquidation book), "large_trades", "oi_candle" or "ensemble".
     bin_width: relative width of a price bin (0.001 = 10 bp); the grid is logarithmic.
-    turnover: contracts closed by their holders, per contract traded (0.1: of 100 traded, 10 close a position).
+    turnover: contracts closed by their holders, per contract traded (0.1: of 100 traded, 10 close a position), while
+      open interest does not change; the more it rises, the fewer.
+    unrest: stops and targets that are reached when price moves: with a range of a share `s` of the way to liquidation
+      the share `unrest * s**2` closes.
+    haste: who has more leverage closes sooner: at a rate that grows with leverage to this power.
+    seed_spread: how far from the first price those positions were opened that are older than history, as a mean
+      distance in logarithm of price (0.06: 6 %). About what price wanders in the time for which positions are held.
     taker_weight: how much more a taker's trade counts as opening than a maker's (makers are often market makers).
     leverage: shares of opened contracts by leverage; scaled to sum to one.
     formula: "exact" or "linear" liquidation price.
+    large_trade: USDT from which "large_trades" draws a trade, rounded up to where a notional bracket begins.
+    ensemble: weights by kind, of the mixture "ensemble".
     """
 
+    kind: Kind = "conserving"
     bin_width: float = 0.001
     turnover: float = 0.1
+    unrest: float = 0.3
+    haste: float = 0.5
+    seed_spread: float = 0.06
     taker_weight: float = 2.0
     leverage: Mapping[int, float] = field(default_factory=lambda: dict(DEFAULT_LEVERAGE))
     formula: Formula = "exact"
+    large_trade: float = 50_000.0
+    ensemble: Mapping[Kind, float] = field(default_factory=lambda: {"conserving": 0.9, "large_trades": 0.1})
 
     def __post_init__(self) -> None:
+        kinds = get_args(Kind)
+        if self.kind not in kinds:
+            raise ValueError(f'kind is "{self.kind}", expected one of {", ".join(kinds)}')
+        mixed = [kind for kind in kinds if kind != "ensemble"]
+        weights = self.ensemble.values()
+        if any(kind not in mixed for kind in self.ensemble) or any(w < 0 for w in weights) or not sum(weights) > 0:
+            raise ValueError(f"ensemble is {dict(self.ensemble)}, expected weights above zero by {', '.join(mixed)}")
+        if not self.large_trade > 0:
+            raise ValueError(f"large_trade is {self.large_trade}, expected USDT above zero")
         if not 0.00005 <= self.bin_width <= 0.05:
             raise ValueError(f"bin_width is {self.bin_width}, expected a share of price from 0.00005 to 0.05")
         if not 0 <= self.turnover <= 5:
             raise ValueError(f"turnover is {self.turnover}, expected 0 to 5 contracts closed per contract traded")
+        if not 0 <= self.unrest <= 10:
+            raise ValueError(f"unrest is {self.unrest}, expected 0 to 10")
+        if not 0 <= self.haste <= 2:
+            raise ValueError(f"haste is {self.haste}, expected a power from 0 to 2")
+        if not 0 <= self.seed_spread <= 1:
+            raise ValueError(f"seed_spread is {self.seed_spread}, expected 0 to 1")
         if not 0 <= self.taker_weight <= 1000:
             raise ValueError(f"taker_weight is {self.taker_weight}, expected 0 to 1000")
         if self.formula not in ("exact", "linear"):

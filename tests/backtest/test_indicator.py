@@ -103,9 +103,12 @@ class Alone(LevelStrategy):
 
 
 def test_levels_read_from_the_tape_are_those_of_an_indicator_that_hears_every_trade(tmp_path: Path) -> None:
-    """Ten times between two values of open interest, too, and from the first value of all on."""
+    """Ten times between two values of open interest, too, and with trades at the very moments of asking."""
+    trades = random_trades(3)
+    on_seconds = Trades(trades.time_us // 1_000_000 * 1_000_000, trades.price, trades.contracts, trades.buy)
+    database = write_history(tmp_path / "m.duckdb", on_seconds, {START: 1_000.0, **open_interest_every(5, 3)})
     use = [{"use": f"{__name__}:Alone", "params": {"decide_seconds": 30}}]
-    replayed(run_file(tmp_path, wandering_market(tmp_path, hours=3), hours=3, strategies=use, venue=NO_COSTS))
+    replayed(run_file(tmp_path, database, hours=3, strategies=use, venue=NO_COSTS))
     assert len(Alone.maps) > 300
     for heard, read in Alone.maps:
         same(heard, read)
@@ -182,7 +185,7 @@ def test_a_long_silence_of_open_interest_changes_nothing_but_memory(monkeypatch:
 @pytest.fixture
 def calm() -> LiquidationLevels:
     """Longs liquidated a little above 98, shorts a little below 102, price at 100."""
-    levels = LiquidationLevels(ModelSettings(leverage={50: 1.0}, turnover=0.0), "BTCUSDT")
+    levels = LiquidationLevels(ModelSettings(leverage={50: 1.0}, turnover=0.0, unrest=0.0, seed_spread=0.0), "BTCUSDT")
     levels.handle_trade_tick(tick(1, 100.0))
     levels.handle_open_interest(1_000.0, FIVE_MINUTES)
     return levels

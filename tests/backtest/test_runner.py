@@ -204,6 +204,20 @@ def test_a_run_that_fails_leaves_nothing_behind(busy: tuple[RunFile, Path], tmp_
     assert list((tmp_path / "results").iterdir()) == []
 
 
+def test_strategies_trade_the_symbols_they_are_given_on_one_account(tmp_path: Path) -> None:
+    database = wandering_market(tmp_path, hours=4)
+    write_history(database, random_trades(4, seed=5, price=3_000.0), open_interest_every(5, 4), symbol="ETHUSDT")
+    use = [{"use": "RandomEntry", "params": {"per_day": 100, "stop": 0.003}}, {**BUSY[2], "symbols": ["ETHUSDT"]}]
+    run = run_file(tmp_path, database, hours=4, start_hours=1, symbols=["BTCUSDT", "ETHUSDT"], strategies=use)
+    folder = run_backtest(run, tmp_path / "results")
+    traded = {(row["strategy"], row["symbol"]) for row in rows(folder, "positions")}
+    assert traded == {("RandomEntry", "BTCUSDT"), ("RandomEntry", "ETHUSDT"), ("RandomEntry-2", "ETHUSDT")}
+    assert {row["symbol"] for row in rows(folder, "levels")} == {"BTCUSDT", "ETHUSDT"}
+    assert {row["symbol"] for row in rows(folder, "map")} == {"BTCUSDT", "ETHUSDT"}
+    last, metrics = rows(folder, "equity")[-1], load(folder, "metrics")
+    assert last["equity"] == pytest.approx(metrics["final_equity"], abs=0.01)
+
+
 def test_gaps_are_noted(tmp_path: Path) -> None:
     whole = random_trades(6)
     hours = (whole.time_us - whole.time_us[0]) / 3.6e9

@@ -1,6 +1,7 @@
 """What the base of strategies promises: sizes by risk, one position at a time, a stop on every entry, errors told."""
 
 import itertools
+import signal
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -56,11 +57,17 @@ class Fails(LevelStrategy):
 
 
 class Interrupted(LevelStrategy):
-    def on_order_filled(self, event: object) -> None:
-        raise KeyboardInterrupt
+    """Somebody presses Ctrl-C while the engine is at work, long before the next decision."""
+
+    heard: ClassVar[list[float]] = []
+
+    def on_begin(self) -> None:
+        self.heard.clear()
 
     def on_price(self, price: float) -> None:
-        self.enter("long", stop=price * 0.9, target=price * 1.1)
+        self.heard.append(price)
+        if len(self.heard) == 3:
+            signal.raise_signal(signal.SIGINT)
 
 
 def market(tmp_path: Path, points: list[tuple[float, float]], use: str, **changes: object) -> RunFile:
@@ -165,8 +172,14 @@ def test_an_error_in_a_strategy_is_raised_as_it_is(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_from_the_keyboard_ends_the_run(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        replayed(market(tmp_path, RISE, "Interrupted"))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            replayed(market(tmp_path, RISE, "Interrupted"))
+        assert len(Interrupted.heard) == 3
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_mistyped_parameter_is_answered_with_the_nearest_right_one(tmp_path: Path) -> None:

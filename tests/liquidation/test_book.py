@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,11 @@ from liqstrat.liquidation.settings import ModelSettings
 START = int(datetime(2024, 3, 1, tzinfo=UTC).timestamp()) * 10**9
 STEP = 300 * 10**9
 BTC = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
+
+
+def plain(**chosen: Any) -> ModelSettings:
+    """A model in which all that is open at first was opened there, and all leverages close alike."""
+    return ModelSettings(seed_spread=0.0, haste=0.0, unrest=0.0, **chosen)
 
 
 def interval(number: int, prices: list[float], contracts: list[float] | float = 1.0, width: float = 0.001) -> Flow:
@@ -45,6 +51,9 @@ def models(draw: st.DrawFn) -> ModelSettings:
     return ModelSettings(
         bin_width=draw(st.sampled_from([0.0005, 0.001, 0.005])),
         turnover=draw(st.sampled_from([0.0, 0.1, 2.0])),
+        unrest=draw(st.sampled_from([0.0, 0.3, 10.0])),
+        haste=draw(st.sampled_from([0.0, 0.5, 2.0])),
+        seed_spread=draw(st.sampled_from([0.0, 0.06, 0.5])),
         taker_weight=draw(st.sampled_from([0.0, 1.0, 3.0])),
         leverage={tier: draw(st.floats(0.01, 1)) for tier in tiers},
         formula=draw(st.sampled_from(["exact", "linear"])),
@@ -76,7 +85,7 @@ def test_open_interest_is_conserved_and_nothing_run_through_remains(
 
 def test_levels_stand_where_the_formula_says() -> None:
     """All opened at 60,000 with 0.1 contract a trade at 10x: longs at 54,217 and shorts at 65,737."""
-    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0), "BTCUSDT")
     book.step(interval(0, [60_000.0] * 10, 0.1), 100)
     levels = book.map()
     for side, contracts in (("long", levels.longs), ("short", levels.shorts)):
@@ -87,14 +96,14 @@ def test_levels_stand_where_the_formula_says() -> None:
 
 def test_a_bracket_caps_the_leverage_of_large_trades() -> None:
     """10 million USDT at once may use 20x at most (BTCUSDT, March 2024): nothing stands at 100x."""
-    book = LiquidationBook(ModelSettings(leverage={5: 0.5, 20: 0.25, 100: 0.25}), "BTCUSDT")
+    book = LiquidationBook(plain(leverage={5: 0.5, 20: 0.25, 100: 0.25}), "BTCUSDT")
     book.step(interval(0, [60_000.0], 167.0), 100)
     by_tier = book.map().longs.sum(axis=1)
     np.testing.assert_allclose(by_tier, [50, 50, 0])
 
 
 def test_what_price_runs_through_is_reported_and_gone() -> None:
-    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0), "BTCUSDT")
     book.step(interval(0, [60_000.0] * 4), 100)
     consumed = book.step(interval(1, [60_000.0, 54_000.0]), 100)
     assert consumed.longs.sum() == pytest.approx(100)
@@ -104,7 +113,7 @@ def test_what_price_runs_through_is_reported_and_gone() -> None:
 
 
 def test_consumed_levels_do_not_come_back() -> None:
-    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0), "BTCUSDT")
     book.step(interval(0, [60_000.0] * 4), 100)
     book.step(interval(1, [60_000.0, 54_000.0, 60_000.0]), 50)
     before = book.map().longs.sum(axis=0)
@@ -116,7 +125,7 @@ def test_turnover_moves_levels_after_price() -> None:
     """Open interest unchanged, price moved: with turnover the book follows, without it does not."""
     shares = []
     for turnover in (0.0, 0.5):
-        book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=turnover), "BTCUSDT")
+        book = LiquidationBook(plain(leverage={10: 1.0}, turnover=turnover), "BTCUSDT")
         book.step(interval(0, [60_000.0] * 4), 100)
         for number in range(1, 4):
             book.step(interval(number, [62_000.0] * 100), 100)
@@ -125,11 +134,49 @@ def test_turnover_moves_levels_after_price() -> None:
     assert shares[0] < 0.1 < 0.7 < shares[1]
 
 
+def test_what_is_older_than_history_is_spread_around_the_first_price() -> None:
+    """A mean distance of 6 % of the entries at 10x: as much below as above, some far away."""
+    book = LiquidationBook(ModelSettings(leverage={3: 1.0}, seed_spread=0.06), "BTCUSDT")
+    book.step(interval(0, [60_000.0] * 4), 100)
+    levels = book.map()
+    entry = np.log(levels.middles / float(liquidation_price(1.0, 3, 0.1, "long", BTC)) / 60_000)
+    weight = levels.longs.sum(axis=0) / 100
+    assert abs(float((weight * entry).sum())) < 0.002
+    assert float((weight * np.abs(entry)).sum()) == pytest.approx(0.06, rel=0.1)
+
+
+def test_who_has_more_leverage_closes_sooner() -> None:
+    book = LiquidationBook(ModelSettings(leverage={5: 0.5, 20: 0.5}, turnover=0.1, haste=1.0, seed_spread=0), "BTCUSDT")
+    for number in range(200):
+        book.step(interval(number, [60_000.0] * 4, 5.0), 100)
+    low, high = book.map().longs.sum(axis=1)
+    assert low / high == pytest.approx(4, rel=0.05)
+
+
+def test_price_moves_close_those_whose_stops_and_targets_are_near() -> None:
+    """A range of 1 % is half the way to liquidation at 50x and a twentieth at 5x."""
+    settings = ModelSettings(leverage={5: 0.5, 50: 0.5}, turnover=0, haste=0, unrest=0.4, seed_spread=0)
+    book = LiquidationBook(settings, "BTCUSDT")
+    book.step(interval(0, [60_000.0], 0.1), 100)
+    book.step(interval(1, [60_000.0, 60_600.0], 0.1), 50)
+    low, high = book.map().shorts.sum(axis=1)
+    assert high / low == pytest.approx(np.exp(-0.4 * (0.5**2 - 0.05**2)), rel=0.01)
+
+
+def test_rising_open_interest_leaves_less_to_close() -> None:
+    """10 of 100 contracts close while open interest stands still, hardly any when it doubles."""
+    for interest, closed in ((100, 10.0), (200, 1.0), (50, 51.9)):
+        book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0.1), "BTCUSDT")
+        book.step(interval(0, [60_000.0], 0.1), 100)
+        book.step(interval(1, [60_300.0] * 100, 1.0), interest)
+        assert 100 * (1 - book.seeded_share * interest / 100) == pytest.approx(closed, rel=0.02)
+
+
 def test_the_taker_side_opens_more() -> None:
     """Buyers take at 60,000 and sellers at 61,000: longs stand mostly under the former, shorts over the latter."""
     price = np.array([60_000.0] * 10 + [61_000.0] * 10)
     buy = price < 60_500
-    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, taker_weight=4.0), "BTCUSDT")
+    book = LiquidationBook(plain(leverage={10: 1.0}, taker_weight=4.0), "BTCUSDT")
     flow = flow_from_trades(START, START + STEP, price, np.full(20, 1.0), buy, width=0.001, brackets=BTC)
     book.step(flow, 100)
     levels = book.map()
@@ -140,7 +187,7 @@ def test_the_taker_side_opens_more() -> None:
 
 
 def test_a_map_leaves_out_what_was_run_through_since_the_last_step() -> None:
-    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0), "BTCUSDT")
     book.step(interval(0, [60_000.0] * 4), 100)
     assert book.map(low=54_000.0, price=54_500.0).longs.sum() == 0
     assert book.map(high=66_000.0).shorts.sum() == 0
@@ -148,16 +195,16 @@ def test_a_map_leaves_out_what_was_run_through_since_the_last_step() -> None:
 
 
 def test_the_share_that_is_a_guess_falls_as_positions_turn_over() -> None:
-    book = LiquidationBook(ModelSettings(turnover=0.5), "BTCUSDT")
+    book = LiquidationBook(plain(turnover=0.5), "BTCUSDT")
     book.step(interval(0, [60_000.0] * 4), 100)
     assert book.seeded_share == pytest.approx(1.0)
     for number in range(1, 8):
         book.step(interval(number, [60_000.0] * 100), 100)
-    assert book.seeded_share == pytest.approx(np.exp(-0.5 * 7), rel=0.01)
+    assert book.seeded_share == pytest.approx(0.5**7, rel=0.01)
 
 
 def test_age_is_the_time_since_opening() -> None:
-    book = LiquidationBook(ModelSettings(leverage={10: 1.0}, turnover=0), "BTCUSDT")
+    book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0), "BTCUSDT")
     for number in range(13):
         book.step(interval(number, [60_000.0] * 4), 100)
     levels = book.map()

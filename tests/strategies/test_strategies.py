@@ -91,7 +91,7 @@ def test_fade_stays_out_without_a_sweep_or_a_turn_in_time(tmp_path: Path, points
 
 
 def test_fade_trades_strong_levels_only(tmp_path: Path) -> None:
-    two_tiers = {"leverage": {50: 0.8, 20: 0.2}, "turnover": 0.0}
+    two_tiers = {"leverage": {50: 0.8, 20: 0.2}, "turnover": 0.0, "unrest": 0.0, "haste": 0.0, "seed_spread": 0.0}
     assert len(trips(tmp_path, SWEEP_BELOW, "LevelFade", model=two_tiers, min_strength=0.7)) == 1
     assert trips(tmp_path, SWEEP_BELOW, "LevelFade", model=two_tiers, min_strength=0.9) == []
 

@@ -1,0 +1,77 @@
+"""What every model of liquidation levels can do and tell."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.liquidation.flow import Flow
+from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.settings import ModelSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Consumed:
+    """What one interval ran through: contracts by tier and price bin, `longs[tier, bin]` from bin `long_first` on."""
+
+    time_ns: int
+    long_first: int
+    longs: Floats
+    short_first: int
+    shorts: Floats
+
+    @classmethod
+    def nothing(cls, time_ns: int, tiers: int) -> "Consumed":
+        """Nothing of `tiers` tiers."""
+        none = np.zeros((tiers, 0))
+        return cls(time_ns, 0, none, 0, none)
+
+
+class LiquidationModel(Protocol):
+    """Steps through intervals and knows the map after each."""
+
+    @property
+    def settings(self) -> ModelSettings:
+        """What was chosen."""
+
+    @property
+    def symbol(self) -> str:
+        """The exchange's name of the market."""
+
+    @property
+    def tiers(self) -> Ints:
+        """The leverages of the map's rows."""
+
+    @property
+    def open_interest(self) -> float:
+        """Contracts, at the last step."""
+
+    @property
+    def price(self) -> float:
+        """USDT, the last one of the last step with trades; NaN before the first."""
+
+    @property
+    def time_ns(self) -> int:
+        """End of the last step, 0 before the first."""
+
+    @property
+    def seeded_share(self) -> float:
+        """Part of the levels that is a guess about the time before history."""
+
+    def brackets(self, time_ns: int) -> BracketTable:
+        """The bracket table in force at `time_ns`."""
+
+    def step(self, flow: Flow, open_interest: float) -> Consumed:
+        """Work one interval that ended at `flow.end_ns` with `open_interest` contracts; what price ran through."""
+
+    def map(
+        self,
+        *,
+        time_ns: int | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        price: float | None = None,
+    ) -> LiquidationMap:
+        """The levels as of the last step, less what `low` and `high` reached since then ran through."""
