@@ -14,6 +14,7 @@ from nautilus_trader.model import AggressorSide, NautilusDataType
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from liqstrat.backtest.columns import Precision, stored_trades
+from liqstrat.backtest.history import trades_of_day
 from liqstrat.backtest.instruments import instrument_id, minute_bars
 from liqstrat.backtest.open_interest import OpenInterest, read_open_interest
 from liqstrat.catalog import CatalogReport, build_catalog
@@ -265,7 +266,7 @@ def test_candles_with_a_finer_tick_than_the_trades_make_the_instrument_fit(histo
 
 def test_a_price_that_does_not_fit_is_refused_by_symbol_value_and_time(history: Path) -> None:
     with open_store(history) as store:
-        batch = next(iter(store.trades("BTCUSDT")))
+        batch = next(trades_of_day(store, "BTCUSDT", START))
     price = f"{batch['price'][0].as_py():f}".rstrip("0")
     with pytest.raises(
         LiqstratError, match=rf"BTCUSDT: price is {price} at 2024-03-01 00:.*expected at most 0 decimals"

@@ -29,8 +29,8 @@ _USUAL_FUNDING_MINUTES = 480
 
 Integers = npt.NDArray[np.int64]
 
-#: Selects, from the history's trades, what `stored_trades` and `candles_of_trades` are made of. What can be converted by
-#: DuckDB is: it does so on all cores.
+#: Selects, from the history's trades, what `stored_trades` and `candles_of_trades` are made of. What can be converted
+#: by DuckDB is: it does so on all cores.
 TRADES_SQL = """
     select timestamp as time, price, quantity, cast(side = 'buy' as tinyint) as buy,
            cast(price as decimal(38, 16)) as stored_price, cast(quantity as decimal(38, 16)) as stored_size,
@@ -64,6 +64,14 @@ class Precision:
 def funding_schema(symbol: str) -> pa.Schema:
     """Of the files of funding rates."""
     return _nautilus_schema(FundingRateUpdate, symbol, {})
+
+
+def last_if_ordered(batch: pa.RecordBatch, last: tuple[int, int]) -> tuple[int, int] | None:
+    """Time and id of a batch's last trade, if all are in order of time and id and come after `last`; else None."""
+    times, ids = _microseconds(batch["time"]), batch["id"].to_numpy()
+    later, next_id = np.diff(times, prepend=last[0]), np.diff(ids, prepend=last[1])
+    ordered = (later > 0) | ((later == 0) & (next_id > 0))
+    return (int(times[-1]), int(ids[-1])) if ordered.all() else None
 
 
 def stored_trades(batch: pa.RecordBatch, precision: Precision) -> pa.RecordBatch:

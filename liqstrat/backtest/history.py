@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -54,11 +52,18 @@ class History:
                 rest.update(str(column.to_pylist()).encode())
         return f"{count}:{digest:x}:{rest.hexdigest()[:32]}"
 
-    def rows(self, day: datetime) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """The day's rows in the columns of the catalog, by kind; a kind can come in several batches."""
-        traded = []
+    def rows(self, day: datetime) -> Iterator[tuple[str, pa.RecordBatch | None]]:
+        """The day's rows in the columns of the catalog, by kind; a kind can come in several batches.
+
+        None in place of a batch takes back what came of the kind before.
+        """
+        traded: list[columns.Candles] = []
         if self.trades(day):
             for batch in trades_of_day(self._store, self._precision.symbol, day):
+                if batch is None:
+                    traded.clear()
+                    yield "trades", None
+                    continue
                 yield "trades", columns.stored_trades(batch, self._precision)
                 traded.append(columns.candles_of_trades(batch))
         recorded = columns.candles_of_klines(_of_day(self._klines, day))
@@ -67,26 +72,24 @@ class History:
         yield "open_interest", open_interest.stored(self._precision.symbol, _of_day(self._open_interest, day))
 
 
-def trades_of_day(store: Store, symbol: str, day: datetime) -> Iterator[pa.RecordBatch]:
-    """The trades of a day as `columns.TRADES_SQL` has them, in order of time and id."""
-    rows = store.trades_sql(symbol, day, day + DAY)
+def trades_of_day(store: Store, symbol: str, day: datetime) -> Iterator[pa.RecordBatch | None]:
+    """The trades of a day, in the columns of `columns.TRADES_SQL`, in order of time and id.
+
+    They are read as they lie in the table, for to sort them takes longer than all else. Where they turn out not to lie
+    in order, a None takes back the batches before it, and sorted ones follow.
+    """
+    rows = f"{columns.TRADES_SQL} from ({store.trades_sql(symbol, day, day + DAY)})"
     # An own session: another query on the same one would end the stream.
     with in_utc(store.connection.cursor()) as session:
-        order = "" if _in_order(session, rows) else "order by timestamp, agg_trade_id"
-        yield from session.sql(f"{columns.TRADES_SQL} from ({rows}) {order}").to_arrow_reader(_BATCH_ROWS)
-
-
-def _in_order(session: duckdb.DuckDBPyConnection, rows: str) -> bool:
-    """Whether the rows are in order of time and id as they lie there: to sort them takes longer than to read them."""
-    ordered = f"select epoch_us(timestamp) as time, agg_trade_id as id from ({rows})"
-    last_time, last_id = -1, -1
-    for batch in session.sql(ordered).to_arrow_reader(_BATCH_ROWS):
-        times, ids = batch["time"].to_numpy(), batch["id"].to_numpy()
-        later, next_id = np.diff(times, prepend=last_time), np.diff(ids, prepend=last_id)
-        if not ((later > 0) | ((later == 0) & (next_id > 0))).all():
-            return False
-        last_time, last_id = times[-1], ids[-1]
-    return True
+        last = (-1, -1)
+        for batch in session.sql(rows).to_arrow_reader(_BATCH_ROWS):
+            if not (last := columns.last_if_ordered(batch, last)):
+                break
+            yield batch
+        else:
+            return
+        yield None
+        yield from session.sql(f"{rows} order by timestamp, agg_trade_id").to_arrow_reader(_BATCH_ROWS)
 
 
 def precision_of(store: Store, symbol: str) -> Precision:
