@@ -88,8 +88,8 @@ class _Day:
     kept: bool
 
 
-#: A day, then its rows (kind and batch) and None at their end; or a day that is kept.
-_Stream = Iterator[_Day | tuple[str, pa.RecordBatch] | None]
+#: A day, then its rows (kind and batch, or None to begin the kind anew) and None at their end; or a day that is kept.
+_Stream = Iterator[_Day | tuple[str, pa.RecordBatch | None] | None]
 
 
 def build_catalog(
@@ -157,6 +157,10 @@ def _read_manifest(catalog_path: Path, precision: Precision) -> Manifest:
 def _write_day(catalog_path: Path, manifest: Manifest, day: _Day, stream: Iterator[Any], step: Step) -> None:
     with DayFiles(catalog_path, manifest.precision.symbol, day.start) as files:
         for kind, batch in iter(stream.__next__, None):
+            if batch is None:
+                step(-files.rows[kind])
+                files.take_back(kind)
+                continue
             files.write(kind, batch)
             step(batch.num_rows if kind == "trades" else 0)
         files.publish()

@@ -1,7 +1,9 @@
 """Flow by SQL: what traded between two open-interest values, grouped inside DuckDB."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,7 @@ import pyarrow as pa
 
 from liqstrat.liquidation.brackets import BracketTable, brackets_for
 from liqstrat.liquidation.flow import Flow
-from liqstrat.liquidation.grid import EDGE_TOLERANCE, log_step
+from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, log_step
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.store import Store
 from liqstrat.progress import SILENT, Progress
@@ -20,12 +22,11 @@ _US_PER_MINUTE = 60_000_000
 _INTERVALS_A_QUERY = 2016
 _USUAL_STEP_US = 5 * _US_PER_MINUTE
 
-# Sums are made of DECIMALs: those of DOUBLEs depend on the order in which threads deliver their rows.
+# Sums are made of DECIMALs: those of DOUBLEs depend on the order in which threads deliver their rows. Few and small
+# keys, and no comparison with the higher floors for the many small trades: this is half of the query's time.
 _GROUPS = """
-    select {interval} as interval,
-           cast(floor(ln(price::double) / {step!r} + {tolerance!r}) as bigint) as bin,
-           side = 'buy' as buy,
-           {bracket} as bracket,
+    select cast({interval} as integer) * {slots} + if(side = 'buy', {brackets}, 0) + {bracket} as slot,
+           cast(floor(ln(price::double) / {step!r} + {tolerance!r}) as integer) as bin,
            sum(quantity)::double as contracts,
            min(price)::double as low,
            max(price)::double as high,
@@ -33,8 +34,24 @@ _GROUPS = """
            arg_max(price, agg_trade_id)::double as close
     from ({trades}) as trades {join}
     group by all
-    order by interval, bin, buy, bracket
 """
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """Groups of trades in order of `interval` (counts from 0), bin, taker side and bracket; arrays of one entry each.
+
+    `low`, `high` and `close` have one entry an interval, and so has `bounds`: its first group, and one for the end.
+    """
+
+    bounds: Ints
+    bins: Ints
+    buy: npt.NDArray[np.bool_]
+    brackets: Ints
+    contracts: Floats
+    low: Floats
+    high: Floats
+    close: Floats
 
 
 def flows(
@@ -87,58 +104,72 @@ def _steps(
 
 def _query(
     store: Store, symbol: str, before: int, times: Times, settings: ModelSettings, brackets: BracketTable
-) -> pa.Table:
-    """Groups of trades from `before` up to the last of `times`; `interval` counts from 0 in order of `times`."""
+) -> _Groups:
+    """Groups of the trades from `before` up to the last of `times`."""
     edges = np.concatenate(([before], times))
     bucket = int(np.gcd.reduce(edges))
-    on_grid = bucket % _US_PER_MINUTE == 0
-    trades = store.trades_sql(symbol, _moment(before), _moment(int(times[-1])))
-    names = {
+    parts = {
+        "slots": 2 * len(brackets),
+        "brackets": len(brackets),
+        "bracket": _bracket_sql(brackets),
         "step": log_step(settings.bin_width),
         "tolerance": EDGE_TOLERANCE,
-        "bracket": _bracket_sql(brackets),
-        "trades": trades,
+        "trades": store.trades_sql(symbol, _moment(before), _moment(int(times[-1]))),
     }
-    if on_grid:
-        sql = _GROUPS.format(interval=f"epoch_us(timestamp) // {bucket}", join="", **names)
+    if bucket % _US_PER_MINUTE == 0:
+        sql = _GROUPS.format(interval=f"epoch_us(timestamp) // {bucket}", join="", **parts)
         groups = store.connection.sql(sql).to_arrow_table()
-        ends = groups["interval"].to_numpy() * bucket
-        interval = np.searchsorted(edges, ends, side="right") - 1
+        number = groups["slot"].to_numpy().astype(np.int64) // parts["slots"]
+        interval = np.searchsorted(edges, number * bucket, side="right") - 1
     else:
-        store.connection.register("open_interest_edges", pa.table({"edge": times}))
+        numbered = pa.table({"edge": times, "number": np.arange(len(times))})
+        store.connection.register("open_interest_edges", numbered)
         join = "asof join open_interest_edges as edges on epoch_us(trades.timestamp) < edges.edge"
-        groups = store.connection.sql(_GROUPS.format(interval="edge", join=join, **names)).to_arrow_table()
+        groups = store.connection.sql(_GROUPS.format(interval="number", join=join, **parts)).to_arrow_table()
         store.connection.unregister("open_interest_edges")
-        interval = np.searchsorted(times, groups["interval"].to_numpy())
-    return groups.set_column(0, "interval", pa.array(interval))
+        interval = groups["slot"].to_numpy().astype(np.int64) // parts["slots"]
+    return _ordered(groups, interval, len(times), len(brackets))
 
 
 def _bracket_sql(brackets: BracketTable) -> str:
     """How many floors lie below the trade's notional, less one: the bracket's index."""
-    floors = [f"(price::double * quantity::double > {floor!r})::int" for floor in brackets.floors[1:].tolist()]
-    return " + ".join(floors) or "0"
+    first, *floors = brackets.floors[1:].tolist() or [inf]
+    notional = "price::double * quantity::double"
+    above = " + ".join(["1", *(f"({notional} > {floor!r})::integer" for floor in floors)])
+    return f"case when {notional} > '{first!r}'::double then {above} else 0 end"
 
 
-def _split(groups: pa.Table, before: int, times: Times) -> Iterator[Flow]:
-    interval, bins, brackets, last = (
-        groups[name].to_numpy().astype(np.int64) for name in ("interval", "bin", "bracket", "last_id")
-    )
-    contracts, low, high, close = (groups[name].to_numpy() for name in ("contracts", "low", "high", "close"))
-    buy = groups["buy"].to_numpy(zero_copy_only=False) if len(groups) else np.zeros(0, dtype=np.bool_)
-    bounds = np.searchsorted(interval, np.arange(len(times) + 1))
-    for i, end in enumerate(times.tolist()):
+def _ordered(groups: pa.Table, interval: Ints, intervals: int, brackets: int) -> _Groups:
+    slot, bins, last = (groups[name].to_numpy().astype(np.int64) for name in ("slot", "bin", "last_id"))
+    taken = slot % (2 * brackets)
+    order = np.lexsort((taken, bins, interval))
+    contracts, low, high, close = (groups[name].to_numpy()[order] for name in ("contracts", "low", "high", "close"))
+    interval, taken, last = interval[order], taken[order], last[order]
+    bounds = np.searchsorted(interval, np.arange(intervals + 1))
+    traded = np.flatnonzero(np.diff(bounds))
+    starts = bounds[traded]
+    prices = np.full((3, intervals), np.nan)
+    if len(traded):
+        latest = np.repeat(np.maximum.reduceat(last, starts), np.diff(bounds)[traded]) == last
+        prices[:, traded] = np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts), close[latest]
+    return _Groups(bounds, bins[order], taken >= brackets, taken % brackets, contracts, *prices)
+
+
+def _split(groups: _Groups, before: int, times: Times) -> Iterator[Flow]:
+    starts = [before, *times[:-1].tolist()]
+    bounds, prices = groups.bounds.tolist(), zip(groups.low, groups.high, groups.close, strict=True)
+    for i, (start, end, (low, high, close)) in enumerate(zip(starts, times.tolist(), prices, strict=True)):
         rows = slice(bounds[i], bounds[i + 1])
-        empty = rows.start == rows.stop
         yield Flow(
-            start_ns=(before if i == 0 else int(times[i - 1])) * 1000,
+            start_ns=start * 1000,
             end_ns=end * 1000,
-            bins=bins[rows],
-            buy=buy[rows],
-            brackets=brackets[rows],
-            contracts=contracts[rows],
-            low=np.nan if empty else float(low[rows].min()),
-            high=np.nan if empty else float(high[rows].max()),
-            close=np.nan if empty else float(close[rows][last[rows].argmax()]),
+            bins=groups.bins[rows],
+            buy=groups.buy[rows],
+            brackets=groups.brackets[rows],
+            contracts=groups.contracts[rows],
+            low=float(low),
+            high=float(high),
+            close=float(close),
         )
 
 
