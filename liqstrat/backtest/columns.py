@@ -29,10 +29,10 @@ _USUAL_FUNDING_MINUTES = 480
 
 Integers = npt.NDArray[np.int64]
 
-#: Selects, from the history's trades, what `stored_trades` and `candles_of_trades` are made of. What can be converted
-#: by DuckDB is: it does so on all cores.
+#: Selects, from the history's trades, what trades and bars of the catalog are made of. What DuckDB can convert it does,
+#: on all cores.
 TRADES_SQL = """
-    select timestamp as time, price, quantity, cast(side = 'buy' as tinyint) as buy,
+    select agg_trade_id as id, timestamp as time, price, quantity, cast(side = 'buy' as tinyint) as buy,
            cast(price as decimal(38, 16)) as stored_price, cast(quantity as decimal(38, 16)) as stored_size,
            cast(agg_trade_id as varchar) as trade_id
 """
@@ -66,12 +66,13 @@ def funding_schema(symbol: str) -> pa.Schema:
     return _nautilus_schema(FundingRateUpdate, symbol, {})
 
 
-def last_if_ordered(batch: pa.RecordBatch, last: tuple[int, int]) -> tuple[int, int] | None:
-    """Time and id of a batch's last trade, if all are in order of time and id and come after `last`; else None."""
+def in_order(batch: pa.RecordBatch, before: pa.RecordBatch | None) -> bool:
+    """Whether all trades of a batch are in order of time and id; `before` is the one before its first."""
     times, ids = _microseconds(batch["time"]), batch["id"].to_numpy()
-    later, next_id = np.diff(times, prepend=last[0]), np.diff(ids, prepend=last[1])
-    ordered = (later > 0) | ((later == 0) & (next_id > 0))
-    return (int(times[-1]), int(ids[-1])) if ordered.all() else None
+    if before is not None:
+        times, ids = np.append(_microseconds(before["time"]), times), np.append(before["id"].to_numpy(), ids)
+    later = np.diff(times)
+    return bool(((later > 0) | ((later == 0) & (np.diff(ids) > 0))).all())
 
 
 def stored_trades(batch: pa.RecordBatch, precision: Precision) -> pa.RecordBatch:

@@ -81,11 +81,12 @@ def trades_of_day(store: Store, symbol: str, day: datetime) -> Iterator[pa.Recor
     rows = f"{columns.TRADES_SQL} from ({store.trades_sql(symbol, day, day + DAY)})"
     # An own session: another query on the same one would end the stream.
     with in_utc(store.connection.cursor()) as session:
-        last = (-1, -1)
+        last = None
         for batch in session.sql(rows).to_arrow_reader(_BATCH_ROWS):
-            if not (last := columns.last_if_ordered(batch, last)):
+            if not columns.in_order(batch, last):
                 break
             yield batch
+            last = batch.slice(batch.num_rows - 1)
         else:
             return
         yield None
