@@ -50,9 +50,12 @@ def find_clusters(
     for side in ("long", "short"):
         contracts = (levels.longs if side == "long" else levels.shorts)[:, window]
         total = contracts.sum(axis=0)
-        if total.sum() > 0:
+        whole = float(total.sum())
+        if whole > 0:
             ranges = _dense_ranges(np.convolve(total, _KERNEL, mode="same"), most, least_peak)
-            found += [_cluster(levels, side, window, first, stop) for first, stop in ranges]
+            found += [
+                _cluster(levels, side, window.start + first, window.start + stop, whole) for first, stop in ranges
+            ]
     return sorted((c for c in found if c.contracts > 0), key=lambda c: abs(c.distance))
 
 
@@ -83,25 +86,23 @@ def _is_peak(density: Floats, peak: int, first: int, stop: int) -> bool:
     return bool(density[peak] >= left and density[peak] >= right) and stop > first
 
 
-def _cluster(levels: LiquidationMap, side: Literal["long", "short"], window: slice, first: int, stop: int) -> Cluster:
-    longs = side == "long"
-    sides = (levels.longs if longs else levels.shorts)[:, window]
-    opened = (levels.long_opened if longs else levels.short_opened)[:, window]
-    part, hours = sides[:, first:stop], opened[:, first:stop]
+def _cluster(levels: LiquidationMap, side: Literal["long", "short"], first: int, stop: int, whole: float) -> Cluster:
+    """The cluster of the map's bins from `first` up to `stop`, of a side that holds `whole` contracts."""
+    contracts, opened = (levels.longs, levels.long_opened) if side == "long" else (levels.shorts, levels.short_opened)
+    part, hours = contracts[:, first:stop], opened[:, first:stop]
     by_bin, by_tier = part.sum(axis=0), part.sum(axis=1)
-    contracts = float(by_bin.sum())
-    middles = levels.middles[window][first:stop]
+    held = float(by_bin.sum())
+    middles = levels.middles[first:stop]
     price = float(middles[by_bin.argmax()])
-    age = levels.time_ns / _NS_PER_HOUR - float(np.nansum(hours * part) / contracts) if contracts else 0.0
     return Cluster(
         side=side,
-        price_low=float(levels.low_edges[window][first]),
-        price_high=float(levels.high_edges[window][stop - 1]),
+        price_low=float(levels.low_edges[first]),
+        price_high=float(levels.high_edges[stop - 1]),
         price=price,
-        contracts=contracts,
-        notional=float((by_bin * middles).sum()),
-        leverage={int(t): float(c / contracts) for t, c in zip(levels.tiers, by_tier, strict=True) if c > 0},
-        age_hours=age,
+        contracts=held,
+        notional=float(by_bin @ middles),
+        leverage={int(t): float(c / held) for t, c in zip(levels.tiers, by_tier, strict=True) if c > 0},
+        age_hours=levels.time_ns / _NS_PER_HOUR - float(np.nansum(hours * part) / held) if held else 0.0,
         distance=price / levels.price - 1,
-        strength=contracts / float(sides.sum()),
+        strength=held / whole,
     )
