@@ -12,7 +12,7 @@ from rich.console import Console
 
 from liqstrat import __version__, printing
 from liqstrat.config import DEFAULT_CATALOG, DEFAULT_DATABASE, load_run_file, minutes_of, parse_time
-from liqstrat.errors import LiqstratError
+from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.progress import ConsoleProgress
 
@@ -287,6 +287,38 @@ def heatmap(
         moments = marks(first, last, every)
         rows = save_heatmap(store, symbol, moments, ModelSettings(), timedelta(days=warmup_days), target, _progress)
     out.print(f"{target}: {len(moments):,} maps of {symbol}, {rows:,} rows")
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f'"{text}" is not a list of seeds, expected for example 11,12') from None
+
+
+@app.command()
+def bench_model(
+    regimes: Annotated[
+        Any, typer.Option(parser=_parsed(_names), metavar="LIST", help="Kinds of simulated market; default all.")
+    ] = None,
+    seeds: Annotated[
+        Any, typer.Option(parser=_parsed(_seeds), metavar="LIST", help="Seeds; 1 and 2 were used to choose settings.")
+    ] = "11,12",
+    days: Annotated[int, typer.Option(min=2, max=60, help="Days a market; the second half is judged.")] = 7,
+) -> None:
+    """Judge every model on simulated markets, where all positions are known.
+
+    Example: liqstrat bench-model --regimes usual,thin --seeds 11
+    """
+    from liqstrat.bench.judge import MODELS, judge
+    from liqstrat.bench.regimes import REGIMES
+
+    for name in regimes or ():
+        if name not in REGIMES:
+            known = ", ".join(REGIMES)
+            raise typer.BadParameter(f'there is no regime "{name}"{did_you_mean(name, REGIMES)}; expected of {known}')
+    verdicts = judge(MODELS, regimes or tuple(REGIMES), seeds, days=days, progress=_progress)
+    printing.print_verdicts(out, verdicts)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from liqstrat.liquidation.clusters import Cluster
 from liqstrat.liquidation.map import LiquidationMap
 
 if TYPE_CHECKING:
+    from liqstrat.bench.judge import Verdict
     from liqstrat.catalog import CatalogReport
     from liqstrat.demo import DemoResult
     from liqstrat.market.download import DownloadReport
@@ -232,6 +233,33 @@ def print_demo(out: Console, result: "DemoResult") -> None:
         out.print(f"{name}: {folder / 'report.html'}", markup=False, soft_wrap=True)
 
 
+def print_verdicts(out: Console, verdicts: Sequence["Verdict"]) -> None:
+    table = _table(
+        "Agreement with the true map (SIMULATED markets), and its share of what can be known without seeing leverage",
+        ("model", "regime", "seeds", "rank", "linear", "overlap", "rank share", "linear share", "overlap share"),
+    )
+    models = list(dict.fromkeys(v.model for v in verdicts))
+    regimes = list(dict.fromkeys(v.regime for v in verdicts))
+    for model in models:
+        own = [v for v in verdicts if v.model == model]
+        rows = [(regime, [v for v in own if v.regime == regime]) for regime in regimes]
+        for regime, these in [*rows, ("mean", own)] if len(regimes) > 1 else rows:
+            values = [getattr(v.agreement, name) for name in _VIEWS for v in these]
+            shares = [getattr(v.share, name) for name in _VIEWS for v in these]
+            means = [sum(part) / len(part) for values in (values, shares) for part in _thirds(values)]
+            table.add_row(model, regime, str(len(these)), *(f"{mean:.3f}" for mean in means))
+    out.print(table)
+    out.print('Shares are of "bound, alive": side, entry and size of every position known, leverage only by the mix.')
+
+
+_VIEWS = ("rank", "linear", "overlap")
+
+
+def _thirds(values: list[float]) -> list[list[float]]:
+    size = len(values) // len(_VIEWS)
+    return [values[i * size : (i + 1) * size] for i in range(len(_VIEWS))]
+
+
 _FIGURES = {
     "net_return": ("net return", "{:+.2%}"),
     "max_drawdown": ("max drawdown", "{:.2%}"),
@@ -255,10 +283,13 @@ def _figures_table(columns: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
+_TEXTS = ("", "side", "symbol", "kind", "risk", "origin", "model", "regime")
+
+
 def _table(title: str, columns: Sequence[str]) -> Table:
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, justify="left" if name in ("", "side", "symbol", "kind", "risk", "origin") else "right")
+        table.add_column(name, justify="left" if name in _TEXTS else "right")
     return table
 
 

@@ -9,7 +9,19 @@ import pytest
 
 from tests.shell import Shell
 
-COMMANDS = ["demo", "simulate", "download", "ingest", "inspect", "catalog", "price", "levels", "heatmap", "backtest"]
+COMMANDS = [
+    "demo",
+    "simulate",
+    "download",
+    "ingest",
+    "inspect",
+    "catalog",
+    "price",
+    "levels",
+    "heatmap",
+    "backtest",
+    "bench-model",
+]
 
 
 def test_the_program_starts_as_a_process_of_its_own() -> None:

@@ -91,8 +91,8 @@ class LiquidationBook:
         of a distance to wander it: so the interval's range, squared, in units of that way says how many are reached.
 
         Opened less closed is what open interest says, `missing`; without that knowledge each would be `usual`, a share
-        of volume. Two independent heavy-tailed amounts of that size with a known difference are most likely about
-        `o * c = usual**2`: what is opened rises with `missing` from 0 over `usual` to `missing` itself.
+        of volume. `opened * closed = usual**2` joins the two smoothly: what is opened rises with `missing` from 0 over
+        `usual` to `missing` itself. That form is a choice, kept because it measured better than a fixed share.
         """
         if flow.volume > 0 and self.settings.unrest > 0:
             ways = np.log(flow.high / flow.low) * self.tiers

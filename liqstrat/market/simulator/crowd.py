@@ -33,12 +33,16 @@ class Crowd:
         self._typical = math.log(mean) - settings.size_spread**2 / 2
         self._largest = max(1, round(settings.largest * self.usual_lots))
         self._mean = max(mean, 1.0)
-        self._tiers = np.array([tier for tier, _ in settings.leverage])
-        self._tier_bounds = np.cumsum([share for _, share in settings.leverage])[:-1]
+        self.take_leverage(settings.leverage)
         self._patience_ms = np.array([h.mean_hours * 3_600_000 for h in settings.holders])
         self._patience_bounds = np.cumsum([h.share for h in settings.holders])[:-1]
         self._sentiment = 0.0
         self._leaning = 0.0
+
+    def take_leverage(self, shares: tuple[tuple[int, float], ...]) -> None:
+        """From now on agents open with these shares of leverage."""
+        self._tiers = np.array([tier for tier, _ in shares])
+        self._tier_bounds = np.cumsum([share for _, share in shares])[:-1]
 
     @property
     def premium(self) -> float:

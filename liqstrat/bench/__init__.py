@@ -1,0 +1,1 @@
+"""Models judged on simulated markets, where the truth is known."""

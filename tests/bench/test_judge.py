@@ -1,0 +1,84 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liqstrat.bench.judge import fixed, judge, maps_of, mean_agreement, mix_known
+from liqstrat.bench.market import START, BenchMarket, bench_market
+from liqstrat.bench.regimes import REGIMES, Regime
+from liqstrat.bench.truth import bounds, moments
+from liqstrat.liquidation.brackets import brackets_for
+from liqstrat.liquidation.settings import ModelSettings
+
+SMALL = replace(
+    REGIMES["usual"],
+    settings=replace(
+        REGIMES["usual"].settings,
+        positions=600,
+        trades=6_000,
+        warmup_days=3,
+        warmup_step_seconds=300,
+        step_seconds=60,
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bench")
+
+
+@pytest.fixture(scope="module")
+def market(cache_folder: Path) -> BenchMarket:
+    return bench_market(SMALL, seed=1, days=2, cache_folder=cache_folder)
+
+
+def test_a_market_is_simulated_once_and_is_the_same_afterwards(market: BenchMarket, cache_folder: Path) -> None:
+    (path,) = cache_folder.glob("*.npz")
+    written = path.stat().st_mtime_ns
+    again = bench_market(SMALL, seed=1, days=2, cache_folder=cache_folder)
+    assert path.stat().st_mtime_ns == written
+    np.testing.assert_array_equal(market.open_interest, again.open_interest)
+    other = replace(SMALL, settings=replace(SMALL.settings, churn=1.0))
+    assert not np.array_equal(bench_market(other, seed=1, days=1).contracts, again.contracts)
+
+
+def test_the_true_map_holds_what_stands_within_the_span(market: BenchMarket) -> None:
+    moment = next(moments(market))
+    rows = slice(int(market.held[0]), int(market.held[1]))
+    open_longs = market.size[rows][market.side[rows] > 0].sum()
+    known = market.open_interest[market.times == moment.time_ns]
+    assert open_longs == pytest.approx(float(known[0]))
+    assert 0.2 * open_longs < moment.contracts[0].sum() <= open_longs
+
+
+def test_nothing_open_has_a_liquidation_price_that_was_reached(market: BenchMarket) -> None:
+    """So leaving out leverages that price has run through makes the bound better, never worse."""
+    truth = list(moments(market))
+    known = list(bounds(market, brackets_for("BTCUSDT", START), dict(SMALL.settings.leverage)))
+    plain = mean_agreement(truth, [bound.plain for bound in known])
+    alive = mean_agreement(truth, [bound.alive for bound in known])
+    assert alive.rank > plain.rank
+    assert alive.overlap > plain.overlap
+    assert mean_agreement(truth, [moment.contracts for moment in truth]).linear == pytest.approx(1)
+
+
+def test_the_conserving_book_is_better_than_what_is_usual(market: BenchMarket) -> None:
+    truth = list(moments(market))
+    found = {
+        kind: mean_agreement(truth, maps_of(ModelSettings(kind=kind), "BTCUSDT", market, truth))
+        for kind in ("conserving", "large_trades", "oi_candle")
+    }
+    assert found["conserving"].rank > found["oi_candle"].rank > found["large_trades"].rank
+    assert found["conserving"].overlap > found["oi_candle"].overlap > found["large_trades"].overlap
+
+
+def test_the_table_has_every_model_and_both_bounds(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    regimes: dict[str, Regime] = {"small": SMALL}
+    monkeypatch.setattr("liqstrat.bench.judge.REGIMES", regimes)
+    models = {"book": fixed(ModelSettings()), "book, mix known": mix_known(ModelSettings())}
+    verdicts = judge(models, ["small"], [1], days=2, cache_folder=cache_folder)
+    assert [v.model for v in verdicts] == ["bound", "bound, alive", "book", "book, mix known"]
+    assert verdicts[1].share.linear == pytest.approx(1)
+    assert all(0 < v.agreement.overlap < 1 for v in verdicts)
