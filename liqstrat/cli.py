@@ -178,6 +178,40 @@ def ingest(
 
 
 @app.command()
+def brackets(
+    source: Annotated[str, typer.Option("--from", metavar="FILE|URL", help="Answer of GET /fapi/v1/leverageBracket.")],
+    as_of: Annotated[datetime, _time_option("--as-of", help="The day of which it is, UTC.")],
+    db: Database = DEFAULT_DATABASE,
+) -> None:
+    """Load leverage brackets of any symbol, as they stood on a day; runs and maps use them from then on.
+
+    Example: liqstrat brackets --from brackets.json --as-of 2024-03-01
+    """
+    from liqstrat.market.brackets import load_brackets
+
+    printing.print_written(out, load_brackets(source, as_of.date(), db), "brackets", db)
+
+
+@app.command()
+def instruments(
+    source: Annotated[
+        str, typer.Option("--exchange-info", metavar="FILE|URL", help="Answer of GET /fapi/v1/exchangeInfo.")
+    ],
+    symbols: Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL…]", help="All without any.")] = None,
+    as_of: Annotated[datetime | None, _time_option("--as-of", help="Its day, where it does not tell.")] = None,
+    db: Database = DEFAULT_DATABASE,
+) -> None:
+    """Load price ticks, quantity steps and limits of markets.
+
+    Example: liqstrat instruments BTCUSDT ETHUSDT --exchange-info exchangeInfo.json
+    """
+    from liqstrat.market.instruments import load_instruments
+
+    day = as_of.date() if as_of else None
+    printing.print_written(out, load_instruments(symbols or [], source, db, day), "instruments", db)
+
+
+@app.command()
 def inspect(
     symbol: Annotated[str | None, typer.Argument(help="One symbol; all without it.")] = None,
     db: Database = DEFAULT_DATABASE,

@@ -46,7 +46,7 @@ def maps_at(
     The book is filled with up to `warmup` of history before the first moment. Raises `LiqstratError` where there is
     no open interest by then.
     """
-    book = new_model(settings, symbol)
+    book = new_model(settings, symbol, store.brackets(symbol))
     waiting = iter(moments)
     moment = next(waiting, None)
     if moment is None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from liqstrat.market.download import DownloadReport
     from liqstrat.market.ingest import IngestReport
     from liqstrat.market.inspect import KindSummary
+    from liqstrat.market.reference import Written
     from liqstrat.market.simulator import SimulationReport
 
 _RISK_STYLE = {"high": "red", "medium": "yellow", "low": "green"}
@@ -179,6 +180,18 @@ def print_ingest(out: Console, report: "IngestReport", database: Path) -> None:
         counts += f", {len(report.skipped)} left out that hold no history"
     rows = sum(file.rows for file in report.files if file.state in ("loaded", "replaced"))
     out.print(f"{database}: {counts}; {rows:,} rows in", markup=False)
+
+
+def print_written(out: Console, written: "Written", what: str, database: Path) -> None:
+    symbols = ", ".join(written.symbols[:5]) + (
+        f" and {len(written.symbols) - 5} more" if len(written.symbols) > 5 else ""
+    )
+    out.print(
+        f"{database}: {what} of {symbols} as of {written.as_of}: {written.rows:,} rows changed"
+        + (f"; {written.remark}" if written.remark else ""),
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def print_inspection(out: Console, summaries: Sequence["KindSummary"], *, json: bool) -> None:

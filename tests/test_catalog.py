@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from nautilus_trader.model import AggressorSide, NautilusDataType
 from nautilus_trader.persistence import ParquetDataCatalog
@@ -97,6 +98,23 @@ def test_nautilus_reads_back_every_trade_exactly(history: Path) -> None:
         "select agg_trade_id, epoch_us(timestamp), price, quantity, side from aggtrades_history order by timestamp, 1",
     )
     assert report.rows["trades"] == len(trades) == 8640
+
+
+def test_trades_that_lie_in_the_table_in_no_order_are_put_in_order(history: Path) -> None:
+    """Day files are loaded in any order, and other people's collectors write as they please."""
+    build(history)
+    files = sorted((history.parent / "nautilus" / "data" / "trades").rglob("*.parquet"))
+    ordered = [pq.read_table(path) for path in files]
+    bars = nautilus(history).query(NautilusDataType.Bar, [str(minute_bars("BTCUSDT"))])
+    with changing(history) as connection:
+        connection.execute("create table other as from aggtrades_history order by agg_trade_id > 5000, hash(timestamp)")
+        connection.execute("drop table aggtrades_history")
+        connection.execute("alter table other rename to aggtrades_history")
+    shutil.rmtree(history.parent / "nautilus")
+    report = build(history)
+    assert report.rows["trades"] == 8640
+    assert [pq.read_table(path) for path in files] == ordered
+    assert nautilus(history).query(NautilusDataType.Bar, [str(minute_bars("BTCUSDT"))]) == bars
 
 
 def test_bars_are_those_of_the_trades_and_are_stamped_with_their_close(history: Path) -> None:
@@ -267,6 +285,7 @@ def test_candles_with_a_finer_tick_than_the_trades_make_the_instrument_fit(histo
 def test_a_price_that_does_not_fit_is_refused_by_symbol_value_and_time(history: Path) -> None:
     with open_store(history) as store:
         batch = next(trades_of_day(store, "BTCUSDT", START))
+    assert batch is not None
     price = f"{batch['price'][0].as_py():f}".rstrip("0")
     with pytest.raises(
         LiqstratError, match=rf"BTCUSDT: price is {price} at 2024-03-01 00:.*expected at most 0 decimals"

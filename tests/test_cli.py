@@ -21,6 +21,8 @@ COMMANDS = [
     "heatmap",
     "backtest",
     "bench-model",
+    "brackets",
+    "instruments",
 ]
 
 

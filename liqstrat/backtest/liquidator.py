@@ -11,10 +11,11 @@ Looking at every trade from Python would cost a third of the replay's speed. The
 which minute equity could reach the limit, so trades are watched in such minutes only; nothing of it reaches a strategy.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.backtest.fees import LIQUIDATION_TAG, ExchangeFees
 from liqstrat.backtest.instruments import QUOTE, VENUE, instrument_id, minute_bars
 from liqstrat.backtest.minutes import MINUTE_NS, MinuteBars
-from liqstrat.liquidation.brackets import BracketTable, brackets_for
+from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 
 #: Share of the liquidated notional that the exchange takes at most for itself: `liquidationFee` of BTCUSDT.
 CLEARANCE_RATE = Decimal("0.0125")
@@ -85,12 +86,14 @@ class AccountLiquidator(DataActor):
         failures: Failures,
         *,
         on_bars: bool,
+        brackets: Mapping[str, Sequence[BracketTable]] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.failures = failures
         self.events: list[Liquidation] = []
         self._minutes = minutes
         self._symbols = {instrument_id(symbol): symbol for symbol in minutes}
+        self._brackets = {instrument_id(symbol): dated_brackets(symbol, brackets.get(symbol, ())) for symbol in minutes}
         self._fees = fees
         self._on_bars = on_bars
         self._strategies: list[Strategy] = []
@@ -204,7 +207,7 @@ class AccountLiquidator(DataActor):
             instrument = position.instrument_id
             held = self._held.get(instrument)
             if held is None:
-                brackets = brackets_for(self._symbols[instrument], datetime.fromtimestamp(now / 1e9, UTC))
+                brackets = in_force(self._brackets[instrument], datetime.fromtimestamp(now / 1e9, UTC))
                 held = self._held[instrument] = _Held(0.0, 0.0, 0, brackets, self._last_price(instrument))
             held.contracts += position.signed_qty
             held.cost += position.signed_qty * position.avg_px_open

@@ -24,11 +24,12 @@ from liqstrat.backtest.tape import TapeInterval, read_tape
 from liqstrat.backtest.venue import SimulatedVenue, simulated_venue
 from liqstrat.backtest.warmup import Warm
 from liqstrat.config import RunFile
+from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.progress import SILENT, Progress, Step
 
 #: Market data held in memory at a time.
-CHUNK = 200_000
+CHUNK = 20_000
 
 _HOUR_NS = 3_600_000_000_000
 
@@ -47,12 +48,16 @@ class Trader:
 
 @dataclass(frozen=True, eq=False)
 class SymbolData:
-    """What the replay needs of one symbol besides the catalog's files; `funding`: whether there are rates to settle."""
+    """What the replay needs of one symbol besides the catalog's files.
+
+    funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped.
+    """
 
     minutes: MinuteBars
     open_interest: OpenInterestSeries
     warm: Warm
     funding: bool
+    brackets: Sequence[BracketTable] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +101,10 @@ def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData]
     keepers = [_keeper(run, symbol, data[symbol], on_step, failures) for symbol in run.symbols]
     levels = {keeper.levels.symbol: keeper.levels for keeper in keepers}
     minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
-    venue = simulated_venue(run.venue, minutes, run.start, failures, on_bars=run.bar_minutes is not None)
+    brackets = {symbol: data[symbol].brackets for symbol in run.symbols}
+    venue = simulated_venue(
+        run.venue, minutes, run.start, failures, on_bars=run.bar_minutes is not None, brackets=brackets
+    )
     strategies = _strategies(run, traders, levels, failures)
     node, node_id = _node(run, data, venue)
     try:

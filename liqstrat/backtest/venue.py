@@ -1,9 +1,10 @@
 """The simulated exchange of a run: account, fees, latency, fills, and what watches over them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from nautilus_trader.backtest import BacktestVenueConfig
 from nautilus_trader.common import DataActor, TimeEvent
@@ -18,7 +19,7 @@ from liqstrat.backtest.liquidator import AccountLiquidator
 from liqstrat.backtest.minutes import MINUTE_NS, MinuteBars
 from liqstrat.config import VenueSettings
 from liqstrat.errors import LiqstratError
-from liqstrat.liquidation.brackets import brackets_for
+from liqstrat.liquidation.brackets import BracketTable, brackets_for
 
 _MILLISECOND_NS = 1_000_000
 
@@ -40,20 +41,21 @@ def simulated_venue(
     failures: Failures,
     *,
     on_bars: bool,
+    brackets: Mapping[str, Sequence[BracketTable]] = MappingProxyType({}),
 ) -> SimulatedVenue:
     """The exchange for the symbols of `minutes`, which hold the run's range and, for depth, some time before it.
 
-    `on_bars`: the run replays minute bars, not trades. Raises `LiqstratError` where the leverage is more than the
-    exchange allowed for a symbol at `start`.
+    `on_bars`: the run replays minute bars, not trades. `brackets`: by symbol, besides those shipped. Raises
+    `LiqstratError` where the leverage is more than the exchange allowed for a symbol at `start`.
     """
     for symbol in minutes:
-        check_leverage(settings, symbol, start)
+        check_leverage(settings, symbol, start, brackets.get(symbol, ()))
     depth = RecentDepth(minutes, settings.depth_share) if settings.depth else None
     fees = ExchangeFees(settings.maker_fee, settings.taker_fee, depth, failures)
     actors: list[DataActor] = [VenueClock(settings, fees, on_bars=on_bars)]
     liquidator = None
     if settings.liquidation:
-        liquidator = AccountLiquidator(minutes, fees, failures, on_bars=on_bars)
+        liquidator = AccountLiquidator(minutes, fees, failures, on_bars=on_bars, brackets=brackets)
         actors.append(liquidator)
     return SimulatedVenue(venue_config(settings, fees), actors, fees, liquidator)
 
@@ -77,9 +79,9 @@ def venue_config(settings: VenueSettings, fees: ExchangeFees) -> BacktestVenueCo
     )
 
 
-def check_leverage(settings: VenueSettings, symbol: str, at: datetime) -> None:
+def check_leverage(settings: VenueSettings, symbol: str, at: datetime, loaded: Sequence[BracketTable] = ()) -> None:
     """Raise `LiqstratError` where the leverage is more than the exchange allowed for small positions in it."""
-    highest = int(brackets_for(symbol, at).max_leverage[0])
+    highest = int(brackets_for(symbol, at, loaded).max_leverage[0])
     if settings.leverage > highest:
         raise LiqstratError(
             f"venue.leverage is {settings.leverage}, {symbol} allowed at most {highest} on {at:%Y-%m-%d}"

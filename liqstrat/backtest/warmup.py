@@ -25,7 +25,7 @@ class Warm:
 
 def warm_up(store: Store, symbol: str, run: RunFile, progress: Progress = SILENT) -> Warm:
     """Step a book through up to `warmup_days` of history before the run starts."""
-    book = new_model(run.model, symbol)
+    book = new_model(run.model, symbol, store.brackets(symbol))
     if store.span(symbol, "trades") is None:
         return Warm(book, None, [f"{symbol}: the book starts empty, as there are no single trades to fill it from"])
     since = run.start - timedelta(days=run.data.warmup_days)

@@ -1,10 +1,11 @@
 """Two ways of drawing liquidation levels that are widely used, for comparison. Neither knows what closed."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
-from liqstrat.liquidation.brackets import BracketTable, brackets_for
+from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_of, log_step
 from liqstrat.liquidation.map import LiquidationMap
@@ -23,9 +24,10 @@ class _Drawn:
 
     tiers: Ints
 
-    def __init__(self, settings: ModelSettings, symbol: str) -> None:
+    def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
         self.settings = settings
         self.symbol = symbol
+        self._dated = dated_brackets(symbol, loaded)
         self.open_interest = 0.0
         self.price = np.nan
         self.time_ns = 0
@@ -43,7 +45,7 @@ class _Drawn:
 
     def brackets(self, time_ns: int) -> BracketTable:
         """The bracket table in force at `time_ns`."""
-        return brackets_for(self.symbol, datetime.fromtimestamp(time_ns / 1e9, UTC))
+        return in_force(self._dated, datetime.fromtimestamp(time_ns / 1e9, UTC))
 
     def map(
         self,
@@ -69,9 +71,9 @@ class LargeTradeModel(_Drawn):
     stay for ever, also when price has run through them, and open interest is not looked at.
     """
 
-    def __init__(self, settings: ModelSettings, symbol: str) -> None:
+    def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
         self.tiers = np.array(list(_DISTANCES), dtype=np.int64)
-        super().__init__(settings, symbol)
+        super().__init__(settings, symbol, loaded)
         self._spread = {sign: self._fixed(sign) for sign in (+1, -1)}
 
     def step(self, flow: Flow, open_interest: float) -> Consumed:
@@ -112,9 +114,9 @@ class CandleModel(_Drawn):
     `formula = "linear"` this is the usual way.
     """
 
-    def __init__(self, settings: ModelSettings, symbol: str) -> None:
+    def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
         self.tiers = np.array(sorted(settings.leverage), dtype=np.int64)
-        super().__init__(settings, symbol)
+        super().__init__(settings, symbol, loaded)
         shares = np.array([settings.leverage[int(tier)] for tier in self.tiers], dtype=np.float64)
         self._mix = shares / shares.sum()
         self._spreads: dict[tuple[BracketTable, int], Tiers] = {}

@@ -17,11 +17,12 @@ Assumptions, and where they fail:
   (`seed_spread`), and `seeded_share` says how much of the book is still that guess.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
-from liqstrat.liquidation.brackets import BracketTable, brackets_for
+from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_of, log_step
 from liqstrat.liquidation.map import LiquidationMap
@@ -41,11 +42,13 @@ _MOST_UNREST = 3.0
 
 
 class LiquidationBook:
-    """Steps through intervals and knows the map after each; `symbol` chooses the dated brackets."""
+    """Steps through intervals and knows the map after each; `symbol` chooses the dated brackets, of
+    those shipped and those `loaded` besides."""
 
-    def __init__(self, settings: ModelSettings, symbol: str) -> None:
+    def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
         self.settings = settings
         self.symbol = symbol
+        self._dated = dated_brackets(symbol, loaded)
         self.open_interest = 0.0
         self.price = np.nan
         self.time_ns = 0
@@ -62,7 +65,7 @@ class LiquidationBook:
 
     def brackets(self, time_ns: int) -> BracketTable:
         """The bracket table in force at `time_ns`."""
-        return brackets_for(self.symbol, datetime.fromtimestamp(time_ns / 1e9, UTC))
+        return in_force(self._dated, datetime.fromtimestamp(time_ns / 1e9, UTC))
 
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Work one interval that ended at `flow.end_ns` with `open_interest` contracts; returns what was liquidated.

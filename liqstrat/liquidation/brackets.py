@@ -1,7 +1,7 @@
 """Leverage brackets of the exchange: maintenance margin and highest leverage by position notional, dated."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -40,6 +40,11 @@ class BracketTable:
     def __len__(self) -> int:
         return len(self.floors)
 
+    def listing(self) -> tuple[str, str, list[tuple[float, ...]]]:
+        """Symbol, day and rows (floor, cap, rate, highest leverage) as plain values."""
+        columns = (self.floors.tolist(), self.caps.tolist(), self.rates.tolist(), self.max_leverage.tolist())
+        return self.symbol, self.as_of.isoformat(), list(zip(*columns, strict=True))
+
     def index_of(self, notional: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The bracket of each position notional (USDT); above the highest cap, the highest bracket."""
         return np.maximum(np.searchsorted(self.floors, notional, side="left") - 1, 0)
@@ -75,13 +80,23 @@ def bracket_table(symbol: str, as_of: date, rows: Iterable[tuple[Decimal, Decima
     )
 
 
-def brackets_for(symbol: str, at: datetime) -> BracketTable:
-    """The table in force for `symbol` at `at`: the latest one seen by then, else the earliest known.
+def brackets_for(symbol: str, at: datetime, loaded: Sequence[BracketTable] = ()) -> BracketTable:
+    """The table in force for `symbol` at `at`, of those shipped and those `loaded` besides."""
+    return in_force(dated_brackets(symbol, loaded), at)
 
-    A symbol without a table of its own gets the `DEFAULT_SYMBOL` schedule; the result's `symbol` says which.
+
+def dated_brackets(symbol: str, loaded: Sequence[BracketTable] = ()) -> Sequence[BracketTable]:
+    """All tables of `symbol`, oldest first: shipped ones, and `loaded` ones, which win where they are of the same day.
+
+    A symbol without a table of its own gets the `DEFAULT_SYMBOL` schedule; the table's `symbol` says which.
     """
-    tables = known_brackets()
-    dated = tables.get(symbol) or tables[DEFAULT_SYMBOL]
+    shipped = known_brackets()
+    by_day = {table.as_of: table for table in (*shipped.get(symbol, ()), *loaded)}
+    return [by_day[day] for day in sorted(by_day)] or shipped[DEFAULT_SYMBOL]
+
+
+def in_force(dated: Sequence[BracketTable], at: datetime) -> BracketTable:
+    """The latest of the tables (oldest first) seen by `at`, else the earliest."""
     day = at.astimezone(UTC).date()
     return next((table for table in reversed(dated) if table.as_of <= day), dated[0])
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from liqstrat.market.ledger import JSON_SUFFIXES
+
 #: The simulator leaves this in its folder.
 SIMULATED_MARK = "SIMULATED.json"
 
 _DATA = {".zip", ".csv"}
-_JSON = {".json", ".jsonl"}
 _TRUTH = "truth"
 
 
@@ -54,10 +55,10 @@ def _look(path: Path, simulated: bool, named: bool = False) -> Iterator[Found | 
                 yield from _look(inner, simulated)
     elif path.suffix.upper() == ".CHECKSUM" or path.name == SIMULATED_MARK:
         return
-    elif named or (path.suffix.lower() in _DATA | _JSON and not path.name.startswith(".")):
+    elif named or (path.suffix.lower() in {*_DATA, *JSON_SUFFIXES} and not path.name.startswith(".")):
         yield Found(path, simulated)
     else:
-        yield Skipped(path, "is no data of the archive (.zip or .csv)")
+        yield Skipped(path, "is neither a file of the archive (.zip, .csv) nor JSON")
 
 
 def _is_marked(folder: Path) -> bool:

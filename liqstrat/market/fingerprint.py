@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 
+from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.market.schema import columns_of
 
 _SCALE = 100_000_000
@@ -15,16 +18,26 @@ _SMALL = "9000000"
 _SMALL_FACTOR = "(agg_trade_id % 1021)::smallint"
 
 
-def fingerprint(connection: duckdb.DuckDBPyConnection, symbol: str, selects: dict[str, str]) -> str:
-    """SHA-256 (hex) over counts and sums of `selects`: SQL by kind, in the columns of the schema.
+def fingerprint(
+    connection: duckdb.DuckDBPyConnection, symbol: str, selects: dict[str, str], brackets: Sequence[BracketTable] = ()
+) -> str:
+    """SHA-256 (hex) over counts and sums of `selects`: SQL by kind, in the columns of the schema; and over `brackets`.
 
     Every column is summed alone and times a number of its row, so that values which change places show. All of it is
     in integers and decimals: floating sums depend on their order, and hash functions of a database on its version.
     A kind without rows is as good as one that is not there.
     """
     sums = {kind: _sums(connection, kind, rows) for kind, rows in selects.items()}
-    told = {"symbol": symbol, **{kind: values for kind, values in sums.items() if values["rows"] != "0"}}
+    told: dict[str, Any] = {"symbol": symbol}
+    told |= {kind: values for kind, values in sums.items() if values["rows"] != "0"}
+    if brackets:
+        told["brackets"] = [_told(table) for table in brackets]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _told(table: BracketTable) -> list[Any]:
+    columns = (table.floors, table.caps, table.rates, table.max_leverage)
+    return [table.as_of.isoformat(), *([repr(value) for value in column.tolist()] for column in columns)]
 
 
 def _sums(connection: duckdb.DuckDBPyConnection, kind: str, rows: str) -> dict[str, str]:

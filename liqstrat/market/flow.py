@@ -1,6 +1,6 @@
 """Flow by SQL: what traded between two open-interest values, grouped inside DuckDB."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from liqstrat.liquidation.brackets import BracketTable, brackets_for
+from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, log_step
 from liqstrat.liquidation.settings import ModelSettings
@@ -69,20 +69,20 @@ def flows(
     """
     times, contracts, before = _steps(store, symbol, start, end)
     with progress.task("flow", total=len(times), unit="intervals") as done:
-        for part, brackets in _chunks(symbol, times):
+        for part, brackets in _chunks(dated_brackets(symbol, store.brackets(symbol)), times):
             previous = int(times[part.start - 1]) if part.start else before
             groups = _query(store, symbol, previous, times[part], settings, brackets)
             yield from zip(_split(groups, previous, times[part]), contracts[part].tolist(), strict=True)
             done(part.stop - part.start)
 
 
-def _chunks(symbol: str, times: Times) -> Iterator[tuple[slice, BracketTable]]:
+def _chunks(dated: Sequence[BracketTable], times: Times) -> Iterator[tuple[slice, BracketTable]]:
     """Intervals to ask for at once: not too many, and all under one bracket table."""
     start = 0
     while start < len(times):
-        brackets = brackets_for(symbol, _moment(int(times[start])))
+        brackets = in_force(dated, _moment(int(times[start])))
         stop = min(start + _INTERVALS_A_QUERY, len(times))
-        while brackets_for(symbol, _moment(int(times[stop - 1]))) is not brackets:
+        while in_force(dated, _moment(int(times[stop - 1]))) is not brackets:
             stop = start + (stop - start + 1) // 2
         yield slice(start, stop), brackets
         start = stop

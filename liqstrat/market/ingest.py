@@ -1,37 +1,43 @@
-"""Archive files into the history: each checked as a whole, each in one transaction, each once."""
+"""Files into the history: each checked as a whole, each in one transaction, each once."""
 
+import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import duckdb
 
+from liqstrat.market.additions import add
 from liqstrat.market.archive.layout import RefusedError
-from liqstrat.market.archive.names import ArchiveName, parse_name
-from liqstrat.market.archive.recognise import Recognised, check_end, recognise
-from liqstrat.market.archive.unpack import Unpacked, sha256_of, unpack
-from liqstrat.market.connection import connect
+from liqstrat.market.archive.recognise import check_end
+from liqstrat.market.brackets import write_brackets
+from liqstrat.market.connection import connect, in_utc
 from liqstrat.market.files import Found, Skipped, find_files
+from liqstrat.market.instruments import write_instruments
 from liqstrat.market.ledger import Entry, entries
 from liqstrat.market.merge import merge
+from liqstrat.market.preparing import Archived, InAlready, Known, Recorded, Reference, prepare
 from liqstrat.market.schema import existing_tables
-from liqstrat.market.staging import stage, unstage
+from liqstrat.market.selects import text
+from liqstrat.market.staging import SymbolRows, stage, stage_symbols, unstage
 from liqstrat.progress import SILENT, Progress
 
 State = Literal["loaded", "unchanged", "replaced", "refused"]
 _MEGABYTE = 1_000_000
-
-#: Kind by SHA-256 and symbol of the files that are in.
-_Known = Mapping[tuple[str, str], str]
+_MEMORY = "1GB"
 
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What became of a file. rows: how many went in. reason: why it was refused, or what else is worth saying."""
+    """What became of a file. rows: how many went in. reason: why it was refused, or what else is worth saying.
+
+    symbol: None also where the file is of many.
+    """
 
     path: Path
     state: State
@@ -51,17 +57,6 @@ class IngestReport:
     @property
     def refused(self) -> tuple[FileReport, ...]:
         return tuple(file for file in self.files if file.state == "refused")
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A file ready to be staged; or, with `kind`, one that is in already."""
-
-    name: ArchiveName
-    sha256: str
-    kind: str | None = None
-    unpacked: Unpacked | None = None
-    recognised: Recognised | None = None
 
 
 def ingest(paths: Sequence[Path], database: Path, progress: Progress = SILENT) -> IngestReport:
@@ -88,12 +83,60 @@ def ingest(paths: Sequence[Path], database: Path, progress: Progress = SILENT) -
 def _ingest_all(
     connection: duckdb.DuckDBPyConnection, database: Path, found: Sequence[Found], progress: Progress
 ) -> Iterator[FileReport]:
+    """Files in turn, two under way: while one is inserted, the next one is unzipped, parsed and checked."""
     sizes = [_size(file.path) for file in found]
     known = {(entry.sha256, entry.symbol): entry.kind for entry in entries(connection)}
-    with _folder_for_unpacking(database) as folder, progress.task("ingest", total=sum(sizes), unit="MB") as step:
-        for file, prepared, size in zip(found, _ahead(found, known, folder), sizes, strict=True):
-            yield _ingest_one(connection, database, file, prepared)
-            step(size)
+    turns = _Turns()
+    with (
+        _folder_for_unpacking(database) as folder,
+        progress.task("ingest", total=sum(sizes), unit="MB") as step,
+        ThreadPoolExecutor(max_workers=2) as workers,
+    ):
+        _share_out(connection, folder)
+        try:
+            under_way = [
+                workers.submit(_ingest_one, connection, database, file, known, folder, turns.take()) for file in found
+            ]
+            for report, size in zip(under_way, sizes, strict=True):
+                yield report.result()
+                step(size)
+        finally:
+            workers.shutdown(cancel_futures=True)
+
+
+def _share_out(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Leave a processor to the second file under way; large files spill into `folder` instead of filling memory."""
+    connection.execute(f"set threads = {max((os.process_cpu_count() or 1) - 1, 1)}")
+    connection.execute(f"set memory_limit = '{_MEMORY}'")
+    connection.execute(f"set temp_directory = {text(str(folder / 'spilled'))}")
+
+
+class _Turns:
+    """Lets threads write one after the other, in the order in which they were given their turns."""
+
+    def __init__(self) -> None:
+        self._last = threading.Event()
+        self._last.set()
+
+    def take(self) -> "_Turn":
+        turn = _Turn(self._last, threading.Event())
+        self._last = turn.over
+        return turn
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """`begin` is set when the one before is over. Used as a context, it is over at the end, come what may."""
+
+    begin: threading.Event
+    over: threading.Event
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.begin.wait()
+        self.over.set()
 
 
 @contextmanager
@@ -108,79 +151,87 @@ def _folder_for_unpacking(database: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ahead(found: Iterable[Found], known: _Known, folder: Path) -> Iterator["Future[_Prepared]"]:
-    """The files prepared in turn, one ahead: unzipping has a processor of its own while DuckDB works."""
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        waiting: list[Future[_Prepared]] = []
-        try:
-            for file in found:
-                waiting.append(worker.submit(_prepare, file.path, known, folder))
-                if len(waiting) > 1:
-                    yield waiting.pop(0)
-            yield from waiting
-        finally:
-            worker.shutdown(cancel_futures=True)
-
-
-def _prepare(path: Path, known: _Known, folder: Path) -> _Prepared:
-    """Everything about a file that needs no database; raises `RefusedError`."""
-    if not path.exists():
-        raise RefusedError("there is no such file")
-    if path.suffix.lower() in (".json", ".jsonl"):
-        raise RefusedError("is JSON, which cannot be loaded yet; expected a file of the archive (.zip or .csv)")
-    if path.suffix.lower() not in (".zip", ".csv"):
-        raise RefusedError(f'ends in "{path.suffix}", expected a file of the archive (.zip or .csv)')
-    name = parse_name(path)
-    sha256 = sha256_of(path)
-    if (sha256, name.symbol) in known:
-        return _Prepared(name, sha256, kind=known[sha256, name.symbol])
-    unpacked = unpack(path, name.symbol, folder)
-    try:
-        return _Prepared(name, sha256, unpacked=unpacked, recognised=recognise(unpacked.csv, name))
-    except BaseException:
-        unpacked.remove()
-        raise
-
-
 def _ingest_one(
-    connection: duckdb.DuckDBPyConnection, database: Path, file: Found, future: "Future[_Prepared]"
+    connection: duckdb.DuckDBPyConnection, database: Path, file: Found, known: Known, folder: Path, turn: _Turn
 ) -> FileReport:
-    try:
-        prepared = future.result()
-        if prepared.unpacked is None:
-            return FileReport(file.path, "unchanged", prepared.kind, prepared.name.symbol)
+    with turn, in_utc(connection.cursor()) as session:
         try:
-            return _load(connection, database, file, prepared, prepared.unpacked)
-        finally:
-            prepared.unpacked.remove()
-            unstage(connection)
-    except RefusedError as error:
-        return FileReport(file.path, "refused", reason=str(error))
-    except OSError as error:
-        return FileReport(file.path, "refused", reason=f"cannot be read: {error.strerror or error}")
+            match prepare(file.path, known, folder):
+                case InAlready(kind, symbol):
+                    return FileReport(file.path, "unchanged", kind, symbol)
+                case Archived() as prepared:
+                    with _cleared(session, prepared):
+                        return _load_archived(session, database, file, prepared, turn)
+                case Recorded() as prepared:
+                    with _cleared(session, prepared):
+                        return _load_recorded(session, database, file, prepared, turn)
+                case Reference() as prepared:
+                    return _load_reference(session, database, file, prepared, turn)
+        except RefusedError as error:
+            return FileReport(file.path, "refused", reason=str(error))
+        except OSError as error:
+            return FileReport(file.path, "refused", reason=f"cannot be read: {error.strerror or error}")
 
 
-def _load(
-    connection: duckdb.DuckDBPyConnection, database: Path, file: Found, prepared: _Prepared, unpacked: Unpacked
+@contextmanager
+def _cleared(connection: duckdb.DuckDBPyConnection, prepared: Archived | Recorded) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        prepared.unpacked.remove()
+        unstage(connection)
+
+
+def _load_archived(
+    connection: duckdb.DuckDBPyConnection, database: Path, file: Found, prepared: Archived, turn: _Turn
 ) -> FileReport:
-    assert prepared.recognised is not None
-    name = prepared.name
-    staged = stage(connection, unpacked.csv, prepared.recognised, name.symbol, name.interval)
-    check_end(unpacked.csv, prepared.recognised.layout)
-    entry = Entry(
+    name, csv = prepared.name, prepared.unpacked.csv
+    staged = stage(connection, csv, prepared.recognised, name.symbol, name.interval)
+    check_end(csv, prepared.recognised.layout)
+    rows = SymbolRows(name.symbol, staged.count, staged.first, staged.last, staged.first_id, staged.last_id)
+    simulated = file.simulated or prepared.unpacked.simulated
+    entry = _entry(file, prepared.sha256, staged.kind, rows, simulated=simulated)
+    turn.begin.wait()
+    state, count, remark = merge(connection, database, staged, entry)
+    return FileReport(file.path, state, staged.kind, name.symbol, count, remark)
+
+
+def _load_recorded(
+    connection: duckdb.DuckDBPyConnection, database: Path, file: Found, prepared: Recorded, turn: _Turn
+) -> FileReport:
+    staged = stage_symbols(connection, prepared.unpacked.csv, prepared.recognised, prepared.symbol)
+    added = [_entry(file, prepared.sha256, staged.kind, rows, simulated=file.simulated) for rows in staged.symbols]
+    turn.begin.wait()
+    count = add(connection, database, staged, added)
+    there = sum(rows.count for rows in staged.symbols) - count
+    remarks = [prepared.remark, f"{there:,} of its rows were there already or are in it twice" if there else ""]
+    symbol = added[0].symbol if len(added) == 1 else None
+    return FileReport(file.path, "loaded", staged.kind, symbol, count, "; ".join(filter(None, remarks)))
+
+
+def _load_reference(
+    connection: duckdb.DuckDBPyConnection, database: Path, file: Found, prepared: Reference, turn: _Turn
+) -> FileReport:
+    write = write_brackets if prepared.kind == "brackets" else write_instruments
+    turn.begin.wait()
+    written = write(connection, database, prepared.document, prepared.as_of)
+    state: State = "loaded" if written.rows else "unchanged"
+    return FileReport(file.path, state, prepared.kind, None, written.rows, written.remark)
+
+
+def _entry(file: Found, sha256: str, kind: str, rows: SymbolRows, *, simulated: bool) -> Entry:
+    return Entry(
         file_name=file.path.name,
-        sha256=prepared.sha256,
-        kind=staged.kind,
-        symbol=name.symbol,
-        rows=staged.count,
-        min_id=staged.first_id,
-        max_id=staged.last_id,
-        start=staged.first,
-        end=staged.last,
-        origin="simulated" if file.simulated or unpacked.simulated else "archive",
+        sha256=sha256,
+        kind=kind,
+        symbol=rows.symbol,
+        rows=rows.count,
+        min_id=rows.first_id,
+        max_id=rows.last_id,
+        start=rows.first,
+        end=rows.last,
+        origin="simulated" if simulated else "archive",
     )
-    state, rows, remark = merge(connection, database, staged, entry)
-    return FileReport(file.path, state, staged.kind, name.symbol, rows, remark)
 
 
 def _size(path: Path) -> float:

@@ -1,6 +1,6 @@
 """What history there is: by symbol and kind the range, the rows and the days without any."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -47,13 +47,18 @@ def _summaries(store: Store, symbol: str) -> Iterator[KindSummary]:
                 first=_moment(days[0][2]),
                 last=_moment(days[-1][3]),
                 rows=sum(count for _, count, _, _ in days),
-                days_missing=_missing([day for day, *_ in days]),
+                days_missing=missing_days([day for day, *_ in days]) if is_daily(kind) else [],
                 origin=origins.get(kind, "unknown"),
             )
 
 
-def _missing(days: list[date]) -> list[date]:
-    """The days between the first and the last that are not among them."""
+def is_daily(kind: str) -> bool:
+    """Whether a kind should have a row every day, as candles of a week have not."""
+    return kind not in ("klines_3d", "klines_1w", "klines_1mo")
+
+
+def missing_days(days: Sequence[date]) -> list[date]:
+    """The days between the first and the last that are not among `days`, which are in order."""
     there = set(days)
     span = (days[-1] - days[0]).days
     return [day for n in range(span) if (day := days[0] + timedelta(days=n)) not in there]

@@ -9,6 +9,8 @@ import duckdb
 
 from liqstrat.market.schema import LEDGER, existing_columns
 
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+
 _COLUMNS = 'file_name, sha256, kind, symbol, rows, min_id, max_id, start, "end", origin'
 
 
@@ -29,12 +31,12 @@ class Entry:
 
     @property
     def stem(self) -> str:
-        """The name less its ending: a file is the same one zipped and unzipped."""
-        return stem_of(self.file_name)
+        """The name less its ending: a file of the archive is the same one zipped and unzipped.
 
-
-def stem_of(file_name: str) -> str:
-    return PurePath(file_name).name.split(".", 1)[0]
+        That of JSON keeps it: an answer or a recording is no version of a file of the archive.
+        """
+        name = PurePath(self.file_name)
+        return name.name if name.suffix.lower() in JSON_SUFFIXES else name.name.split(".", 1)[0]
 
 
 def entries(connection: duckdb.DuckDBPyConnection, symbol: str | None = None) -> list[Entry]:

@@ -10,7 +10,14 @@ import duckdb
 
 from liqstrat.market.archive.layout import RefusedError
 from liqstrat.market.ledger import Entry, entries, record, strike
-from liqstrat.market.schema import EXCHANGE, create_tables, existing_columns, existing_tables, kinds_in, table_of
+from liqstrat.market.schema import (
+    EXCHANGE,
+    create_tables,
+    existing_columns,
+    existing_tables,
+    kinds_in,
+    table_of,
+)
 from liqstrat.market.selects import check_columns, select, text, where
 from liqstrat.market.staging import Staged
 
@@ -28,14 +35,14 @@ def merge(connection: duckdb.DuckDBPyConnection, database: Path, staged: Staged,
     other way round.
     """
     ledger = entries(connection, entry.symbol)
-    _check_origin(connection, database, ledger, entry)
+    check_origin(connection, database, ledger, entry)
     of_kind = [old for old in ledger if old.kind == entry.kind]
     if any(old.sha256 == entry.sha256 for old in of_kind):
         return "unchanged", 0, ""
     earlier = [old for old in of_kind if old.stem == entry.stem]
     others = [old for old in of_kind if old.stem != entry.stem]
     try:
-        with _transaction(connection):
+        with transaction(connection):
             create_tables(connection, entry.kind)
             check_columns(database, entry.kind, existing_columns(connection, table_of(entry.kind)))
             same = bool(earlier) and _holds_the_same(connection, database, staged, entry, earlier)
@@ -52,7 +59,8 @@ def merge(connection: duckdb.DuckDBPyConnection, database: Path, staged: Staged,
 
 
 @contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All that is done inside, or nothing."""
     connection.execute("begin")
     try:
         yield
@@ -62,9 +70,10 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("commit")
 
 
-def _check_origin(connection: duckdb.DuckDBPyConnection, database: Path, ledger: list[Entry], entry: Entry) -> None:
+def check_origin(connection: duckdb.DuckDBPyConnection, database: Path, ledger: list[Entry], entry: Entry) -> None:
+    """Raise `RefusedError` where `entry` would mix simulated and real history; `ledger`: what is in of its symbol."""
     origins = {old.origin for old in ledger}
-    if not origins and _has_rows(connection, entry.symbol):
+    if not origins and entry.origin == "simulated" and _has_rows(connection, entry.symbol):
         origins = {"archive"}
     if origins - {entry.origin}:
         words = {"simulated": "SIMULATED", "archive": "real"}
@@ -86,7 +95,8 @@ def _holds_the_same(
     connection: duckdb.DuckDBPyConnection, database: Path, staged: Staged, entry: Entry, earlier: list[Entry]
 ) -> bool:
     """Whether the table has exactly the staged rows, as after loading the same file zipped otherwise or unzipped."""
-    columns = ", ".join(staged.columns)
+    found = existing_columns(connection, table_of(entry.kind))
+    columns = ", ".join(name for name in staged.columns if name in found)
     there = f"select {columns} from ({_existing(connection, database, [entry, *earlier])})"
     new = f"select {columns} from ({staged.rows_sql})"
     return not any(

@@ -72,6 +72,46 @@ _COLUMNS = {
     },
 }
 
+#: What the exchange says of its markets, as it was on a day.
+BRACKETS = "leverage_brackets"
+INSTRUMENTS = "instruments"
+REFERENCE_COLUMNS = {
+    BRACKETS: {
+        "symbol": "VARCHAR",
+        "as_of": "DATE",
+        "bracket": "INTEGER",
+        "floor": _VOLUME,
+        "cap": _VOLUME,
+        "rate": _PRICE,
+        "amount": _VOLUME,
+        "max_leverage": "INTEGER",
+    },
+    INSTRUMENTS: {
+        "symbol": "VARCHAR",
+        "as_of": "DATE",
+        "contract_type": "VARCHAR",
+        "status": "VARCHAR",
+        "base_asset": "VARCHAR",
+        "quote_asset": "VARCHAR",
+        "listed": "TIMESTAMP",
+        "price_tick": _PRICE,
+        "quantity_step": _PRICE,
+        "min_quantity": _PRICE,
+        "max_quantity": _VOLUME,
+        "max_market_quantity": _VOLUME,
+        "min_notional": _PRICE,
+        "liquidation_fee": _PRICE,
+    },
+}
+
+# New tables of trades have words as numbers, and no product of two other columns: over billions of rows that is a
+# third of the disk. Tables that have `gross_value` get it.
+_NEW_TRADES = {
+    name: {"exchange": f"ENUM('{EXCHANGE}')", "side": "ENUM('buy', 'sell')"}.get(name, type_)
+    for name, type_ in _COLUMNS["trades"].items()
+    if name != "gross_value"
+}
+
 _LEDGER_COLUMNS = {
     "file_name": "VARCHAR",
     "sha256": "VARCHAR",
@@ -100,14 +140,19 @@ def kinds_in(tables: list[str]) -> list[str]:
 
 
 def columns_of(kind: str) -> dict[str, str]:
-    """Names and types of the columns that a kind's table is made with."""
+    """Names and types of the columns of a kind, as they are read."""
     return _COLUMNS["klines" if kind.startswith("klines_") else kind]
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
     """Make the ledger and the table of `kind` where they are missing."""
     _create(connection, LEDGER, _LEDGER_COLUMNS)
-    _create(connection, table_of(kind), columns_of(kind))
+    _create(connection, table_of(kind), _NEW_TRADES if kind == "trades" else columns_of(kind))
+
+
+def create_reference_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Make `BRACKETS` or `INSTRUMENTS` where it is missing."""
+    _create(connection, table, REFERENCE_COLUMNS[table])
 
 
 def existing_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

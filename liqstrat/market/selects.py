@@ -10,6 +10,8 @@ from liqstrat.market.schema import EXCHANGE, columns_of, existing_columns, table
 
 _TIMESTAMPS = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 _ZONED = "TIMESTAMP WITH TIME ZONE"
+_SIDES = "ENUM('buy', 'sell')"
+_OURS_ALONE = f"ENUM('{EXCHANGE}')"
 
 #: What cannot be done without; other columns of ours are NULL where a file lacks them.
 _NEEDED = {
@@ -31,8 +33,9 @@ def select(
 ) -> str | None:
     """SQL for the rows of one symbol in `[start, end)`: `columns_of(kind)` but for symbol and exchange, in its types.
 
-    Timestamps come as naive UTC, sides in lower case. None where the file has no table of this kind. Raises
-    `LiqstratError` where the table lacks a column that is needed or has it in a type that cannot be read.
+    Timestamps come as naive UTC, sides in lower case, those of trades as text or ENUM. None where the file has no
+    table of this kind. Raises `LiqstratError` where the table lacks a column that is needed or has it in a type that
+    cannot be read.
     """
     table = table_of(kind)
     found = existing_columns(connection, table)
@@ -40,8 +43,17 @@ def select(
         return None
     check_columns(path, kind, found)
     wanted = {name: type_ for name, type_ in columns_of(kind).items() if name not in ("symbol", "exchange")}
-    columns = ", ".join(f"{_expression(name, type_, found.get(name))} as {name}" for name, type_ in wanted.items())
-    return f"select {columns} from {table} where {where(kind, found, symbol, start, end)}"
+    return f"select {_columns(wanted, found)} from {table} where {where(kind, found, symbol, start, end)}"
+
+
+def select_all(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, start: datetime, end: datetime) -> str:
+    """As `select`, for a table that is there: rows of all symbols, which have `symbol` and their `rowid` too."""
+    table = table_of(kind)
+    found = existing_columns(connection, table)
+    check_columns(path, kind, found)
+    wanted = {name: type_ for name, type_ in columns_of(kind).items() if name != "exchange"}
+    conditions = " and ".join([*_exchange(kind, found), *_range(found["timestamp"], start, end)])
+    return f"select rowid, {_columns(wanted, found)} from {table} where {conditions}"
 
 
 def where(
@@ -76,19 +88,23 @@ def moment(value: datetime) -> str:
     return f"timestamp '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"
 
 
+def _columns(wanted: dict[str, str], found: dict[str, str]) -> str:
+    return ", ".join(f"{_expression(name, type_, found.get(name))} as {name}" for name, type_ in wanted.items())
+
+
 def _expression(name: str, wanted: str, found: str | None) -> str:
     if found is None:
         return f"cast(null as {wanted})"
     if found == _ZONED:
         return f"timezone('UTC', {name})"
     if name == "side":
-        return "lower(side)"
+        return "side" if found == _SIDES else "lower(side)"
     return name if found == wanted else f"cast({name} as {wanted})"
 
 
 def _exchange(kind: str, found: dict[str, str]) -> list[str]:
     """Equality with constants, which DuckDB can check by block; a function of the column it cannot."""
-    if kind != "trades" or "exchange" not in found:
+    if kind != "trades" or found.get("exchange", _OURS_ALONE) == _OURS_ALONE:
         return []
     return [f"exchange in ({text(EXCHANGE)}, {text(EXCHANGE.upper())}, {text(EXCHANGE.title())})"]
 

@@ -1,7 +1,6 @@
-"""A CSV file read into a temporary table and checked there, so that only whole and right files touch the history."""
+"""A file's rows checked as a whole in a temporary table, so that only whole and right files touch the history."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,11 @@ from typing import Any
 import duckdb
 
 from liqstrat.market.archive.klines import interval_name
-from liqstrat.market.archive.layout import Column, Layout, RefusedError
+from liqstrat.market.archive.layout import Layout, RefusedError
+from liqstrat.market.archive.names import check_symbol
 from liqstrat.market.archive.recognise import Recognised
+from liqstrat.market.reading import TABLE, read
 from liqstrat.market.selects import text
-
-_TABLE = "staged_file"
-_READABLE = {
-    "BIGINT": "a whole number",
-    "INTEGER": "a whole number",
-    "BOOLEAN": "true or false",
-    "TIMESTAMP": "a time as YYYY-MM-DD HH:MM:SS",
-    "VARCHAR": "a word",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +33,33 @@ class Staged:
     last_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class SymbolRows:
+    """What a file has of one symbol; see `Staged`."""
+
+    symbol: str
+    count: int
+    first: datetime | None
+    last: datetime | None
+    first_id: int | None
+    last_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StagedSymbols:
+    """The rows of a file that may be of many symbols, waiting; `rows_sql` has a column `symbol`, and so has the key.
+
+    prefer: the column whose largest value tells which of several rows with one key is the better one, if any.
+    """
+
+    kind: str
+    rows_sql: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    prefer: str | None
+    symbols: tuple[SymbolRows, ...]
+
+
 def stage(
     connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, symbol: str, interval: str | None
 ) -> Staged:
@@ -48,9 +67,8 @@ def stage(
 
     Raises `RefusedError` with the line, what was found and what was expected.
     """
-    layout, header = recognised.layout, recognised.has_header
-    _read(connection, csv, layout, header)
-    _check_rows(connection, layout, header)
+    layout = recognised.layout
+    read(connection, csv, recognised)
     _check_symbol(connection, layout, symbol)
     _check_file(connection, layout)
     kind = f"klines_{_interval(connection, layout, interval)}" if layout.kind == "klines" else layout.kind
@@ -62,61 +80,41 @@ def stage(
     return Staged(kind, rows, tuple(layout.rows), layout.key, count, first, last, first_id, last_id)
 
 
+def stage_symbols(
+    connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, symbol: str | None
+) -> StagedSymbols:
+    """As `stage`, for rows that say of which symbol they are; `symbol` is that of the others.
+
+    Raises `RefusedError` also where neither says it.
+    """
+    layout = recognised.layout
+    said = layout.symbol_column or (symbol and text(symbol))
+    if not said:
+        raise RefusedError(f"{layout.name} do not say of which symbol they are, nor does the file's name")
+    read(connection, csv, recognised)
+    _check_file(connection, layout)
+    kind = f"klines_{_interval(connection, layout, None)}" if layout.kind == "klines" else layout.kind
+    layout = replace(layout, rows={"symbol": said, **layout.rows}, key=("symbol", *layout.key))
+    ids = "agg_trade_id" if "agg_trade_id" in layout.rows else "null"
+    sql = f"""
+        select symbol, count(*), min(timestamp), max(timestamp), min({ids}), max({ids}) from ({_raw(layout)})
+        group by symbol order by symbol
+    """
+    symbols = tuple(SymbolRows(*row) for row in connection.execute(sql).fetchall())
+    for found in symbols:
+        check_symbol(found.symbol)
+    return StagedSymbols(kind, _rows(connection, layout), tuple(layout.rows), layout.key, layout.prefer, symbols)
+
+
 def unstage(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop the temporary table."""
-    connection.execute(f"drop table if exists {_TABLE}")
-
-
-def _read(connection: duckdb.DuckDBPyConnection, csv: Path, layout: Layout, header: bool) -> None:
-    types = ", ".join(f"{text(column.name)}: {text(column.type)}" for column in layout.columns)
-    used = ", ".join(f'"{column.name}"' for column in layout.columns if column.used)
-    sql = f"""
-        create or replace temp table {_TABLE} as select {used} from read_csv(
-            {text(str(csv))}, columns = {{{types}}}, header = {header},
-            auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = ''
-        )
-    """
-    try:
-        connection.execute(sql)
-    except duckdb.Error as error:
-        raise RefusedError(_read_error(str(error), layout)) from None
-
-
-def _read_error(message: str, layout: Layout) -> str:
-    """DuckDB's message, less its advice on how to read the file all the same."""
-    line = re.search(r"CSV Error on Line: (\d+)", message)
-    where = f"line {line[1]}: " if line else ""
-    cell = re.search(r'Error when converting column "([^"]+)". Could not convert string "(.*?)" to', message, re.DOTALL)
-    if cell:
-        type_ = next((column.type for column in layout.columns if column.name == cell[1]), "")
-        return f'{where}{cell[1]} is "{cell[2][:40]}", expected {_READABLE.get(type_, "a number")}'
-    columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if columns:
-        return f"{where}has {columns[2]} columns, expected {columns[1]} ({','.join(layout.header)})"
-    return f"{where}cannot be read as {layout.name}: {message.splitlines()[-1 if not line else 0][:200]}"
-
-
-def _check_rows(connection: duckdb.DuckDBPyConnection, layout: Layout, header: bool) -> None:
-    checks = [(f'"{c.name}" is null', c.name, _expected(c)) for c in layout.columns if c.used and not c.optional]
-    checks += [(check.wrong, check.column, check.expected) for check in layout.checks]
-    firsts = ", ".join(f"min(rowid) filter ({wrong})" for wrong, _, _ in checks)
-    found = _one(connection, f"select {firsts} from {_TABLE}")
-    wrong = [(row, *check[1:]) for row, check in zip(found, checks, strict=True) if row is not None]
-    if wrong:
-        row, column, expected = min(wrong)
-        (value,) = _one(connection, f'select "{column}" from {_TABLE} where rowid = {row}')
-        shown = "blank" if value is None else value
-        raise RefusedError(f"line {row + 1 + header}: {column} is {shown}, expected {expected}")
-
-
-def _expected(column: Column) -> str:
-    return _READABLE.get(column.type, "a number")
+    connection.execute(f"drop table if exists {TABLE}")
 
 
 def _check_symbol(connection: duckdb.DuckDBPyConnection, layout: Layout, symbol: str) -> None:
     if layout.symbol_column is None:
         return
-    sql = f"select min({layout.symbol_column}) from {_TABLE} where {layout.symbol_column} != {text(symbol)}"
+    sql = f"select min({layout.symbol_column}) from {TABLE} where {layout.symbol_column} != {text(symbol)}"
     (other,) = _one(connection, sql)
     if other is not None:
         raise RefusedError(f"is named for {symbol}, but has rows of {other}")
@@ -124,14 +122,14 @@ def _check_symbol(connection: duckdb.DuckDBPyConnection, layout: Layout, symbol:
 
 def _check_file(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
     for condition, what in layout.file_checks:
-        if _one(connection, f"select {condition} from {_TABLE}")[0]:
+        if _one(connection, f"select {condition} from {TABLE}")[0]:
             raise RefusedError(what)
 
 
 def _interval(connection: duckdb.DuckDBPyConnection, layout: Layout, named: str | None) -> str:
     """The candles' length: as the columns or else the steps tell, held against the name."""
     if layout.candle_ms:
-        sql = f"select min({layout.candle_ms}), max({layout.candle_ms}) from {_TABLE}"
+        sql = f"select min({layout.candle_ms}), max({layout.candle_ms}) from {TABLE}"
     else:
         steps = "epoch_ms(timestamp) - lag(epoch_ms(timestamp)) over (order by timestamp)"
         sql = f"select min(step), min(step) from (select {steps} as step from ({_raw(layout)})) where step > 0"
@@ -149,7 +147,7 @@ def _interval(connection: duckdb.DuckDBPyConnection, layout: Layout, named: str 
 
 
 def _raw(layout: Layout) -> str:
-    return f"select {', '.join(f'{sql} as {name}' for name, sql in layout.rows.items())} from {_TABLE}"
+    return f"select {', '.join(f'{sql} as {name}' for name, sql in layout.rows.items())} from {TABLE}"
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, layout: Layout) -> str:
@@ -175,10 +173,10 @@ def _is_ordered(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
 
 def _check_conflicts(connection: duckdb.DuckDBPyConnection, distinct: str, layout: Layout) -> None:
     keys = ", ".join(layout.key)
-    sql = f"select {layout.key[0]} from ({distinct}) group by {keys} having count(*) > 1 order by 1 limit 1"
+    sql = f"select {layout.key[-1]} from ({distinct}) group by {keys} having count(*) > 1 order by 1 limit 1"
     twice = connection.execute(sql).fetchone()
     if twice:
-        raise RefusedError(f"has two different rows with {layout.key[0]} {twice[0]}, expected each once")
+        raise RefusedError(f"has two different rows with {layout.key[-1]} {twice[0]}, expected each once")
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:

@@ -13,9 +13,12 @@ import duckdb
 import pyarrow as pa
 
 from liqstrat.errors import LiqstratError, did_you_mean
+from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.market import candles
+from liqstrat.market.brackets import read_brackets
 from liqstrat.market.connection import connect, in_utc, missing
 from liqstrat.market.fingerprint import fingerprint
+from liqstrat.market.instruments import Instrument, read_instrument
 from liqstrat.market.schema import LEDGER, existing_columns, existing_tables, kinds_in, table_of
 from liqstrat.market.selects import select, text
 
@@ -223,6 +226,14 @@ class Store:
         """
         return self._table(sql, LIQUIDATIONS_SCHEMA)
 
+    def brackets(self, symbol: str) -> list[BracketTable]:
+        """Leverage brackets that were loaded for the symbol, one table a day, oldest first; empty where none were."""
+        return read_brackets(self.connection, self.path, symbol)
+
+    def instrument(self, symbol: str, at: datetime | None = None) -> Instrument | None:
+        """The symbol's steps and limits as last seen by `at` (default now), None where they were not loaded."""
+        return read_instrument(self.connection, symbol, at)
+
     def price_decimals(self, symbol: str) -> int:
         """Digits after the point that the prices of the trades really use."""
         return self._digits(symbol, "price")
@@ -232,10 +243,17 @@ class Store:
         return self._digits(symbol, "quantity")
 
     def fingerprint(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str:
-        """SHA-256 of the symbol's rows of every kind in the range: the same for the same rows in any order."""
+        """SHA-256 of the symbol's rows of every kind in the range, and of the brackets that were loaded for it.
+
+        The same for the same rows in any order. Brackets seen after the range do not count, unless there are no others.
+        """
         self._require(symbol)
         selects = {kind: self._select(kind, symbol, start, end) for kind in self.kinds()}
-        return fingerprint(self.connection, symbol, {kind: rows for kind, rows in selects.items() if rows})
+        brackets = self.brackets(symbol)
+        if end is not None:
+            brackets = [table for table in brackets if table.as_of <= end.astimezone(UTC).date()] or brackets[:1]
+        known = {kind: rows for kind, rows in selects.items() if rows}
+        return fingerprint(self.connection, symbol, known, brackets)
 
     def _trade_batches(
         self, symbol: str, start: datetime | None, end: datetime | None, batch_rows: int

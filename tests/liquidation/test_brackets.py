@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liqstrat.liquidation.brackets import DEFAULT_SYMBOL, bracket_table, brackets_for, known_brackets
+from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.brackets import (
+    DEFAULT_SYMBOL,
+    BracketTable,
+    bracket_table,
+    brackets_for,
+    known_brackets,
+)
+from liqstrat.liquidation.settings import ModelSettings
 
 
 def at(text: str) -> datetime:
@@ -30,6 +38,25 @@ def test_a_table_does_not_apply_before_the_day_it_was_seen() -> None:
 
 def test_an_unknown_symbol_gets_the_default_schedule_and_says_so() -> None:
     assert brackets_for("NEWUSDT", at("2024-03-01")).symbol == DEFAULT_SYMBOL
+
+
+def own(symbol: str, day: date, first_cap: str) -> BracketTable:
+    rows = [("0", first_cap, "0.01", 20), (first_cap, "1000000", "0.1", 5)]
+    return bracket_table(symbol, day, [(Decimal(f), Decimal(c), Decimal(r), lev) for f, c, r, lev in rows])
+
+
+def test_loaded_tables_stand_beside_those_shipped_and_win_on_their_day() -> None:
+    later, same = own("BTCUSDT", date(2024, 2, 1), "7"), own("BTCUSDT", date(2024, 1, 1), "8")
+    assert brackets_for("BTCUSDT", at("2024-01-15"), [later, same]).caps[0] == 8
+    assert brackets_for("BTCUSDT", at("2024-03-01"), [later, same]).caps[0] == 7
+    assert brackets_for("BTCUSDT", at("2023-12-01"), [later, same]).caps[0] == 50_000
+
+
+def test_a_symbol_of_which_tables_were_loaded_needs_no_default() -> None:
+    table = own("NEWUSDT", date(2024, 2, 1), "7")
+    assert brackets_for("NEWUSDT", at("2023-01-01"), [table]) is table
+    book = LiquidationBook(ModelSettings(), "NEWUSDT", [table])
+    assert book.brackets(1_709_251_200_000_000_000) is table
 
 
 def test_amounts_are_the_exchanges() -> None:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
+
 from liqstrat.market.ingest import ingest
 from liqstrat.market.store import open_store
 from tests.market.archive_files import (
@@ -43,7 +45,22 @@ def test_micro_and_milliseconds_are_told_apart_by_magnitude(write_archive: Archi
     ]
 
 
-def test_gross_value_is_exact_for_the_largest_and_the_smallest(write_archive: ArchiveWriter, database: Path) -> None:
+def test_zeros_behind_the_last_digit_are_no_digits(write_archive: ArchiveWriter, database: Path) -> None:
+    lines = [f"1,60000.123456780000,0.000000010000,1,1,{DAY_MS},true"]
+    ingest([write_archive("BTCUSDT-aggTrades-2024-03-01.csv", lines)], database)
+    assert rows(database, "select price, quantity from aggtrades_history") == [
+        (Decimal("60000.12345678"), Decimal("0.00000001"))
+    ]
+
+
+def test_gross_value_of_tables_that_have_it_is_exact_for_the_largest_and_the_smallest(
+    write_archive: ArchiveWriter, database: Path
+) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "create table aggtrades_history (agg_trade_id BIGINT, timestamp TIMESTAMP, symbol VARCHAR, "
+            "exchange VARCHAR, price DECIMAL(18,8), quantity DECIMAL(18,8), side VARCHAR, gross_value DECIMAL(38,8))"
+        )
     pairs = [("99999.9", "9999999.999"), ("0.0000123", "1.3"), ("1234567.12345678", "987654.3")]
     lines = [f"{i},{price},{quantity},1,1,{DAY_MS + i},true" for i, (price, quantity) in enumerate(pairs, 1)]
     ingest([write_archive("BTCUSDT-aggTrades-2024-03-01.csv", lines)], database)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,6 @@ def parsed(path: Path) -> list[tuple[Any, ...]]:
             Decimal(price),
             Decimal(quantity),
             "sell" if maker.lower() == "true" else "buy",
-            Decimal(price) * Decimal(quantity),
         )
         for id_, price, quantity, _, _, time, maker in lines
     ]
@@ -41,7 +41,7 @@ def test_real_trades_arrive_as_they_are_in_the_files(shared_data: Path, database
         expected = [row for path in sorted(folder.glob(f"{symbol}-*.zip")) for row in parsed(path)]
         found = rows(
             database,
-            "select agg_trade_id, timestamp, price, quantity, side, gross_value from aggtrades_history "
+            "select agg_trade_id, timestamp, price, quantity, side from aggtrades_history "
             f"where symbol = '{symbol}' and exchange = 'binance' order by agg_trade_id",
         )
         assert found == sorted(expected)
@@ -62,8 +62,9 @@ def test_every_real_file_goes_in_or_is_refused_by_name(shared_data: Path, databa
     assert {("BTCUSDT", kind) for kind in ("trades", "open_interest", "funding", "klines_1h", "klines_1m")} <= loaded
     assert {("SOLUSDT", kind) for kind in ("open_interest", "funding", "klines_1h")} <= loaded
     refused = {file.path.name: file.reason for file in report.refused}
-    assert all("JSON" in reason for name, reason in refused.items() if not name.startswith("SPOT"))
+    assert list(refused) == ["SPOT-BTCUSDT-aggTrades-2026-01-01.csv"]
     assert "spot" in refused["SPOT-BTCUSDT-aggTrades-2026-01-01.csv"]
+    assert {("CLUSDT", "trades"), ("SOLUSDC", "open_interest"), (None, "liquidations"), (None, "brackets")} <= loaded
     assert len(refused) + sum(file.state == "loaded" for file in report.files) == len(report.files)
     assert [skipped.path.name for skipped in report.skipped] == ["README.md"]
 
@@ -81,6 +82,35 @@ def test_real_exports_keep_their_values(shared_data: Path, database: Path) -> No
         assert candle["time"] == datetime(2025, 1, 1, tzinfo=UTC)
         assert (candle["high"], candle["volume"]) == (Decimal("93599.9"), Decimal("71.187"))
         assert candle["taker_buy_volume"] is None
+
+
+def test_real_recordings_and_answers_keep_their_values(shared_data: Path, database: Path) -> None:
+    ingest([shared_data / "rest", shared_data / "forceOrder"], database)
+    frames = [
+        json.loads(line)["o"]
+        for path in (shared_data / "forceOrder").iterdir()
+        for line in path.read_text().splitlines()
+    ]
+    expected = {
+        (f["T"], f["s"], f["S"].lower(), Decimal(f["q"]), Decimal(f["p"]), Decimal(f["ap"]) or None) for f in frames
+    }
+    found = rows(
+        database,
+        "select epoch_ms(timestamp), symbol, side, quantity, price, average_price from liquidation_history",
+    )
+    assert len(found) == len(expected)
+    assert set(found) == expected
+    with open_store(database) as store:
+        trade = store.trades("CLUSDT").read_all().slice(0, 1).to_pylist()[0]
+        assert trade["time"] == datetime(2026, 5, 1, 12, 12, 0, 540000, tzinfo=UTC)
+        assert (trade["id"], trade["price"], trade["quantity"], trade["buy"]) == (
+            6133129,
+            Decimal("104.2"),
+            Decimal("65.89"),
+            False,
+        )
+        value = store.open_interest("SOLUSDC").to_pylist()[0]
+        assert (value["contracts"], value["value"]) == (432266.83, 80522665.0924)
 
 
 def test_spot_is_refused_whatever_it_is_called(shared_data: Path, database: Path, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ CASES = {
     "price below zero": (TRADES, [TRADES_HEADER, *GOOD, row_with(PRICE, "-5")], ["line 5", "price", "-5", "above 0"]),
     "price zero": (TRADES, [*GOOD, row_with(PRICE, "0.0")], ["line 4", "price", "above 0"]),
     "quantity zero": (TRADES, [*GOOD, row_with(QUANTITY, "0")], ["line 4", "quantity", "above 0"]),
+    "nine digits": (TRADES, [*GOOD, row_with(PRICE, "0.123456789")], ["line 4", "price", "0.123456789", "8 digits"]),
+    "digits far behind": (TRADES, [*GOOD, row_with(QUANTITY, "5.0000000000001")], ["line 4", "quantity", "8 digits"]),
     "blank price": (TRADES, [*GOOD, row_with(PRICE, "")], ["line 4", "price is blank"]),
     "time in seconds": (TRADES, [*GOOD, row_with(TIME, "1709251200")], ["line 4", "1709251200", "2019"]),
     "time before 2019": (TRADES, [*GOOD, row_with(TIME, "1500000000000")], ["line 4", "1500000000000", "2019"]),
@@ -163,11 +165,6 @@ def test_the_line_is_right_far_into_a_file(write_archive: ArchiveWriter, databas
     assert "line 35001:" in only(ingest([write_archive(TRADES, lines)], database)).reason
     lines[35_000] = row_with(PRICE, "-1")
     assert "line 35002:" in only(ingest([write_archive(TRADES, [TRADES_HEADER, *lines])], database)).reason
-
-
-def test_json_is_not_loaded_yet_and_says_so(write_archive: ArchiveWriter, database: Path) -> None:
-    path = write_archive("aggTrades-BTCUSDT-2024-03-01.json", ["[]"])
-    assert "JSON" in only(ingest([path], database)).reason
 
 
 def test_the_archives_folder_tells_other_klines(write_archive: ArchiveWriter, database: Path) -> None:

@@ -6,32 +6,32 @@ _PRICE = "DECIMAL(18,8)"
 # Under this many USDT a product of doubles is exact to the eighth digit, and six times as fast as one of decimals.
 _EXACT_BELOW = "1e7"
 
-LAYOUTS = (
-    Layout(
-        name="aggTrades",
-        kind="trades",
-        columns=(
-            column("agg_trade_id", "BIGINT"),
-            column("price", _PRICE),
-            column("quantity", _PRICE),
-            column("first_trade_id", "BIGINT", used=False),
-            column("last_trade_id", "BIGINT", used=False),
-            column("transact_time", "BIGINT"),
-            column("is_buyer_maker", "BOOLEAN"),
-        ),
-        rows={
-            "agg_trade_id": "agg_trade_id",
-            "timestamp": epoch("transact_time"),
-            "price": "price",
-            "quantity": "quantity",
-            "side": "if(is_buyer_maker, 'sell', 'buy')",
-            "gross_value": (
-                f"if(price::double * quantity::double < {_EXACT_BELOW}, "
-                "(price::double * quantity::double)::decimal(18,8)::decimal(38,8), "
-                "(price::decimal(38,8) * quantity)::decimal(38,8))"
-            ),
-        },
-        checks=(*positive("price", "quantity"), epoch_check("transact_time", microseconds=True)),
-        key=("agg_trade_id",),
+ARCHIVE = Layout(
+    name="aggTrades",
+    kind="trades",
+    columns=(
+        column("agg_trade_id", "BIGINT"),
+        column("price", _PRICE),
+        column("quantity", _PRICE),
+        column("first_trade_id", "BIGINT", used=False),
+        column("last_trade_id", "BIGINT", used=False),
+        column("transact_time", "BIGINT"),
+        column("is_buyer_maker", "BOOLEAN"),
     ),
+    rows={
+        "agg_trade_id": "agg_trade_id",
+        "timestamp": epoch("transact_time"),
+        "price": "price",
+        "quantity": "quantity",
+        "side": "if(is_buyer_maker, 'sell', 'buy')",
+        "gross_value": (
+            f"if(price::double * quantity::double < {_EXACT_BELOW}, "
+            "(price::double * quantity::double)::decimal(18,8)::decimal(38,8), "
+            "(price::decimal(38,8) * quantity)::decimal(38,8))"
+        ),
+    },
+    checks=(*positive("price", "quantity"), epoch_check("transact_time", microseconds=True)),
+    key=("agg_trade_id",),
 )
+
+LAYOUTS = (ARCHIVE,)

@@ -9,35 +9,36 @@ def _checks(time: str, rate: str) -> tuple[Check, ...]:
     return (epoch_check(time), Check(f"abs({rate}) > 1", rate, "a rate between -1 and 1"))
 
 
-LAYOUTS = (
-    Layout(
-        name="fundingRate",
-        kind="funding",
-        columns=(
-            column("calc_time", "BIGINT"),
-            column("funding_interval_hours", "INTEGER"),
-            column("last_funding_rate", _RATE),
-        ),
-        rows={
-            "timestamp": epoch("calc_time"),
-            "funding_rate": "last_funding_rate",
-            "funding_interval_hours": "funding_interval_hours",
-        },
-        checks=_checks("calc_time", "last_funding_rate"),
-        key=("timestamp",),
+ARCHIVE = Layout(
+    name="fundingRate",
+    kind="funding",
+    columns=(
+        column("calc_time", "BIGINT"),
+        column("funding_interval_hours", "INTEGER"),
+        column("last_funding_rate", _RATE),
     ),
-    Layout(
-        name="fundingRate",
-        kind="funding",
-        columns=(
-            column("timestamp", "BIGINT"),
-            column("symbol", "VARCHAR", SYMBOL),
-            column("funding_rate", _RATE),
-        ),
-        rows={"timestamp": epoch("timestamp"), "funding_rate": "funding_rate"},
-        checks=_checks("timestamp", "funding_rate"),
-        key=("timestamp",),
-        needs_header=True,
-        symbol_column="symbol",
-    ),
+    rows={
+        "timestamp": epoch("calc_time"),
+        "funding_rate": "last_funding_rate",
+        "funding_interval_hours": "funding_interval_hours",
+    },
+    checks=_checks("calc_time", "last_funding_rate"),
+    key=("timestamp",),
 )
+
+HISTORY = Layout(
+    name="fundingRate",
+    kind="funding",
+    columns=(
+        column("timestamp", "BIGINT"),
+        column("symbol", "VARCHAR", SYMBOL),
+        column("funding_rate", _RATE),
+    ),
+    rows={"timestamp": epoch("timestamp"), "funding_rate": "funding_rate"},
+    checks=_checks("timestamp", "funding_rate"),
+    key=("timestamp",),
+    needs_header=True,
+    symbol_column="symbol",
+)
+
+LAYOUTS = (ARCHIVE, HISTORY)

@@ -39,40 +39,43 @@ _CHECKS = (
 )
 _SAME = {name: name for name in (*_OHLC, "volume")}
 
-LAYOUTS = (
-    Layout(
-        name="klines",
-        kind="klines",
-        columns=(
-            column("open_time", "BIGINT"),
-            *_PRICES,
-            column("volume", _VOLUME),
-            column("close_time", "BIGINT"),
-            column("quote_volume", _VOLUME),
-            column("count", "BIGINT"),
-            column("taker_buy_volume", _VOLUME),
-            column("taker_buy_quote_volume", _VOLUME),
-            column("ignore", "VARCHAR", ".*", used=False),
-        ),
-        rows={
-            "timestamp": epoch("open_time"),
-            **_SAME,
-            "quote_volume": "quote_volume",
-            "trades": '"count"',
-            "taker_buy_volume": "taker_buy_volume",
-            "taker_buy_quote_volume": "taker_buy_quote_volume",
-        },
-        checks=(epoch_check("open_time"), epoch_check("close_time"), *_CHECKS, *not_negative("taker_buy_volume")),
-        key=("timestamp",),
-        prefer="volume",
-        file_checks=(
-            (
-                'sum(volume) = 0 and sum("count") > 0',
-                "no row has any volume, as in klines of mark or index prices; expected klines of trades",
-            ),
-        ),
-        candle_ms="close_time - open_time + 1",
+#: The API answers arrays of the same twelve values.
+ARCHIVE = Layout(
+    name="klines",
+    kind="klines",
+    columns=(
+        column("open_time", "BIGINT"),
+        *_PRICES,
+        column("volume", _VOLUME),
+        column("close_time", "BIGINT"),
+        column("quote_volume", _VOLUME),
+        column("count", "BIGINT"),
+        column("taker_buy_volume", _VOLUME),
+        column("taker_buy_quote_volume", _VOLUME),
+        column("ignore", "VARCHAR", ".*", used=False),
     ),
+    rows={
+        "timestamp": epoch("open_time"),
+        **_SAME,
+        "quote_volume": "quote_volume",
+        "trades": '"count"',
+        "taker_buy_volume": "taker_buy_volume",
+        "taker_buy_quote_volume": "taker_buy_quote_volume",
+    },
+    checks=(epoch_check("open_time"), epoch_check("close_time"), *_CHECKS, *not_negative("taker_buy_volume")),
+    key=("timestamp",),
+    prefer="volume",
+    file_checks=(
+        (
+            'sum(volume) = 0 and sum("count") > 0',
+            "no row has any volume, as in klines of mark or index prices; expected klines of trades",
+        ),
+    ),
+    candle_ms="close_time - open_time + 1",
+)
+
+LAYOUTS = (
+    ARCHIVE,
     Layout(
         name="klines",
         kind="klines",

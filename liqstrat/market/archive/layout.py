@@ -13,6 +13,10 @@ DATETIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?"
 WORD = r"[^\W\d]\w*"
 SYMBOL = r"\w+"
 
+#: Prices, quantities and rates; what is given with more digits is refused, not rounded.
+DIGITS = 8
+EXACT = f"DECIMAL(18,{DIGITS})"
+
 _FIRST_MS, _LAST_MS = 1_546_300_800_000, 4_102_444_800_000  # 2019-01-01, before the market opened; 2100-01-01
 _TIME_EXPECTED = "a time in milliseconds from 2019 on"
 

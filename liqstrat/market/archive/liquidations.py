@@ -4,37 +4,37 @@ from liqstrat.market.archive.layout import Check, Layout, column, epoch, epoch_c
 
 _PRICE = "DECIMAL(18,8)"
 
-LAYOUTS = (
-    Layout(
-        name="liquidationSnapshot",
-        kind="liquidations",
-        columns=(
-            column("time", "BIGINT"),
-            column("side", "VARCHAR"),
-            column("order_type", "VARCHAR", used=False),
-            column("time_in_force", "VARCHAR", used=False),
-            column("original_quantity", _PRICE),
-            column("price", _PRICE),
-            column("average_price", _PRICE, optional=True),
-            column("order_status", "VARCHAR", optional=True),
-            column("last_fill_quantity", _PRICE, used=False),
-            column("accumulated_fill_quantity", _PRICE, used=False),
-        ),
-        rows={
-            "timestamp": epoch("time"),
-            "side": "lower(side)",
-            "quantity": "original_quantity",
-            "price": "price",
-            "average_price": "nullif(average_price, 0)",
-            "status": "order_status",
-        },
-        checks=(
-            epoch_check("time"),
-            Check("lower(side) not in ('buy', 'sell')", "side", "BUY or SELL"),
-            *positive("original_quantity", "price"),
-            *not_negative("average_price"),
-        ),
-        key=("timestamp", "side", "quantity", "price", "average_price", "status"),
-        may_be_empty=True,
+ARCHIVE = Layout(
+    name="liquidationSnapshot",
+    kind="liquidations",
+    columns=(
+        column("time", "BIGINT"),
+        column("side", "VARCHAR"),
+        column("order_type", "VARCHAR", used=False),
+        column("time_in_force", "VARCHAR", used=False),
+        column("original_quantity", _PRICE),
+        column("price", _PRICE),
+        column("average_price", _PRICE, optional=True),
+        column("order_status", "VARCHAR", optional=True),
+        column("last_fill_quantity", _PRICE, used=False),
+        column("accumulated_fill_quantity", _PRICE, used=False),
     ),
+    rows={
+        "timestamp": epoch("time"),
+        "side": "lower(side)",
+        "quantity": "original_quantity",
+        "price": "price",
+        "average_price": "nullif(average_price, 0)",
+        "status": "order_status",
+    },
+    checks=(
+        epoch_check("time"),
+        Check("lower(side) not in ('buy', 'sell')", "side", "BUY or SELL"),
+        *positive("original_quantity", "price"),
+        *not_negative("average_price"),
+    ),
+    key=("timestamp", "side", "quantity", "price", "average_price", "status"),
+    may_be_empty=True,
 )
+
+LAYOUTS = (ARCHIVE,)

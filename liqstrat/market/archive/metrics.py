@@ -27,31 +27,32 @@ _VALUES = (
     column("sum_open_interest_value", _VOLUME, optional=True),
 )
 
-LAYOUTS = (
-    Layout(
-        name="metrics",
-        kind="open_interest",
-        columns=(
-            column("create_time", "TIMESTAMP"),
-            column("symbol", "VARCHAR", SYMBOL),
-            *_VALUES,
-            *(column(name, "DOUBLE", optional=True) for name in _RATIOS),
-        ),
-        rows={"timestamp": "create_time", **_OPEN_INTEREST, **{name: name for name in _RATIOS}},
-        checks=(time_check("create_time"), *not_negative("sum_open_interest", "sum_open_interest_value")),
-        key=("timestamp",),
-        prefer="open_interest_contracts",
-        symbol_column="symbol",
+ARCHIVE = Layout(
+    name="metrics",
+    kind="open_interest",
+    columns=(
+        column("create_time", "TIMESTAMP"),
+        column("symbol", "VARCHAR", SYMBOL),
+        *_VALUES,
+        *(column(name, "DOUBLE", optional=True) for name in _RATIOS),
     ),
-    Layout(
-        name="openInterestHist",
-        kind="open_interest",
-        columns=(column("timestamp", "BIGINT"), column("symbol", "VARCHAR", SYMBOL), *_VALUES),
-        rows={"timestamp": epoch("timestamp"), **_OPEN_INTEREST},
-        checks=(epoch_check("timestamp"), *not_negative("sum_open_interest", "sum_open_interest_value")),
-        key=("timestamp",),
-        prefer="open_interest_contracts",
-        needs_header=True,
-        symbol_column="symbol",
-    ),
+    rows={"timestamp": "create_time", **_OPEN_INTEREST, **{name: name for name in _RATIOS}},
+    checks=(time_check("create_time"), *not_negative("sum_open_interest", "sum_open_interest_value")),
+    key=("timestamp",),
+    prefer="open_interest_contracts",
+    symbol_column="symbol",
 )
+
+HISTORY = Layout(
+    name="openInterestHist",
+    kind="open_interest",
+    columns=(column("timestamp", "BIGINT"), column("symbol", "VARCHAR", SYMBOL), *_VALUES),
+    rows={"timestamp": epoch("timestamp"), **_OPEN_INTEREST},
+    checks=(epoch_check("timestamp"), *not_negative("sum_open_interest", "sum_open_interest_value")),
+    key=("timestamp",),
+    prefer="open_interest_contracts",
+    needs_header=True,
+    symbol_column="symbol",
+)
+
+LAYOUTS = (ARCHIVE, HISTORY)

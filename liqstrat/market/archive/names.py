@@ -2,11 +2,16 @@
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePath
 
 from liqstrat.market.archive.layout import RefusedError
 
-_SYMBOL = re.compile(r"[^\W_a-z]{5,}(_\d{6})?")
+# Some contracts have a day of delivery, and one was called ETH_250627USDT.
+_SYMBOL = re.compile(r"(?=.{5})[^\W_a-z]{2,}(_\d{6}[^\W_a-z]*)?")
+# Only what ends in a currency that contracts are paid in: other words can be in capitals too.
+_SYMBOL_INSIDE = re.compile(r"(?<![^\W_])[^\W_a-z]+(?:USDT|USDC|BUSD|FDUSD|USD1|ETHBTC)(?:_\d{6})?(?![^\W_])")
+_DATE_INSIDE = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
 _COIN_MARGINED = re.compile(r"[A-Z0-9]+USD(_PERP|_\d{6})")
 _INTERVAL = re.compile(r"\d+[smhdw]|1mo")
 _FORMATS = ("aggTrades", "metrics", "fundingRate", "liquidationSnapshot", "openInterestHist")
@@ -38,12 +43,8 @@ def parse_name(path: PurePath) -> ArchiveName:
     """What `path` is called, and lies in; raises `RefusedError` for other markets and other kinds of data."""
     symbol, *rest = _stem(path).split("-")
     word = rest[0] if rest else ""
-    if symbol.upper() == "SPOT" or "spot" in path.parts[:-1]:
-        raise RefusedError("is spot market data by its name; expected USDⓈ-M futures")
-    if _COIN_MARGINED.fullmatch(symbol):
-        raise RefusedError(f"{symbol} is a COIN-M contract; expected USDⓈ-M futures, as BTCUSDT")
-    if not _SYMBOL.fullmatch(symbol):
-        raise RefusedError(f'"{symbol}" is not a symbol; {_EXPECTED}')
+    check_market(path)
+    check_symbol(symbol, _EXPECTED)
     for other in (word, *path.parts[:-1]):
         if other in _OTHERS or (other == word and word in _OTHER_WORDS):
             raise RefusedError(f"holds {_OTHERS.get(other) or _OTHER_WORDS[other]}")
@@ -52,6 +53,35 @@ def parse_name(path: PurePath) -> ArchiveName:
         format=word if word in _FORMATS else None,
         interval=word if _INTERVAL.fullmatch(word) else None,
     )
+
+
+def check_market(path: PurePath) -> None:
+    """Raise `RefusedError` for a file that is of the spot market by its name or folder."""
+    if re.match(r"spot\b", path.name, re.IGNORECASE) or "spot" in path.parts[:-1]:
+        raise RefusedError("is spot market data by its name; expected USDⓈ-M futures")
+
+
+def check_symbol(symbol: str, expected: str = "expected one as BTCUSDT") -> None:
+    """Raise `RefusedError` for what is no symbol, or one of another market."""
+    if _COIN_MARGINED.fullmatch(symbol):
+        raise RefusedError(f"{symbol} is a COIN-M contract; expected USDⓈ-M futures, as BTCUSDT")
+    if not _SYMBOL.fullmatch(symbol):
+        raise RefusedError(f'"{symbol}" is not a symbol; {expected}')
+
+
+def symbol_inside(path: PurePath) -> str | None:
+    """The symbol anywhere in a name, as in `aggTrades-BTCUSDT-2024-03-01.json` or `klines_BTCUSDT_1m.json`."""
+    found = _SYMBOL_INSIDE.search(_stem(path))
+    return found[0] if found else None
+
+
+def date_inside(path: PurePath) -> date | None:
+    """The date anywhere in a name, as in `2024-03-01.json`; None where there is none, or a month only."""
+    found = _DATE_INSIDE.search(_stem(path))
+    try:
+        return date(*(int(part) for part in found.groups())) if found else None
+    except ValueError:
+        return None
 
 
 def symbol_of(path: PurePath) -> str | None:

@@ -24,8 +24,11 @@ _SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
+    """row: what a row of the file is called in messages."""
+
     layout: Layout
     has_header: bool
+    row: str = "line"
 
 
 def recognise(path: Path, name: ArchiveName) -> Recognised:

@@ -1,0 +1,60 @@
+"""Rows of answers and recordings into the tables: added to what is there, since each is a piece of a longer story."""
+
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import duckdb
+
+from liqstrat.market.archive.layout import RefusedError
+from liqstrat.market.ledger import Entry, entries, record
+from liqstrat.market.merge import check_origin, transaction
+from liqstrat.market.schema import EXCHANGE, create_tables, existing_columns, table_of
+from liqstrat.market.selects import select_all, text
+from liqstrat.market.staging import StagedSymbols
+
+_TICK = timedelta(microseconds=1)
+
+
+def add(connection: duckdb.DuckDBPyConnection, database: Path, staged: StagedSymbols, added: list[Entry]) -> int:
+    """Insert the staged rows that are not there yet and record `added`, one entry a symbol; how many went in.
+
+    Where a row with the key is there and the staged one is preferred to it, as the finished candle is to the one that
+    was still open when it was asked for, it takes its place. Raises `RefusedError` as `merge` does.
+    """
+    of_symbol: dict[str, list[Entry]] = {}
+    for old in entries(connection):
+        of_symbol.setdefault(old.symbol, []).append(old)
+    for entry in added:
+        check_origin(connection, database, of_symbol.get(entry.symbol, []), entry)
+    try:
+        with transaction(connection):
+            create_tables(connection, staged.kind)
+            count = _insert(connection, database, staged) if added else 0
+            for entry in added:
+                record(connection, entry)
+    except duckdb.Error as error:
+        raise RefusedError(f"cannot be written to {table_of(staged.kind)} of {database}: {error}") from None
+    return count
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: StagedSymbols) -> int:
+    table = table_of(staged.kind)
+    first = min(rows.first for rows in staged.symbols if rows.first).replace(tzinfo=UTC)
+    last = max(rows.last for rows in staged.symbols if rows.last).replace(tzinfo=UTC)
+    there = select_all(connection, database, staged.kind, first, last + _TICK)
+    same = " and ".join(f"there.{key} is not distinct from new.{key}" for key in staged.key)
+    if staged.prefer:
+        better = f"new.{staged.prefer} > there.{staged.prefer} or there.{staged.prefer} is null"
+        connection.execute(
+            f"delete from {table} where rowid in (select there.rowid from ({there}) as there "
+            f"join ({staged.rows_sql}) as new on {same} where new.{staged.prefer} is not null and ({better}))"
+        )
+    found = existing_columns(connection, table)
+    values = {name: name for name in staged.columns} | {"exchange": text(EXCHANGE)}
+    columns = [name for name in values if name in found]
+    sql = f"""
+        insert into {table} ({", ".join(columns)}) select {", ".join(values[name] for name in columns)}
+        from ({staged.rows_sql}) as new where not exists (select 1 from ({there}) as there where {same})
+    """
+    (inserted,) = connection.execute(sql).fetchone() or (0,)
+    return int(inserted)

@@ -1,0 +1,121 @@
+"""All about a file that needs no database: what it is, whether it is whole, and its rows as CSV."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from liqstrat.market.archive.json_entries import JsonFile, keys_text, write_rows
+from liqstrat.market.archive.json_formats import FORMATS, format_of, stranger
+from liqstrat.market.archive.layout import RefusedError
+from liqstrat.market.archive.names import ArchiveName, check_market, date_inside, parse_name, symbol_inside
+from liqstrat.market.archive.recognise import Recognised, recognise
+from liqstrat.market.archive.unpack import Unpacked, sha256_of, unpack
+from liqstrat.market.brackets import is_brackets
+from liqstrat.market.instruments import is_exchange_info, told_on
+from liqstrat.market.ledger import JSON_SUFFIXES
+
+#: Kind by SHA-256 and symbol of the files that are in.
+Known = Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class InAlready:
+    kind: str
+    symbol: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """A file of the archive, of one symbol."""
+
+    name: ArchiveName
+    sha256: str
+    unpacked: Unpacked
+    recognised: Recognised
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """JSON made into CSV: an answer of the API or a recorded stream. symbol: the one in its name, if that tells it."""
+
+    symbol: str | None
+    sha256: str
+    unpacked: Unpacked
+    recognised: Recognised
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the exchange says of its markets on a day, parsed."""
+
+    kind: Literal["brackets", "instruments"]
+    document: Any
+    as_of: date
+
+
+Prepared = InAlready | Archived | Recorded | Reference
+
+
+def prepare(path: Path, known: Known, folder: Path) -> Prepared:
+    """The file at `path`, unzipped or converted into `folder` if need be; raises `RefusedError`."""
+    if not path.exists():
+        raise RefusedError("there is no such file")
+    if path.suffix.lower() in JSON_SUFFIXES:
+        return _prepare_json(path, known, folder)
+    if path.suffix.lower() not in (".zip", ".csv"):
+        raise RefusedError(f'ends in "{path.suffix}", expected a file of the archive (.zip or .csv) or JSON')
+    name = parse_name(path)
+    sha256 = sha256_of(path)
+    if (sha256, name.symbol) in known:
+        return InAlready(known[sha256, name.symbol], name.symbol)
+    unpacked = unpack(path, name.symbol, folder)
+    try:
+        return Archived(name, sha256, unpacked, recognise(unpacked.csv, name))
+    except BaseException:
+        unpacked.remove()
+        raise
+
+
+def _prepare_json(path: Path, known: Known, folder: Path) -> Prepared:
+    check_market(path)
+    sha256 = sha256_of(path)
+    file = JsonFile(path)
+    first = file.first()
+    if is_brackets(first):
+        return Reference("brackets", list(file.entries()), _as_of(path, None))
+    if is_exchange_info(first):
+        return Reference("instruments", first, _as_of(path, told_on(first)))
+    format_ = format_of(first)
+    if format_ is None:
+        names = ", ".join([*(known.name for known in FORMATS), "leverageBracket", "exchangeInfo"])
+        raise RefusedError(stranger(first) or f"has entries with {keys_text(first)}, expected those of one of {names}")
+    symbol = None if format_.layout.symbol_column else symbol_inside(path)
+    for (old, old_symbol), kind in known.items():
+        if old == sha256 and symbol in (None, old_symbol):
+            return InAlready(kind, symbol)
+    handle, target = tempfile.mkstemp(suffix=".csv", prefix=path.stem, dir=folder)
+    os.close(handle)
+    unpacked = Unpacked(Path(target), temporary=True, simulated=False)
+    try:
+        write_rows(file, format_, unpacked.csv)
+    except BaseException:
+        unpacked.remove()
+        raise
+    remark = "its last line is cut short and was left out" if file.cut else ""
+    recognised = Recognised(format_.layout, has_header=False, row="entry")
+    return Recorded(symbol, sha256, unpacked, recognised, remark)
+
+
+def _as_of(path: Path, told: date | None) -> date:
+    day = told or date_inside(path)
+    if day is None:
+        raise RefusedError(
+            "does not say of which day it is; put the day into its name, as in 2024-03-01.json, "
+            "or load it with `liqstrat brackets --from FILE --as-of DATE`"
+        )
+    return day

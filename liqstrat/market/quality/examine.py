@@ -1,0 +1,193 @@
+"""The truth about one symbol's history: what is missing, what cannot be right, and where it is whole."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from liqstrat.market.inspect import is_daily, missing_days
+from liqstrat.market.ledger import entries
+from liqstrat.market.quality.ranges import Gap, Range, common, covered, largest, moment
+from liqstrat.market.quality.steps import (
+    StepQuality,
+    Still,
+    examine_events,
+    examine_funding,
+    examine_klines,
+    examine_open_interest,
+)
+from liqstrat.market.quality.trades import Outlier, TradeQuality, examine_trades
+from liqstrat.market.store import Store
+from liqstrat.progress import SILENT, Progress
+
+#: Shorter gaps in the trades, and of a value or two in what comes in steps, leave the ranges whole.
+_SHORT = timedelta(minutes=5)
+_SHORT_STEPS = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class KindQuality:
+    """One kind of the symbol's history. Moments and days are UTC.
+
+    step: what its rows should be apart, None for events. gaps, missing: how many gaps there are, and how many rows
+    (of trades, ids) are missing in them. largest: the gaps that miss most. days_missing: days without a row between
+    the first and the last. twice: rows too many. without_value: rows that say nothing, as open interest of zero.
+    origin: `simulated`, `archive`, or `unknown` for rows that no loaded file accounts for.
+    """
+
+    kind: str
+    rows: int
+    first: datetime
+    last: datetime
+    origin: str
+    step: timedelta | None
+    gaps: int
+    missing: int
+    largest: tuple[Gap, ...]
+    days_missing: tuple[date, ...]
+    twice: int = 0
+    without_value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What is to be known about one symbol's history before one trusts a result made from it.
+
+    still: open interest that stood still for an hour or more. outliers: the first of `outlier_count` trades at prices
+    far from those before and after. levels: where trades and open interest are both there, but for short gaps, so
+    that levels can be estimated. whole: where funding is there too, so that a backtest has all that it needs.
+    """
+
+    symbol: str
+    simulated: bool
+    kinds: tuple[KindQuality, ...]
+    still: tuple[Still, ...]
+    outliers: tuple[Outlier, ...]
+    outlier_count: int
+    levels: tuple[Range, ...]
+    whole: tuple[Range, ...]
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether anything is missing between the first and the last row of a kind."""
+        return any(kind.missing for kind in self.kinds)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same in plain values: moments as ISO 8601, lengths of time in seconds."""
+        plain: dict[str, Any] = _plain({**asdict(self), "has_gaps": self.has_gaps})
+        return plain
+
+
+def examine(
+    store: Store,
+    symbol: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    progress: Progress = SILENT,
+) -> Quality:
+    """Look through the symbol's history in `[start, end)`; all trades are read once.
+
+    Raises `LiqstratError` for a symbol that the file does not know.
+    """
+    kinds = [kind for kind in store.kinds() if kind != "trades"]
+    with progress.task("inspect", total=len(kinds) + 1, unit="kinds") as done:
+        trades = None
+        if "trades" in store.kinds():
+            trades = examine_trades(store, symbol, start, end)
+        done(1)
+        steps: dict[str, StepQuality] = {}
+        for kind in kinds:
+            found = _examine(store, kind, symbol, start, end)
+            if found is not None:
+                steps[kind] = found
+            done(1)
+    origins = {entry.kind: entry.origin for entry in entries(store.connection, symbol)}
+    summaries = [_of_steps(kind, found, origins.get(kind, "unknown")) for kind, found in steps.items()]
+    if trades:
+        summaries.insert(0, _of_trades(trades, origins.get("trades", "unknown")))
+    levels = common(_covered_by_trades(trades, steps), _covered(steps.get("open_interest"), before=1))
+    return Quality(
+        symbol=symbol,
+        simulated=store.simulated(symbol),
+        kinds=tuple(summaries),
+        still=steps["open_interest"].still if "open_interest" in steps else (),
+        outliers=trades.outliers if trades else (),
+        outlier_count=trades.outlier_count if trades else 0,
+        levels=tuple(levels),
+        whole=tuple(common(levels, _covered(steps.get("funding"), before=1, after=1))),
+    )
+
+
+def _examine(store: Store, kind: str, symbol: str, start: datetime | None, end: datetime | None) -> StepQuality | None:
+    if kind == "open_interest":
+        return examine_open_interest(store, symbol, start, end)
+    if kind == "funding":
+        return examine_funding(store, symbol, start, end)
+    if kind.startswith("klines_"):
+        return examine_klines(store, kind, symbol, start, end)
+    return examine_events(store, kind, symbol, start, end)
+
+
+def _of_trades(trades: TradeQuality, origin: str) -> KindQuality:
+    return KindQuality(
+        kind="trades",
+        rows=trades.rows,
+        first=trades.first,
+        last=trades.last,
+        origin=origin,
+        step=None,
+        gaps=len(trades.gaps),
+        missing=sum(gap.missing for gap in trades.gaps),
+        largest=largest(trades.gaps),
+        days_missing=tuple(missing_days(trades.days)),
+        twice=trades.twice,
+    )
+
+
+def _of_steps(kind: str, found: StepQuality, origin: str) -> KindQuality:
+    days = np.unique(found.times // (86_400 * 1_000_000)) * 86_400 * 1_000_000
+    return KindQuality(
+        kind=kind,
+        rows=found.rows,
+        first=moment(found.times[0]),
+        last=moment(found.times[-1]),
+        origin=origin,
+        step=found.step,
+        gaps=len(found.gaps),
+        missing=sum(gap.missing for gap in found.gaps),
+        largest=largest(found.gaps),
+        days_missing=tuple(missing_days([moment(day).date() for day in days])) if is_daily(kind) else (),
+        twice=max(found.rows - len(found.times) - found.without_value, 0),
+        without_value=found.without_value,
+    )
+
+
+def _covered_by_trades(trades: TradeQuality | None, steps: dict[str, StepQuality]) -> list[Range]:
+    """Where there are trades or else minute candles, but for short gaps."""
+    if trades is None:
+        return _covered(steps.get("klines_1m"), after=1)
+    return covered(trades.first, trades.last, trades.gaps, _SHORT)
+
+
+def _covered(found: StepQuality | None, before: int = 0, after: int = 0) -> list[Range]:
+    """Where rows follow each other, and so many steps before the first and after the last that they speak for."""
+    if found is None or found.step is None:
+        return []
+    first, last = moment(found.times[0]) - before * found.step, moment(found.times[-1]) + after * found.step
+    return covered(first, last, found.gaps, max(_SHORT_STEPS, 1.5 * found.step))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_plain(inner) for inner in value]
+    return value
