@@ -1,5 +1,6 @@
 """A real node on a real catalog, with a strategy that does what a test tells it at a given trade or bar."""
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -161,6 +162,8 @@ def make_catalog(
     folder: Path, trades: Trades, *, funding: dict[datetime, str] | None = None, symbol: str = "BTCUSDT"
 ) -> Path:
     """A catalog of these trades and funding rates, by way of a DuckDB file, as for real."""
+    # What is left of the run before may only be freed by the thread that made it, and a catalog is written by two.
+    gc.collect()
     database = write_history(folder / f"{symbol}.duckdb", trades, {START: 1_000.0}, symbol)
     if funding:
         with duckdb.connect(str(database)) as connection:
