@@ -213,19 +213,29 @@ def instruments(
 
 @app.command()
 def inspect(
-    symbol: Annotated[str | None, typer.Argument(help="One symbol; all without it.")] = None,
+    symbol: Annotated[
+        str | None, typer.Argument(help="One symbol, looked at closely; a summary of all without.")
+    ] = None,
     db: Database = DEFAULT_DATABASE,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything is missing.")] = False,
 ) -> None:
-    """Say what history there is: range, rows and missing days by symbol and kind.
+    """Say what history there is: range, rows and missing days; of one symbol also gaps and what cannot be right.
 
-    Example: liqstrat inspect BTCUSDT
+    Example: liqstrat inspect BTCUSDT --strict
     """
     from liqstrat.market.inspect import inspect as run
+    from liqstrat.market.quality import examine
     from liqstrat.market.store import open_store
 
     with open_store(db) as store:
-        printing.print_inspection(out, run(store, symbol), json=json)
+        if symbol is None and not strict:
+            printing.print_inspection(out, run(store), json=json)
+            return
+        found = [examine(store, name, progress=_progress) for name in ([symbol] if symbol else store.symbols())]
+    printing.print_qualities(out, found, json=json)
+    if strict and any(quality.has_gaps for quality in found):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from liqstrat.market.download import DownloadReport
     from liqstrat.market.ingest import IngestReport
     from liqstrat.market.inspect import KindSummary
+    from liqstrat.market.quality import Quality
     from liqstrat.market.reference import Written
     from liqstrat.market.simulator import SimulationReport
 
@@ -210,6 +211,51 @@ def print_inspection(out: Console, summaries: Sequence["KindSummary"], *, json: 
             "SIMULATED" if s.origin == "simulated" else s.origin,
         )
     out.print(table)
+
+
+def print_qualities(out: Console, qualities: Sequence["Quality"], *, json: bool) -> None:
+    if json:
+        print_json(out, [quality.to_json() for quality in qualities])
+        return
+    for quality in qualities:
+        _print_quality(out, quality)
+
+
+def _print_quality(out: Console, quality: "Quality") -> None:
+    table = _table(
+        f"{quality.symbol}{' SIMULATED' if quality.simulated else ''} (UTC)",
+        ("kind", "first", "last", "rows", "gaps", "missing", "twice", "no value", "days missing", "origin"),
+    )
+    for kind in quality.kinds:
+        table.add_row(
+            kind.kind,
+            f"{kind.first:%Y-%m-%d %H:%M}",
+            f"{kind.last:%Y-%m-%d %H:%M}",
+            *(f"{count:,}" for count in (kind.rows, kind.gaps, kind.missing, kind.twice, kind.without_value)),
+            _days_text(kind.days_missing),
+            kind.origin,
+        )
+    out.print(table)
+    for kind in quality.kinds:
+        for gap in kind.largest[:_GAPS_SHOWN]:
+            out.print(f"gap in {kind.kind}: {_from_to(gap)}, {gap.missing:,} missing")
+    for still in quality.still:
+        out.print(f"open interest stood still: {_from_to(still)}, {still.values:,} times {still.contracts:,.3f}")
+    for outlier in quality.outliers[:_GAPS_SHOWN]:
+        out.print(
+            f"price {price_text(outlier.price)} at {outlier.time:%Y-%m-%d %H:%M:%S} lies far from "
+            f"{price_text(outlier.low)} to {price_text(outlier.high)} around it"
+        )
+    for what, ranges in (("levels can be estimated", quality.levels), ("a backtest has all it needs", quality.whole)):
+        shown = ", ".join(_from_to(one) for one in ranges[:_GAPS_SHOWN]) + (", …" if len(ranges) > _GAPS_SHOWN else "")
+        out.print(f"{what}: {shown or 'nowhere'}")
+
+
+_GAPS_SHOWN = 5
+
+
+def _from_to(stretch: Any) -> str:
+    return f"{stretch.start:%Y-%m-%d %H:%M} – {stretch.end:%Y-%m-%d %H:%M}"
 
 
 def _days_text(days: Sequence[Any]) -> str:

@@ -48,9 +48,12 @@ def test_from_archive_files_to_a_report(liqstrat: Shell, simulated_archive: Path
     assert "10 unchanged" in again
     assert "0 rows in" in again
 
-    seen = json.loads(liqstrat("inspect", "BTCUSDT", "--json").out)
-    assert {kind["kind"] for kind in seen} >= {"trades", "open_interest", "funding", "klines_1m", "liquidations"}
-    assert all(kind["origin"] == "simulated" for kind in seen)
+    (seen,) = json.loads(liqstrat("inspect", "BTCUSDT", "--json").out)
+    kinds = {kind["kind"]: kind for kind in seen["kinds"]}
+    assert kinds.keys() >= {"trades", "open_interest", "funding", "klines_1m", "liquidations"}
+    assert all(kind["origin"] == "simulated" for kind in kinds.values())
+    assert "SIMULATED" in liqstrat("inspect").out
+    assert liqstrat("inspect", "BTCUSDT", "--strict").code == 0
 
     assert "2 days written" in liqstrat("catalog", "BTCUSDT").out
     assert "0 days written, 2 kept" in liqstrat("catalog", "BTCUSDT").out

@@ -8,7 +8,7 @@ import duckdb
 from liqstrat.market.archive.layout import RefusedError
 from liqstrat.market.ledger import Entry, entries, record
 from liqstrat.market.merge import check_origin, transaction
-from liqstrat.market.schema import EXCHANGE, create_tables, existing_columns, table_of
+from liqstrat.market.schema import EXCHANGE, create_tables, stored_columns, table_of
 from liqstrat.market.selects import select_all, text
 from liqstrat.market.staging import StagedSymbols
 
@@ -49,7 +49,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Stage
             f"delete from {table} where rowid in (select there.rowid from ({there}) as there "
             f"join ({staged.rows_sql}) as new on {same} where new.{staged.prefer} is not null and ({better}))"
         )
-    found = existing_columns(connection, table)
+    found = stored_columns(connection, table)
     values = {name: name for name in staged.columns} | {"exchange": text(EXCHANGE)}
     columns = [name for name in values if name in found]
     sql = f"""

@@ -16,6 +16,7 @@ from liqstrat.market.schema import (
     existing_columns,
     existing_tables,
     kinds_in,
+    stored_columns,
     table_of,
 )
 from liqstrat.market.selects import check_columns, select, text, where
@@ -95,7 +96,7 @@ def _holds_the_same(
     connection: duckdb.DuckDBPyConnection, database: Path, staged: Staged, entry: Entry, earlier: list[Entry]
 ) -> bool:
     """Whether the table has exactly the staged rows, as after loading the same file zipped otherwise or unzipped."""
-    found = existing_columns(connection, table_of(entry.kind))
+    found = stored_columns(connection, table_of(entry.kind))
     columns = ", ".join(name for name in staged.columns if name in found)
     there = f"select {columns} from ({_existing(connection, database, [entry, *earlier])})"
     new = f"select {columns} from ({staged.rows_sql})"
@@ -108,7 +109,7 @@ def _holds_the_same(
 def _remove(connection: duckdb.DuckDBPyConnection, entry: Entry, earlier: list[Entry], others: list[Entry]) -> None:
     """Delete what the earlier files brought and no other file has too, and whatever the new one covers."""
     table = table_of(entry.kind)
-    found = existing_columns(connection, table)
+    found = stored_columns(connection, table)
 
     def within(of: Entry) -> str:
         return f"({where(entry.kind, found, entry.symbol, *_range([of]))})"
@@ -123,7 +124,7 @@ def _remove(connection: duckdb.DuckDBPyConnection, entry: Entry, earlier: list[E
 def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Staged, entry: Entry) -> int:
     """Rows inserted: those whose key is not in the table, which is looked at only where the times overlap."""
     table = table_of(entry.kind)
-    found = existing_columns(connection, table)
+    found = stored_columns(connection, table)
     rows = staged.rows_sql
     existing = _existing(connection, database, [entry])
     if connection.execute(f"select 1 from ({existing}) limit 1").fetchone():

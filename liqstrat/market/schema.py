@@ -104,12 +104,12 @@ REFERENCE_COLUMNS = {
     },
 }
 
-# New tables of trades have words as numbers, and no product of two other columns: over billions of rows that is a
-# third of the disk. Tables that have `gross_value` get it.
-_NEW_TRADES = {
-    name: {"exchange": f"ENUM('{EXCHANGE}')", "side": "ENUM('buy', 'sell')"}.get(name, type_)
-    for name, type_ in _COLUMNS["trades"].items()
-    if name != "gross_value"
+# New tables of trades have words as numbers, and the product of two other columns is made when it is read: over
+# billions of rows that is a third of the disk. Tables that store `gross_value` get it stored.
+_NEW_TRADES = _COLUMNS["trades"] | {
+    "exchange": f"ENUM('{EXCHANGE}')",
+    "side": "ENUM('buy', 'sell')",
+    "gross_value": "DECIMAL(38,8) generated always as ((price::decimal(30,8) * quantity)::decimal(38,8)) virtual",
 }
 
 _LEDGER_COLUMNS = {
@@ -168,6 +168,16 @@ def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[
         "where table_schema = current_schema() and table_name = ? order by ordinal_position"
     )
     return dict(connection.execute(sql, [table]).fetchall())
+
+
+def stored_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Those of the existing columns that rows can be written to: DuckDB makes the others when they are read."""
+    sql = (
+        "select column_name from information_schema.columns "
+        "where table_schema = current_schema() and table_name = ? and is_generated = 'NEVER'"
+    )
+    stored = {name for (name,) in connection.execute(sql, [table]).fetchall()}
+    return {name: type_ for name, type_ in existing_columns(connection, table).items() if name in stored}
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]) -> None:

@@ -83,6 +83,7 @@ def test_brackets_become_tables_by_day(tmp_path: Path, database: Path) -> None:
     with open_store(database) as store:
         spring, autumn = store.brackets("ABCUSDT")
         assert store.brackets("BTCUSDT") == []
+    assert load_brackets(tmp_path / "answer.json", SPRING, database).rows == 0, "the other day does not count"
     assert (spring.symbol, spring.as_of, autumn.as_of) == ("ABCUSDT", SPRING, AUTUMN)
     assert spring.rates.tolist() == [0.01, 0.05]
     assert autumn.amounts.tolist() == [0, 150]

@@ -53,6 +53,13 @@ def test_zeros_behind_the_last_digit_are_no_digits(write_archive: ArchiveWriter,
     ]
 
 
+def test_new_tables_have_gross_value_too(write_archive: ArchiveWriter, database: Path) -> None:
+    """Made when it is read, without overflow."""
+    ingest([write_archive("BTCUSDT-aggTrades-2024-03-01.zip", trade_lines(3))], database)
+    product = "price::decimal(30,8) * quantity"
+    assert rows(database, f"select count(*) from aggtrades_history where gross_value = {product}") == [(3,)]
+
+
 def test_gross_value_of_tables_that_have_it_is_exact_for_the_largest_and_the_smallest(
     write_archive: ArchiveWriter, database: Path
 ) -> None:

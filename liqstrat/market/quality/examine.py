@@ -71,8 +71,8 @@ class Quality:
 
     @property
     def has_gaps(self) -> bool:
-        """Whether anything is missing between the first and the last row of a kind."""
-        return any(kind.missing for kind in self.kinds)
+        """Whether rows, or whole days of what is not rare, are missing between the first and last row of a kind."""
+        return any(kind.missing or (kind.days_missing and kind.kind != "liquidations") for kind in self.kinds)
 
     def to_json(self) -> dict[str, Any]:
         """The same in plain values: moments as ISO 8601, lengths of time in seconds."""
