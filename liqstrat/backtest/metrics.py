@@ -18,7 +18,9 @@ from liqstrat.liquidation.grid import Floats, Ints
 HOUR_NS = 3_600_000_000_000
 HOURS_A_YEAR = 8760
 LEAST_SAMPLES = 48
-SHARPE_SAMPLING = f"hourly returns that do not overlap, annualised by sqrt({HOURS_A_YEAR}); at least {LEAST_SAMPLES}"
+SHARPE_SAMPLING = (
+    f"hourly returns that do not overlap, annualised by sqrt({HOURS_A_YEAR}), from {LEAST_SAMPLES} hours on"
+)
 
 
 @dataclass(frozen=True)
