@@ -107,7 +107,6 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
             notes.append(f"{symbol}: there are no funding rates, so none is settled")
     since = run.start - timedelta(days=run.data.warmup_days)
     prints = "".join(store.fingerprint(symbol, since, run.end) for symbol in run.symbols)
-    prints += "".join(repr(table.listing()) for symbol in run.symbols for table in data[symbol].brackets)
     return {
         "simulated": any(store.simulated(symbol) for symbol in run.symbols),
         "versions": versions(),

@@ -40,11 +40,6 @@ class BracketTable:
     def __len__(self) -> int:
         return len(self.floors)
 
-    def listing(self) -> tuple[str, str, list[tuple[float, ...]]]:
-        """Symbol, day and rows (floor, cap, rate, highest leverage) as plain values."""
-        columns = (self.floors.tolist(), self.caps.tolist(), self.rates.tolist(), self.max_leverage.tolist())
-        return self.symbol, self.as_of.isoformat(), list(zip(*columns, strict=True))
-
     def index_of(self, notional: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The bracket of each position notional (USDT); above the highest cap, the highest bracket."""
         return np.maximum(np.searchsorted(self.floors, notional, side="left") - 1, 0)
