@@ -291,7 +291,8 @@ class Store:
         """One pass over all trades, since a sample could miss the one price that needs a digit more."""
         key = (symbol, column)
         if key not in self._decimals:
-            rows = self.trades_sql(symbol)
+            # There are few different fractions, and only they are tested digit by digit.
+            rows = f"select distinct {column} % 1 as {column} from ({self.trades_sql(symbol)})"
             tests = ", ".join(f"bool_or({column} != round({column}, {digits}))" for digits in range(_DECIMALS))
             uses_more = self._fetch(f"select {tests} from ({rows})")[0]
             if uses_more[0] is None:
