@@ -18,8 +18,10 @@ from liqstrat.bench.regimes import Mix, Regime
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.flow import Flow, flow_from_trades
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.market import simulator
 from liqstrat.market.simulator.market import DayLog, Market
+from liqstrat.market.simulator.positions import Exit
 from liqstrat.market.simulator.settings import Listing, listing_of
 from liqstrat.market.simulator.tape import Trades, trades_of
 
@@ -38,6 +40,7 @@ class BenchMarket:
     `high[i]`, `close[i]`, NaN without trades. Groups of trades, sorted by `interval`: `bin`, `buy`, `bracket`,
     `contracts`. Positions open at each of `hours`, which are the full hours of the second half: rows
     `held[i]:held[i + 1]` of `side` (+1, -1), `entry`, `size`, `liquidation`, `opened`.
+    All liquidations in time order: `liquidated_at`, `liquidated_price`, `liquidated_size`, `liquidated_side`.
     """
 
     times: Ints
@@ -57,6 +60,10 @@ class BenchMarket:
     size: Floats
     liquidation: Floats
     opened: Ints
+    liquidated_at: Ints
+    liquidated_price: Floats
+    liquidated_size: Floats
+    liquidated_side: Ints
 
     def flows(self, until_ns: int | None = None) -> Iterator[tuple[Flow, float]]:
         """What a model is fed with: each interval's flow and the open interest at its end."""
@@ -78,6 +85,16 @@ class BenchMarket:
                 close=float(self.close[i]),
             )
             yield flow, float(self.open_interest[i])
+
+    def liquidations(self, until_ns: int | None = None) -> Liquidations:
+        """What was liquidated, up to a moment."""
+        end = len(self.liquidated_at) if until_ns is None else int(np.searchsorted(self.liquidated_at, until_ns))
+        return Liquidations(
+            self.liquidated_at[:end],
+            self.liquidated_price[:end],
+            self.liquidated_size[:end],
+            self.liquidated_side[:end] > 0,
+        )
 
 
 def bench_market(regime: Regime, seed: int, days: int = 7, cache_folder: Path | None = None) -> BenchMarket:
@@ -145,6 +162,7 @@ class _Record:
         self._measured: list[tuple[int, float]] = []
         self._flows: list[Flow] = []
         self._held: list[tuple[int, npt.NDArray[np.void]]] = []
+        self._liquidated: list[tuple[npt.NDArray[np.void], npt.NDArray[np.void]]] = []
         self._left: tuple[npt.NDArray[Any], ...] | None = None
 
     def add(self, log: DayLog, trades: Trades) -> None:
@@ -170,10 +188,16 @@ class _Record:
             )
         self._left = tuple(column[bounds[-1] :] for column in columns)
         self._held += [(at, held) for at, held in log.held if at >= self._middle_ms and at % _HOUR_MS == 0]
+        gone, ends = log.all_closed()
+        chosen = ends["reason"] == Exit.LIQUIDATED
+        self._liquidated.append((gone[chosen], ends[chosen]))
 
     def market(self) -> BenchMarket:
         listing, flows = self._listing, self._flows
         held = np.concatenate([positions for _, positions in self._held])
+        gone, ends = (np.concatenate(parts) for parts in zip(*self._liquidated, strict=True))
+        order = np.argsort(ends["time"], kind="stable")
+        gone, ends = gone[order], ends[order]
         return BenchMarket(
             times=np.array([at for at, _ in self._measured]) * _NS,
             open_interest=np.array([contracts for _, contracts in self._measured]),
@@ -192,4 +216,8 @@ class _Record:
             size=held["lots"] * listing.step,
             liquidation=held["liquidation"].copy(),
             opened=held["opened"] * _NS,
+            liquidated_at=ends["time"] * _NS,
+            liquidated_price=ends["price"] * listing.tick,
+            liquidated_size=gone["lots"] * listing.step,
+            liquidated_side=gone["side"].astype(np.int64),
         )
