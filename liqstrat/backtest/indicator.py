@@ -1,6 +1,6 @@
 """Liquidation levels as a Nautilus indicator: fed with trades or bars and open interest, asked for clusters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan
 from typing import Any
@@ -46,6 +46,9 @@ class LiquidationLevels:
     interval: gathers what trades between two values of open interest (default: the single trades handed in).
     recent_minutes: how long a cluster that was run through stays in `consumed`.
     """
+
+    _found: Sequence[Cluster]
+    _standing: Sequence[Cluster]
 
     def __init__(
         self,
@@ -136,19 +139,20 @@ class LiquidationLevels:
         """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
         return self._book.time_ns
 
-    def map(self) -> LiquidationMap:
-        """The map now, less what price has run through since open interest was last known."""
+    def map(self, span: float | None = None) -> LiquidationMap:
+        """The map now, less what price has run through since open interest was last known; see `LiquidationModel.map`
+        for `span`."""
         self._look()
         low, high = self._interval.low, self._interval.high
         return self._book.map(
-            low=low if isfinite(low) else None, high=high if isfinite(high) else None, price=self.price
+            low=low if isfinite(low) else None, high=high if isfinite(high) else None, price=self.price, span=span
         )
 
-    def clusters(self) -> list[Cluster]:
+    def clusters(self) -> Sequence[Cluster]:
         """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""
         self._look()
         if self._ran_into_one():
-            self._found = find_clusters(self.map(), span=self.span)
+            self._found = find_clusters(self.map(self.span), span=self.span)
             self._found_low, self._found_high = self._interval.low, self._interval.high
         return self._found
 
@@ -169,17 +173,16 @@ class LiquidationLevels:
 
     def _begin_interval(self) -> None:
         self._found_low, self._found_high = inf, -inf
-        self._found = find_clusters(self._book.map(), span=self.span) if self.initialized else []
-        self._stand(self._found)
-
-    def _stand(self, clusters: list[Cluster]) -> None:
-        """These clusters of the last map are still to be reached; the nearest on each side tell when to look closer."""
-        self._standing = clusters
-        self._next_long = max((c.price for c in clusters if c.side == "long"), default=-inf)
-        self._next_short = min((c.price for c in clusters if c.side == "short"), default=inf)
+        found = find_clusters(self._book.map(span=self.span), span=self.span)
+        self._found = self._standing = found
+        self._next_long = float(found.longs.max(initial=-inf))
+        self._next_short = float(found.shorts.min(initial=inf))
 
     def _look(self) -> None:
-        """Notice new trades, and which clusters of the last map they reached the heart of."""
+        """Notice new trades, and which clusters of the last map they reached the heart of.
+
+        The nearest on each side that still stand tell when to look closer.
+        """
         if not self._interval.look():
             return
         low, high = self._interval.low, self._interval.high
@@ -188,11 +191,15 @@ class LiquidationLevels:
         swept = [c for c in self._standing if (c.price >= low if c.side == "long" else c.price <= high)]
         now = self._interval.time_ns
         self._swept += [Swept(c, now, low if c.side == "long" else high) for c in swept]
-        self._stand([cluster for cluster in self._standing if cluster not in swept])
+        self._standing = [cluster for cluster in self._standing if cluster not in swept]
+        self._next_long = max((c.price for c in self._standing if c.side == "long"), default=-inf)
+        self._next_short = min((c.price for c in self._standing if c.side == "short"), default=inf)
 
     def _ran_into_one(self) -> bool:
         """Whether lows or highs since the clusters were found took something out of them."""
         low, high = self._interval.low, self._interval.high
+        if low >= self._found_low and high <= self._found_high:
+            return False
         return any(
             low < min(c.price_high, self._found_low) if c.side == "long" else high > max(c.price_low, self._found_high)
             for c in self._found

@@ -1,1 +1,1 @@
-"""The model: where leveraged positions would be liquidated. NumPy only; knows no database and no engine."""
+"""The model: where leveraged positions would be liquidated. NumPy and Numba only; knows no database and no engine."""

@@ -1,67 +1,34 @@
 """Two ways of drawing liquidation levels that are widely used, for comparison. Neither knows what closed."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 
-from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
+from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_of, log_step
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.liquidation.side import Side, Tiers, levels_of, spread_over_tiers, take_out
+from liqstrat.liquidation.side import Side, Tiers, spread_over_tiers, take_out
+from liqstrat.liquidation.two_sided import NS_PER_HOUR, TwoSidedModel
 
-_NS_PER_HOUR = 3_600_000_000_000
-_FAR = 1 << 40
 #: Distances at which large trades draw levels, as fractions of price, by the leverage they stand for.
 _DISTANCES = {10: 0.10, 25: 0.04, 50: 0.02, 100: 0.01}
 
 
-class _Drawn:
-    """Levels that are drawn, side by side, and what both ways have in common."""
-
-    tiers: Ints
-
-    def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
-        self.settings = settings
-        self.symbol = symbol
-        self._dated = dated_brackets(symbol, loaded)
-        self.open_interest = 0.0
-        self.price = np.nan
-        self.time_ns = 0
-        self._longs = Side(+1, len(self.tiers))
-        self._shorts = Side(-1, len(self.tiers))
-
-    def step(self, flow: Flow, open_interest: float) -> Consumed:
-        """Work one interval, see `LiquidationModel.step`."""
-        raise NotImplementedError
+class _Drawn(TwoSidedModel):
+    """Levels that are drawn and not booked: what both ways have in common."""
 
     @property
     def seeded_share(self) -> float:
         """0: nothing is drawn for the time before history."""
         return 0.0
 
-    def brackets(self, time_ns: int) -> BracketTable:
-        """The bracket table in force at `time_ns`."""
-        return in_force(self._dated, datetime.fromtimestamp(time_ns / 1e9, UTC))
-
-    def map(
-        self,
-        *,
-        time_ns: int | None = None,
-        low: float | None = None,
-        high: float | None = None,
-        price: float | None = None,
-    ) -> LiquidationMap:
-        """The levels drawn up to the last step, less what `low` and `high` reached since then ran through."""
-        return levels_of(self, self._longs, self._shorts, time_ns=time_ns, low=low, high=high, price=price)
-
-    def _draw(self, side: Side, bins: Ints, contracts: Floats, tiers: Tiers, edge: int) -> None:
-        if contracts.sum() > 0:
-            shares = contracts[:, np.newaxis] * tiers.share
-            side.add(bins, tiers, shares, float(contracts.sum()), edge, self.time_ns / _NS_PER_HOUR)
+    def _draw(self, side: Side, bins: Ints, brackets: Ints, contracts: Floats, tiers: Tiers, edge: int) -> None:
+        amount = float(contracts.sum())
+        if amount > 0:
+            side.add(bins, brackets, contracts, tiers, amount, edge, self.time_ns / NS_PER_HOUR)
 
 
 class LargeTradeModel(_Drawn):
@@ -72,8 +39,7 @@ class LargeTradeModel(_Drawn):
     """
 
     def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
-        self.tiers = np.array(list(_DISTANCES), dtype=np.int64)
-        super().__init__(settings, symbol, loaded)
+        super().__init__(settings, symbol, loaded, np.array(list(_DISTANCES), dtype=np.int64))
         self._spread = {sign: self._fixed(sign) for sign in (+1, -1)}
 
     def step(self, flow: Flow, open_interest: float) -> Consumed:
@@ -84,8 +50,10 @@ class LargeTradeModel(_Drawn):
         least = int(np.searchsorted(self.brackets(flow.end_ns).floors, self.settings.large_trade * (1 - 1e-9)))
         for side, taker in ((self._longs, flow.buy), (self._shorts, ~flow.buy)):
             large = taker & (flow.brackets >= least)
-            rows = self._spread[side.sign].of(np.zeros(int(large.sum()), dtype=np.int64))
-            self._draw(side, flow.bins[large], flow.contracts[large], rows, side.sign * _FAR)
+            if not large.any():
+                continue
+            tiers, reached = self._spread[side.sign], self._out_of_reach(flow, side.sign)
+            self._draw(side, flow.bins[large], np.zeros(large.sum(), np.int64), flow.contracts[large], tiers, reached)
         return Consumed.nothing(flow.end_ns, len(self.tiers))
 
     def map(
@@ -95,9 +63,14 @@ class LargeTradeModel(_Drawn):
         low: float | None = None,
         high: float | None = None,
         price: float | None = None,
+        span: float | None = None,
     ) -> LiquidationMap:
         """All levels ever drawn."""
-        return super().map(time_ns=time_ns, price=price)
+        return super().map(time_ns=time_ns, price=price, span=span)
+
+    def _out_of_reach(self, flow: Flow, sign: int) -> int:
+        """A bin beyond all trades of the interval, as nothing that is drawn is ever run through."""
+        return int(flow.bins.max()) + 2 if sign > 0 else int(flow.bins.min()) - 2
 
     def _fixed(self, sign: int) -> Tiers:
         away = np.array([[1 - sign * distance for distance in _DISTANCES.values()]])
@@ -115,8 +88,7 @@ class CandleModel(_Drawn):
     """
 
     def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
-        self.tiers = np.array(sorted(settings.leverage), dtype=np.int64)
-        super().__init__(settings, symbol, loaded)
+        super().__init__(settings, symbol, loaded, np.array(sorted(settings.leverage), dtype=np.int64))
         shares = np.array([settings.leverage[int(tier)] for tier in self.tiers], dtype=np.float64)
         self._mix = shares / shares.sum()
         self._spreads: dict[tuple[BracketTable, int], Tiers] = {}
@@ -135,8 +107,8 @@ class CandleModel(_Drawn):
         side = self._longs if flow.close > opened else self._shorts
         reached = flow.low if side.sign > 0 else flow.high
         edge = int(bin_of(reached, self.settings.bin_width))
-        rows = self._tiers_of(self.brackets(flow.end_ns), side.sign).of(flow.brackets)
-        self._draw(side, flow.bins, flow.contracts * (grown / flow.volume), rows, edge)
+        tiers = self._tiers_of(self.brackets(flow.end_ns), side.sign)
+        self._draw(side, flow.bins, flow.brackets, flow.contracts * (grown / flow.volume), tiers, edge)
         return consumed
 
     def _tiers_of(self, brackets: BracketTable, sign: int) -> Tiers:

@@ -1,15 +1,18 @@
 """Clusters: the price ranges in which a map is dense."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
+from numba import njit
 
-from liqstrat.liquidation.grid import Floats
+from liqstrat.liquidation.grid import Floats, Ints, middle
 from liqstrat.liquidation.map import LiquidationMap
 
 _NS_PER_HOUR = 3_600_000_000_000
-_KERNEL = np.array([0.25, 0.5, 0.25])
+
+SideName = Literal["long", "short"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Cluster:
     span that was searched.
     """
 
-    side: Literal["long", "short"]
+    side: SideName
     price_low: float
     price_high: float
     price: float
@@ -34,75 +37,103 @@ class Cluster:
     strength: float
 
 
-def find_clusters(
-    levels: LiquidationMap, *, span: float = 0.2, most: int = 8, least_peak: float = 0.15
-) -> list[Cluster]:
+class Clusters(Sequence[Cluster]):
+    """The clusters of a map, nearest to price first; each is described only when it is asked for.
+
+    `longs` and `shorts` are the prices (USDT) of each side's, in the same order.
+    """
+
+    def __init__(self, levels: LiquidationMap, longs: Ints, shorts: Ints) -> None:
+        """`levels` is the part of the map that was searched; `longs` and `shorts` are rows of `_dense_ranges`."""
+        ranges, is_long = np.concatenate((longs, shorts)), np.arange(len(longs) + len(shorts)) < len(longs)
+        prices = middle(levels.first_bin + ranges[:, 2], levels.width)
+        order = np.argsort(np.abs(prices / levels.price - 1), kind="stable")
+        self._levels = levels
+        self._ranges, self._is_long, self._prices = ranges[order], is_long[order], prices[order]
+        self._described: dict[int, Cluster] = {}
+
+    @property
+    def longs(self) -> Floats:
+        return self._prices[self._is_long]
+
+    @property
+    def shorts(self) -> Floats:
+        return self._prices[~self._is_long]
+
+    def __len__(self) -> int:
+        return len(self._prices)
+
+    @overload
+    def __getitem__(self, index: int) -> Cluster: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Cluster]: ...
+    def __getitem__(self, index: int | slice) -> Cluster | list[Cluster]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        at = range(len(self))[index]
+        if at not in self._described:
+            first, stop, _ = self._ranges[at].tolist()
+            side: SideName = "long" if self._is_long[at] else "short"
+            self._described[at] = _cluster(self._levels, side, first, stop, float(self._prices[at]))
+        return self._described[at]
+
+
+def find_clusters(levels: LiquidationMap, *, span: float = 0.2, most: int = 8, least_peak: float = 0.15) -> Clusters:
     """The densest ranges within the fraction `span` of price, at most `most` a side, nearest to price first.
 
     A cluster is a peak of the lightly smoothed density with all neighbouring bins of at least half its height. Peaks
     lower than `least_peak` times the side's highest are left out.
     """
-    near = np.flatnonzero(np.abs(levels.middles / levels.price - 1) <= span)
-    if not near.size:
-        return []
-    window = slice(int(near[0]), int(near[-1]) + 1)
-    found: list[Cluster] = []
-    for side in ("long", "short"):
-        contracts = (levels.longs if side == "long" else levels.shorts)[:, window]
-        total = contracts.sum(axis=0)
-        whole = float(total.sum())
-        if whole > 0:
-            ranges = _dense_ranges(np.convolve(total, _KERNEL, mode="same"), most, least_peak)
-            found += [
-                _cluster(levels, side, window.start + first, window.start + stop, whole) for first, stop in ranges
-            ]
-    return sorted((c for c in found if c.contracts > 0), key=lambda c: abs(c.distance))
+    near = levels.within(span)
+    return Clusters(near, *(_dense_ranges(side, most, least_peak) for side in (near.longs, near.shorts)))
 
 
-def _dense_ranges(density: Floats, most: int, least_peak: float) -> list[tuple[int, int]]:
-    """Half-height ranges around the highest peaks, highest first, that do not overlap."""
-    free = density.copy()
-    highest = float(density.max())
-    ranges: list[tuple[int, int]] = []
-    while len(ranges) < most:
-        peak = int(free.argmax())
-        height = float(free[peak])
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _dense_ranges(contracts: Floats, most: int, least_peak: float) -> Ints:
+    """Rows of first bin, bin after the last, and densest bin: ranges around the highest peaks that do not overlap.
+
+    A slope that was cut off at half a taken cluster's height is that cluster's tail, not a peak of its own.
+    """
+    total = contracts.sum(axis=0)
+    bins = len(total)
+    density = total / 2
+    density[1:] += total[:-1] / 4
+    density[:-1] += total[1:] / 4
+    free, highest = density.copy(), density.max() if bins else 0.0
+    ranges, count = np.zeros((most, 3), dtype=np.int64), 0
+    while count < most and bins:
+        peak = free.argmax()
+        height = free[peak]
         if height <= 0 or height < least_peak * highest:
             break
-        below = np.flatnonzero(free[: peak + 1] < height / 2)
-        above = np.flatnonzero(free[peak:] < height / 2)
-        first = int(below[-1]) + 1 if below.size else 0
-        stop = peak + int(above[0]) if above.size else len(free)
-        if _is_peak(density, peak, first, stop):
-            ranges.append((first, stop))
+        first, stop = peak, peak + 1
+        while first > 0 and free[first - 1] >= height / 2:
+            first -= 1
+        while stop < bins and free[stop] >= height / 2:
+            stop += 1
+        rises = peak == 0 or density[peak] >= density[peak - 1]
+        falls = peak == bins - 1 or density[peak] >= density[peak + 1]
+        if rises and falls:
+            ranges[count] = first, stop, first + total[first:stop].argmax()
+            count += 1
         free[first:stop] = 0.0
-    return ranges
+    return ranges[:count]
 
 
-def _is_peak(density: Floats, peak: int, first: int, stop: int) -> bool:
-    """A slope that was cut off at half a taken cluster's height is that cluster's tail, not a peak of its own."""
-    left = density[peak - 1] if peak > 0 else 0.0
-    right = density[peak + 1] if peak + 1 < len(density) else 0.0
-    return bool(density[peak] >= left and density[peak] >= right) and stop > first
-
-
-def _cluster(levels: LiquidationMap, side: Literal["long", "short"], first: int, stop: int, whole: float) -> Cluster:
-    """The cluster of the map's bins from `first` up to `stop`, of a side that holds `whole` contracts."""
-    contracts, opened = (levels.longs, levels.long_opened) if side == "long" else (levels.shorts, levels.short_opened)
-    part, hours = contracts[:, first:stop], opened[:, first:stop]
-    by_bin, by_tier = part.sum(axis=0), part.sum(axis=1)
-    held = float(by_bin.sum())
-    middles = levels.middles[first:stop]
-    price = float(middles[by_bin.argmax()])
+def _cluster(levels: LiquidationMap, side: SideName, first: int, stop: int, price: float) -> Cluster:
+    """What stands in the map's bins from `first` up to `stop`."""
+    contracts, hours = (levels.longs, levels.long_hours) if side == "long" else (levels.shorts, levels.short_hours)
+    part = contracts[:, first:stop]
+    by_tier, held = part.sum(axis=1), float(part.sum())
     return Cluster(
         side=side,
         price_low=float(levels.low_edges[first]),
         price_high=float(levels.high_edges[stop - 1]),
         price=price,
         contracts=held,
-        notional=float(by_bin @ middles),
+        notional=float(part.sum(axis=0) @ levels.middles[first:stop]),
         leverage={int(t): float(c / held) for t, c in zip(levels.tiers, by_tier, strict=True) if c > 0},
-        age_hours=levels.time_ns / _NS_PER_HOUR - float(np.nansum(hours * part) / held) if held else 0.0,
+        age_hours=levels.time_ns / _NS_PER_HOUR - float(hours[:, first:stop].sum()) / held,
         distance=price / levels.price - 1,
-        strength=held / whole,
+        strength=held / float(contracts.sum()),
     )

@@ -65,6 +65,7 @@ class Ensemble:
         low: float | None = None,
         high: float | None = None,
         price: float | None = None,
+        span: float | None = None,
     ) -> LiquidationMap:
         """The mixture of all members' maps."""
         maps = [model.map(time_ns=time_ns, low=low, high=high, price=price) for _, model in self._members]
@@ -76,18 +77,18 @@ class Ensemble:
             contracts = np.zeros((len(self.tiers), last - first))
             hours, unplaced = np.zeros_like(contracts), np.zeros(len(self.tiers))
             for (weight, _), one in zip(self._members, maps, strict=True):
-                placed, opened, floating = _side_of(one, side)
+                placed, placed_hours, floating = _side_of(one, side)
                 if not placed.sum() + floating.sum() > 0:
                     continue
                 scale = weight * leading.open_interest / float(placed.sum() + floating.sum())
                 rows = np.searchsorted(self.tiers, one.tiers)
                 here = slice(one.first_bin - first, one.first_bin - first + placed.shape[1])
                 contracts[rows, here] += placed * scale
-                hours[rows, here] += np.nan_to_num(opened) * placed * scale
+                hours[rows, here] += placed_hours * scale
                 unplaced[rows] += floating * scale
-            sides[side] = contracts, np.where(contracts > 0, hours / np.maximum(contracts, 1e-300), np.nan), unplaced
-        (longs, long_opened, long_unplaced), (shorts, short_opened, short_unplaced) = sides["long"], sides["short"]
-        return LiquidationMap(
+            sides[side] = contracts, hours, unplaced
+        (longs, long_hours, long_unplaced), (shorts, short_hours, short_unplaced) = sides["long"], sides["short"]
+        mixed = LiquidationMap(
             symbol=self.symbol,
             time_ns=leading.time_ns,
             price=leading.price,
@@ -97,15 +98,16 @@ class Ensemble:
             first_bin=first,
             longs=longs,
             shorts=shorts,
-            long_opened=long_opened,
-            short_opened=short_opened,
+            long_hours=long_hours,
+            short_hours=short_hours,
             long_unplaced=long_unplaced,
             short_unplaced=short_unplaced,
             seeded_share=self.seeded_share,
         )
+        return mixed if span is None else mixed.within(span)
 
 
 def _side_of(levels: LiquidationMap, side: str) -> tuple[Floats, Floats, Floats]:
     if side == "long":
-        return levels.longs, levels.long_opened, levels.long_unplaced
-    return levels.shorts, levels.short_opened, levels.short_unplaced
+        return levels.longs, levels.long_hours, levels.long_unplaced
+    return levels.shorts, levels.short_hours, levels.short_unplaced

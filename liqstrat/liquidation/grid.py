@@ -4,6 +4,8 @@ On it a leverage tier is a shift: all positions opened in one bin at one leverag
 of bins away, whatever the price.
 """
 
+from math import ceil, floor, log, log1p
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,13 +19,18 @@ EDGE_TOLERANCE = 1e-9
 
 def log_step(width: float) -> float:
     """Width of a bin in natural logarithm of price."""
-    return float(np.log1p(width))
+    return log1p(width)
 
 
 def bin_of(price: npt.ArrayLike, width: float) -> Ints:
     """Bin of each price (USDT, above zero)."""
     logs = np.log(np.asarray(price, dtype=np.float64))
     return np.floor(logs / log_step(width) + EDGE_TOLERANCE).astype(np.int64)
+
+
+def bin_at(price: float, width: float) -> int:
+    """Bin of one price; as `bin_of`, but for a single one many times as fast."""
+    return floor(log(price) / log1p(width) + EDGE_TOLERANCE)
 
 
 def low_edge(k: npt.ArrayLike, width: float) -> Floats:
@@ -34,3 +41,9 @@ def low_edge(k: npt.ArrayLike, width: float) -> Floats:
 def middle(k: npt.ArrayLike, width: float) -> Floats:
     """Price in the middle of bin `k` on the logarithmic scale."""
     return np.exp((np.asarray(k, dtype=np.float64) + 0.5) * log_step(width))
+
+
+def bins_within(price: float, span: float, width: float) -> tuple[int, int]:
+    """First bin, and the one after the last, of those whose middle is within the fraction `span` of `price`."""
+    low, high = (log(price * max(share, 1e-9)) / log1p(width) - 0.5 for share in (1 - span, 1 + span))
+    return ceil(low), floor(high) + 1

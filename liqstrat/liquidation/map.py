@@ -1,13 +1,13 @@
 """The liquidation map: the book at one moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from liqstrat.liquidation.grid import Floats, Ints, low_edge, middle
+from liqstrat.liquidation.grid import Floats, Ints, bins_within, low_edge, middle
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,9 +15,10 @@ class LiquidationMap:
     """Contracts by liquidation price, as they could have been known at `time_ns` (nanoseconds since 1970, UTC).
 
     `longs` and `shorts` are `[tier, bin]` arrays in contracts (base asset); bin `i` reaches from `low_edges[i]` up to
-    `high_edges[i]` (USDT). `long_opened` and `short_opened` hold the mean opening time in hours since 1970, NaN where
-    nothing is. `long_unplaced[tier]` is what no price can liquidate. Longs, placed or not, sum to the open interest
-    of the last step, less what `low` and `high` ran through since; shorts likewise.
+    `high_edges[i]` (USDT). `long_hours` and `short_hours` are the same contracts, each times when it was opened (hours
+    since 1970): divided by the contracts, their mean opening time. `long_unplaced[tier]` is what no price can
+    liquidate. Longs, placed or not, sum to the open interest of the last step, less what `low` and `high` ran through
+    since, and less what lies outside the bins where only a part of them was asked for; shorts likewise.
     `seeded_share` is the part that was open when history began: where it stands is a guess.
     """
 
@@ -30,8 +31,8 @@ class LiquidationMap:
     first_bin: int
     longs: Floats
     shorts: Floats
-    long_opened: Floats
-    short_opened: Floats
+    long_hours: Floats
+    short_hours: Floats
     long_unplaced: Floats
     short_unplaced: Floats
     seeded_share: float
@@ -52,6 +53,16 @@ class LiquidationMap:
     @property
     def _bins(self) -> Ints:
         return self.first_bin + np.arange(self.longs.shape[1], dtype=np.int64)
+
+    def within(self, span: float) -> "LiquidationMap":
+        """The same map, less the bins that are farther from price than that fraction of it."""
+        lowest, after = bins_within(self.price, span, self.width) if self.longs.size else (0, 0)
+        first = min(max(lowest - self.first_bin, 0), self.longs.shape[1])
+        stop = max(min(after - self.first_bin, self.longs.shape[1]), first)
+        if (first, stop) == (0, self.longs.shape[1]):
+            return self
+        arrays = {name: getattr(self, name)[:, first:stop] for name in ("longs", "shorts", "long_hours", "short_hours")}
+        return replace(self, first_bin=self.first_bin + first, **arrays)
 
     def columns(self, span: float | None = None) -> dict[str, npt.NDArray[Any]]:
         """Rows of the map that hold contracts: `side` ("long" or "short"), `price_low`, `price_high`, `leverage`,

@@ -73,5 +73,10 @@ class LiquidationModel(Protocol):
         low: float | None = None,
         high: float | None = None,
         price: float | None = None,
+        span: float | None = None,
     ) -> LiquidationMap:
-        """The levels as of the last step, less what `low` and `high` reached since then ran through."""
+        """The levels as of the last step, less what `low` and `high` reached since then ran through.
+
+        `time_ns` is the moment of asking and `price` the one then (default: the last step's end and close). `span`
+        leaves out bins that are farther from price than that fraction of it.
+        """

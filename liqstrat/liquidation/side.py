@@ -1,15 +1,19 @@
-"""Contracts by leverage tier and liquidation price, of all longs or of all shorts, and what price takes of them."""
+"""Contracts by leverage tier and liquidation price, of all longs or of all shorts, and what price takes of them.
+
+The loops over groups of trades and tiers are compiled (Numba) at their first use, and kept for the next process.
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
-from liqstrat.liquidation.grid import Floats, Ints, bin_of, log_step
-from liqstrat.liquidation.map import LiquidationMap
-from liqstrat.liquidation.model import Consumed, LiquidationModel
+from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
+from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.price import Formula, liquidation_price
 
 _SPARE_BINS = 256
@@ -29,9 +33,10 @@ class Tiers:
     fraction: Floats
     placed: npt.NDArray[np.bool_]
 
-    def of(self, brackets: Ints) -> "Tiers":
-        """The rows of `brackets`."""
-        return Tiers(self.share[brackets], self.shift[brackets], self.fraction[brackets], self.placed[brackets])
+    @cached_property
+    def reach(self) -> tuple[int, int]:
+        """The smallest and the largest `shift`."""
+        return int(self.shift.min()), int(self.shift.max())
 
 
 def spread_over_tiers(
@@ -71,8 +76,9 @@ class Side:
         self._hours = np.zeros((tiers, 0))
         self._unplaced = np.zeros(tiers)
         self._seed = np.zeros((tiers, 0))
-        self._seed_unplaced = np.zeros(tiers)
-        self._reach = 0
+        self._seed_sums = np.zeros(tiers)
+        self._nearest: int | None = None
+        self._none = np.zeros((tiers, 0))
 
     @property
     def tiers(self) -> int:
@@ -87,7 +93,7 @@ class Side:
     @property
     def total(self) -> float:
         """Contracts of all tiers, placed or not."""
-        return float(self._sums @ self._scale)
+        return _dot(self._sums, self._scale)
 
     @property
     def by_tier(self) -> Floats:
@@ -97,7 +103,7 @@ class Side:
     @property
     def seeded(self) -> float:
         """Contracts that were open when history began."""
-        return float((self._seed.sum(axis=1) + self._seed_unplaced) @ self._scale)
+        return _dot(self._seed_sums, self._scale)
 
     def unplaced_now(self) -> Floats:
         """Contracts of each tier that no price liquidates."""
@@ -105,25 +111,22 @@ class Side:
 
     def take_out(self, edge: int) -> tuple[int, Floats]:
         """Remove all from bin `edge` towards the price's old side; returns the first bin and what was there."""
-        cut = min(max(edge - self.first + (self.sign < 0), 0), self.bins)
-        if self.sign > 0:
-            gone = slice(cut, max(self._reach - self.first, cut))
-        else:
-            gone = slice(max(min(self._reach - self.first, cut), 0), cut)
-        taken = self._contracts[:, gone].copy()
-        if taken.size:
-            self._contracts[:, gone] = 0.0
-            self._hours[:, gone] = 0.0
-            if self._seed.size:
-                self._seed[:, gone] = 0.0
-            self._sums -= taken.sum(axis=1)
-            self._reach = self.first + (gone.start if self.sign > 0 else gone.stop)
-        return self.first + gone.start, taken * self._scale[:, np.newaxis]
+        nearest = self._nearest
+        if nearest is None or (nearest - edge) * self.sign < 0:
+            return edge, self._none
+        low, high = (edge, nearest) if self.sign > 0 else (nearest, edge)
+        columns = slice(max(low - self.first, 0), min(high + 1 - self.first, self.bins))
+        self._nearest = edge - self.sign
+        taken = _take(
+            self._contracts, self._hours, self._seed, self._sums, self._seed_sums, self._scale,
+            columns.start, columns.stop,
+        )  # fmt: skip
+        return self.first + columns.start, taken
 
     def keep(self, kept: Floats | float) -> None:
         """Keep a share of each tier (or the same of all); the rest closes."""
-        self._scale = self._scale * kept
-        if self._scale.min() < _SMALLEST_SCALE:
+        self._scale *= kept
+        if _smallest(self._scale) < _SMALLEST_SCALE:
             self._settle()
 
     def _settle(self) -> None:
@@ -131,64 +134,45 @@ class Side:
         for amounts in (self._contracts, self._hours, self._seed):
             amounts *= self._scale[:, np.newaxis]
         self._unplaced *= self._scale
-        self._seed_unplaced *= self._scale
+        self._seed_sums *= self._scale
         self._scale = np.ones(len(self._scale))
         self._sums = self._contracts.sum(axis=1) + self._unplaced
 
     def add(
-        self, bins: Ints, tiers: Tiers, share: Floats, amount: float, edge: int, hour: float, *, seed: bool = False
-    ) -> Floats:
-        """Open `amount` contracts with entries in `bins`, `share[entry, tier]` saying how they spread.
+        self,
+        bins: Ints,
+        brackets: Ints,
+        weights: Floats,
+        tiers: Tiers,
+        amount: float,
+        edge: int,
+        hour: float,
+        *,
+        seed: bool = False,
+    ) -> None:
+        """Open `amount` contracts with entries in `bins`, of notionals in `brackets`, in proportion to `weights`.
 
-        `share` counts before anything dies: `edge` is the bin of the price reached against this side, and what would be
-        liquidated there has opened and died inside the interval, so the rest is scaled up to `amount`. Rows of
-        `tiers` are those of the entries. Returns what opened and died, contracts by tier.
+        `tiers.share` counts before anything dies: `edge` is the bin of the price reached against this side, and what
+        would be liquidated there has opened and died inside the interval, so the rest is scaled up to `amount`.
         """
-        target = bins[:, np.newaxis] + tiers.shift
-        bound = edge - 1 if self.sign > 0 else edge + 1
-        near = _alive(target, self.sign, bound) & tiers.placed
-        far = _alive(target + 1, self.sign, bound) & tiers.placed
-        lower = np.where(near, share * (1 - tiers.fraction), 0.0)
-        upper = np.where(far, share * tiers.fraction, 0.0)
-        unplaced = np.where(tiers.placed, 0.0, share).sum(axis=0)
-        by_tier = lower.sum(axis=0) + upper.sum(axis=0) + unplaced
-        weight = float(by_tier.sum())
-        died = (share.sum(axis=0) - by_tier) * (amount / weight) if weight > 0 else np.zeros(len(by_tier))
-        if not weight > 0:
-            lower, upper = share, np.zeros_like(share)
-            target = np.full_like(target, bound)
-            unplaced, by_tier = np.zeros(len(unplaced)), share.sum(axis=0)
-            weight = float(by_tier.sum())
-            near, far = np.ones_like(near), np.zeros_like(far)
-        self._make_room(int(target.min()), int(target.max()) + 1)
-        factor = amount / weight / self._scale
-        slot = (target - self.first + np.arange(len(factor)) * self.bins).ravel()
-        for slots, part in ((slot, lower), (slot + 1, upper)):
-            added = (part * factor).ravel()
-            np.add.at(self._contracts.reshape(-1), slots, added)
-            np.add.at(self._hours.reshape(-1), slots, added * hour)
-        self._unplaced += unplaced * factor
-        self._sums += by_tier * factor
-        self._extend_reach(target, near, far)
+        bound = edge - self.sign
+        low, high = _extremes(bins)
+        self._make_room(min(low + tiers.reach[0], bound), max(high + tiers.reach[1], bound) + 1)
+        nearest = _open(
+            self._contracts, self._hours, self._sums, self._unplaced, self._scale,
+            bins, brackets, weights, tiers.share, tiers.shift, tiers.fraction, tiers.placed,
+            self.sign, bound, self.first, amount, hour,
+        )  # fmt: skip
+        if nearest is not None:
+            known = nearest if self._nearest is None else self._nearest
+            self._nearest = max(known, nearest) if self.sign > 0 else min(known, nearest)
         if seed:
             self._settle()
-            self._seed, self._seed_unplaced = self._contracts.copy(), self._unplaced.copy()
-        return died
-
-    def _extend_reach(self, target: Ints, near: npt.NDArray[np.bool_], far: npt.NDArray[np.bool_]) -> None:
-        """Remember the bin nearest to price that can hold something: only from there on is there anything to take."""
-        if self.sign > 0:
-            highest = np.where(far, target + 2, np.where(near, target + 1, self.first))
-            self._reach = max(self._reach, int(highest.max()))
-        else:
-            none = self.first + self.bins
-            lowest = np.where(near, target, np.where(far, target + 1, none))
-            self._reach = min(self._reach, int(lowest.min()))
+            self._seed, self._seed_sums = self._contracts.copy(), self._sums.copy()
 
     def _make_room(self, low: int, high: int) -> None:
         if not self.bins:
             self.first = low - _SPARE_BINS
-            self._reach = self.first if self.sign > 0 else high + 1 + _SPARE_BINS
         before = self.first - low + _SPARE_BINS if low < self.first else 0
         after = high + 1 - self.first - self.bins + _SPARE_BINS if high + 1 > self.first + self.bins else 0
         if before or after:
@@ -199,63 +183,98 @@ class Side:
             self.first -= before
 
     def window(self, first: int, last: int) -> tuple[Floats, Floats]:
-        """Contracts and mean opening time (hours since 1970) on the bins from `first` up to `last`."""
-        contracts = np.zeros((len(self._unplaced), last - first))
-        opened = np.full_like(contracts, np.nan)
-        if not self.bins:
-            return contracts, opened
-        here = slice(self.first - first, self.first - first + self.bins)
-        contracts[:, here] = self._contracts * self._scale[:, np.newaxis]
-        np.divide(self._hours, self._contracts, out=opened[:, here], where=self._contracts > 0)
-        return contracts, opened
+        """Contracts, and contracts times their opening time (hours since 1970), on the bins from `first` to `last`."""
+        low, high = max(first, self.first), min(last, self.first + self.bins)
+        contracts, hours = np.zeros((2, self.tiers, last - first))
+        if high > low:
+            there, here = slice(low - self.first, high - self.first), slice(low - first, high - first)
+            scale = self._scale[:, np.newaxis]
+            np.multiply(self._contracts[:, there], scale, out=contracts[:, here])
+            np.multiply(self._hours[:, there], scale, out=hours[:, here])
+        return contracts, hours
 
 
-def _alive(target: Ints, sign: int, bound: int) -> npt.NDArray[np.bool_]:
-    return target <= bound if sign > 0 else target >= bound
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _open(  # type: ignore[no-untyped-def]
+    contracts, hours, sums, unplaced, scale, bins, brackets, weights, share, shift, fraction, placed,
+    sign, bound, first, amount, hour,
+):  # fmt: skip
+    """The loop of `Side.add`; returns the bin nearest to price into which something was put, None where none was."""
+    tiers = len(scale)
+    living = 0.0
+    for i in range(len(bins)):
+        for tier in range(tiers):
+            part, target = weights[i] * share[brackets[i], tier], bins[i] + shift[brackets[i], tier]
+            if not placed[brackets[i], tier]:
+                living += part
+            else:
+                if (bound - target) * sign >= 0:
+                    living += part * (1 - fraction[brackets[i], tier])
+                if (bound - target - 1) * sign >= 0:
+                    living += part * fraction[brackets[i], tier]
+    all_dead = not living > 0
+    if all_dead:
+        for i in range(len(bins)):
+            for tier in range(tiers):
+                living += weights[i] * share[brackets[i], tier]
+    nearest = None
+    for i in range(len(bins)):
+        for tier in range(tiers):
+            part = weights[i] * share[brackets[i], tier] * amount / living / scale[tier]
+            target, upper = bins[i] + shift[brackets[i], tier], fraction[brackets[i], tier]
+            if all_dead:
+                # There is no room that price did not run through: next to where it ended.
+                target, upper = bound, 0.0
+            elif not placed[brackets[i], tier]:
+                unplaced[tier] += part
+                sums[tier] += part
+                continue
+            for step in range(2):
+                added = part * (upper if step else 1 - upper)
+                at = target + step
+                if added > 0 and (bound - at) * sign >= 0:
+                    contracts[tier, at - first] += added
+                    hours[tier, at - first] += added * hour
+                    sums[tier] += added
+                    if nearest is None or (at - nearest) * sign > 0:
+                        nearest = at
+    return nearest
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _take(contracts, hours, seed, sums, seed_sums, scale, first, last):  # type: ignore[no-untyped-def]
+    """The loop of `Side.take_out`: empty the bins from `first` up to `last`; what was in them, by tier and bin."""
+    taken = np.zeros((len(scale), last - first))
+    for tier in range(len(scale)):
+        for column in range(first, last):
+            sums[tier] -= contracts[tier, column]
+            taken[tier, column - first] = contracts[tier, column] * scale[tier]
+            contracts[tier, column] = hours[tier, column] = 0.0
+            if seed.size:
+                seed_sums[tier] -= seed[tier, column]
+                seed[tier, column] = 0.0
+    return taken
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _dot(a: Floats, b: Floats) -> float:
+    return (a * b).sum()  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _smallest(values: Floats) -> float:
+    """NumPy's takes ten times as long for a few values."""
+    return values.min()  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _extremes(values: Ints) -> tuple[int, int]:
+    return values.min(), values.max()  # type: ignore[return-value]
 
 
 def take_out(longs: Side, shorts: Side, flow: Flow, width: float) -> Consumed:
     """Remove longs liquidated at or above the interval's low and shorts at or below its high."""
-    if not flow.volume > 0:
+    if np.isnan(flow.low):
         return Consumed.nothing(flow.end_ns, longs.tiers)
-    low, high = bin_of([flow.low, flow.high], width)
-    return Consumed(flow.end_ns, *longs.take_out(int(low)), *shorts.take_out(int(high)))
-
-
-def levels_of(
-    model: LiquidationModel,
-    longs: Side,
-    shorts: Side,
-    *,
-    time_ns: int | None,
-    low: float | None,
-    high: float | None,
-    price: float | None,
-) -> LiquidationMap:
-    """The map of a model that keeps its levels as two sides; for the arguments see `LiquidationModel.map`."""
-    width = model.settings.bin_width
-    sides = [side for side in (longs, shorts) if side.bins]
-    first = min((side.first for side in sides), default=0)
-    last = max((side.first + side.bins for side in sides), default=0)
-    placed_longs, long_hours = longs.window(first, last)
-    placed_shorts, short_hours = shorts.window(first, last)
-    if low is not None and not np.isnan(low):
-        placed_longs[:, max(int(bin_of(low, width)) - first, 0) :] = 0.0
-    if high is not None and not np.isnan(high):
-        placed_shorts[:, : max(int(bin_of(high, width)) + 1 - first, 0)] = 0.0
-    return LiquidationMap(
-        symbol=model.symbol,
-        time_ns=model.time_ns if time_ns is None else time_ns,
-        price=model.price if price is None else price,
-        open_interest=model.open_interest,
-        width=width,
-        tiers=model.tiers,
-        first_bin=first,
-        longs=placed_longs,
-        shorts=placed_shorts,
-        long_opened=long_hours,
-        short_opened=short_hours,
-        long_unplaced=longs.unplaced_now(),
-        short_unplaced=shorts.unplaced_now(),
-        seeded_share=model.seeded_share,
-    )
+    low, high = bin_at(flow.low, width), bin_at(flow.high, width)
+    return Consumed(flow.end_ns, *longs.take_out(low), *shorts.take_out(high))

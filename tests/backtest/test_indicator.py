@@ -98,7 +98,7 @@ class Alone(LevelStrategy):
 
     def on_price(self, price: float) -> None:
         assert self.own.price == price
-        assert self.own.clusters() == self.levels.clusters()
+        assert list(self.own.clusters()) == list(self.levels.clusters())
         self.maps.append((self.own.map(), self.levels.map()))
 
 
@@ -245,7 +245,7 @@ def test_nothing_is_known_before_open_interest_is() -> None:
     levels.handle_trade_tick(tick(1, 100.0))
     assert levels.has_inputs
     assert not levels.initialized
-    assert levels.clusters() == []
+    assert not list(levels.clusters())
     assert levels.above() is None
     levels.handle_open_interest(1_000.0, FIVE_MINUTES)
     assert levels.initialized

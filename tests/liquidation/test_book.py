@@ -209,5 +209,5 @@ def test_age_is_the_time_since_opening() -> None:
         book.step(interval(number, [60_000.0] * 4), 100)
     levels = book.map()
     here = levels.longs[0] > 0
-    age = levels.time_ns / 3.6e12 - levels.long_opened[0][here]
+    age = levels.time_ns / 3.6e12 - levels.long_hours[0][here] / levels.longs[0][here]
     np.testing.assert_allclose(age, 1.0, atol=1e-6)

@@ -60,4 +60,4 @@ def test_clusters_come_nearest_first_and_only_within_the_span() -> None:
 
 
 def test_an_empty_map_has_no_clusters() -> None:
-    assert find_clusters(LiquidationBook(ModelSettings(), "BTCUSDT").map()) == []
+    assert not list(find_clusters(LiquidationBook(ModelSettings(), "BTCUSDT").map()))

@@ -1,0 +1,94 @@
+"""What models have in common that keep their levels as two sides: settings, brackets of the day, and the map."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
+from liqstrat.liquidation.flow import Flow
+from liqstrat.liquidation.grid import Ints, bin_of, bins_within
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.model import Consumed
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.liquidation.side import Side
+
+NS_PER_HOUR = 3_600_000_000_000
+_NS_PER_DAY = 24 * NS_PER_HOUR
+
+
+class TwoSidedModel:
+    """Base of models with a `Side` of longs and one of shorts; see `LiquidationModel` for what all can do.
+
+    `symbol` chooses the dated brackets, of those shipped and those `loaded` besides.
+    """
+
+    def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable], tiers: Ints) -> None:
+        self.settings = settings
+        self.symbol = symbol
+        self.tiers = tiers
+        self.open_interest = 0.0
+        self.price = np.nan
+        self.time_ns = 0
+        self._longs = Side(+1, len(tiers))
+        self._shorts = Side(-1, len(tiers))
+        self._dated = dated_brackets(symbol, loaded)
+        self._day = -1
+
+    def step(self, flow: Flow, open_interest: float) -> Consumed:
+        """Work one interval, see `LiquidationModel.step`."""
+        raise NotImplementedError
+
+    @property
+    def seeded_share(self) -> float:
+        """Part of the levels that was open when history began: where it stands is a guess."""
+        total = self._longs.total + self._shorts.total
+        return (self._longs.seeded + self._shorts.seeded) / total if total > 0 else 0.0
+
+    def brackets(self, time_ns: int) -> BracketTable:
+        """The bracket table in force at `time_ns`; tables change by the day."""
+        if time_ns // _NS_PER_DAY != self._day:
+            self._day = time_ns // _NS_PER_DAY
+            self._of_day = in_force(self._dated, datetime.fromtimestamp(self._day * 86_400, UTC))
+        return self._of_day
+
+    def map(
+        self,
+        *,
+        time_ns: int | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        price: float | None = None,
+        span: float | None = None,
+    ) -> LiquidationMap:
+        """The levels as of the last step, see `LiquidationModel.map`."""
+        width, price = self.settings.bin_width, self.price if price is None else price
+        sides = [side for side in (self._longs, self._shorts) if side.bins]
+        first = min((side.first for side in sides), default=0)
+        last = max((side.first + side.bins for side in sides), default=0)
+        if span is not None and sides:
+            lowest, after = bins_within(price, span, width)
+            first = min(max(first, lowest), last)
+            last = max(min(last, after), first)
+        longs, long_hours = self._longs.window(first, last)
+        shorts, short_hours = self._shorts.window(first, last)
+        if low is not None and not np.isnan(low):
+            longs[:, max(int(bin_of(low, width)) - first, 0) :] = 0.0
+        if high is not None and not np.isnan(high):
+            shorts[:, : max(int(bin_of(high, width)) + 1 - first, 0)] = 0.0
+        return LiquidationMap(
+            symbol=self.symbol,
+            time_ns=self.time_ns if time_ns is None else time_ns,
+            price=price,
+            open_interest=self.open_interest,
+            width=width,
+            tiers=self.tiers,
+            first_bin=first,
+            longs=longs,
+            shorts=shorts,
+            long_hours=long_hours,
+            short_hours=short_hours,
+            long_unplaced=self._longs.unplaced_now(),
+            short_unplaced=self._shorts.unplaced_now(),
+            seeded_share=self.seeded_share,
+        )
