@@ -40,11 +40,12 @@ def maps_at(
     settings: ModelSettings,
     warmup: timedelta,
     progress: Progress = SILENT,
+    span: float | None = None,
 ) -> Iterator[LiquidationMap]:
     """The map at each of `moments` (ascending), stamped with it: nothing that happened at or after is in it.
 
-    The book is filled with up to `warmup` of history before the first moment. Raises `LiqstratError` where there is
-    no open interest by then.
+    The book is filled with up to `warmup` of history before the first moment. `span` leaves out what is farther from
+    price than that fraction of it. Raises `LiqstratError` where there is no open interest by then.
     """
     book = new_model(settings, symbol, store.brackets(symbol))
     waiting = iter(moments)
@@ -54,11 +55,11 @@ def maps_at(
     _require_history(store, symbol, moment)
     for flow, open_interest in flows(store, symbol, moment - warmup, moments[-1], settings, progress):
         while moment is not None and _ns(moment) < flow.end_ns:
-            yield _as_known_at(store, book, moment)
+            yield _as_known_at(store, book, moment, span)
             moment = next(waiting, None)
         book.step(flow, open_interest)
     while moment is not None:
-        yield _as_known_at(store, book, moment)
+        yield _as_known_at(store, book, moment, span)
         moment = next(waiting, None)
 
 
@@ -68,9 +69,9 @@ def marks(start: datetime, end: datetime, minutes: int) -> list[datetime]:
     return [start + i * timedelta(minutes=minutes) for i in range(count)]
 
 
-def levels_rows(levels: LiquidationMap, span: float | None = None) -> pa.Table:
+def levels_rows(levels: LiquidationMap) -> pa.Table:
     """Rows of a map as the heatmap's files hold them (`LEVELS_SCHEMA`)."""
-    columns = levels.columns(span)
+    columns = levels.columns()
     time = np.full(len(columns["side"]), levels.time_ns // 1000, dtype="datetime64[us]")
     return pa.table({"time": time, **columns}).cast(LEVELS_SCHEMA)
 
@@ -107,13 +108,11 @@ def save_heatmap(
     if out.suffix not in (".parquet", ".html"):
         raise LiqstratError(f'{out}: the file\'s ending is "{out.suffix}", expected .parquet or .html')
     out.parent.mkdir(parents=True, exist_ok=True)
-    maps = maps_at(store, symbol, moments, settings, warmup, progress)
+    picture = out.suffix == ".html"
+    maps = maps_at(store, symbol, moments, settings, warmup, progress, PICTURE_SPAN if picture else None)
     partial = out.with_name(f".{out.name}.partial")
     try:
-        if out.suffix == ".parquet":
-            rows = _write_rows(maps, partial)
-        else:
-            rows = _write_picture(store, symbol, maps, moments, partial)
+        rows = _write_picture(store, symbol, maps, moments, partial) if picture else _write_rows(maps, partial)
         partial.rename(out)
     finally:
         partial.unlink(missing_ok=True)
@@ -135,11 +134,26 @@ def _write_picture(
 ) -> int:
     from liqstrat.report.heatmap import write_heatmap_page
 
-    levels = pa.concat_tables([levels_rows(one, PICTURE_SPAN) for one in maps])
+    levels = _picture_rows(maps)
     candles = store.klines(symbol, moments[0], moments[-1], interval=_candle_length(moments))
     title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
     write_heatmap_page(levels, candles, title=title, simulated=store.simulated(symbol), out=out)
     return len(levels)
+
+
+def _picture_rows(maps: Iterator[LiquidationMap]) -> pa.Table:
+    """What a picture shows of maps: both sides and all leverages together, by time and price bin."""
+    times, lows, highs, amounts = [], [], [], []
+    for levels in maps:
+        contracts = levels.longs.sum(axis=0) + levels.shorts.sum(axis=0)
+        there = contracts > 0
+        times.append(np.full(int(there.sum()), levels.time_ns // 1000))
+        lows.append(levels.low_edges[there])
+        highs.append(levels.high_edges[there])
+        amounts.append(contracts[there])
+    columns = {"price_low": lows, "price_high": highs, "contracts": amounts}
+    time = pa.array(np.concatenate(times)).cast(pa.timestamp("us", "UTC"))
+    return pa.table({"time": time, **{name: np.concatenate(parts) for name, parts in columns.items()}})
 
 
 def _candle_length(moments: list[datetime]) -> str:
@@ -147,7 +161,7 @@ def _candle_length(moments: list[datetime]) -> str:
     return next((name for name, most in _CANDLES if hours <= most), "1d")
 
 
-def _as_known_at(store: Store, book: LiquidationModel, moment: datetime) -> LiquidationMap:
+def _as_known_at(store: Store, book: LiquidationModel, moment: datetime, span: float | None) -> LiquidationMap:
     """The book's map, less what trades between its last step and `moment` ran through."""
     low = high = price = None
     if book.time_ns and book.time_ns < _ns(moment):
@@ -156,7 +170,7 @@ def _as_known_at(store: Store, book: LiquidationModel, moment: datetime) -> Liqu
         sql = f"select min(price), max(price), arg_max(price, agg_trade_id) from ({trades})"
         reached = store.connection.execute(sql).fetchone() or (None, None, None)
         low, high, price = (None if value is None else float(value) for value in reached)
-    return book.map(time_ns=_ns(moment), low=low, high=high, price=price)
+    return book.map(time_ns=_ns(moment), low=low, high=high, price=price, span=span)
 
 
 def _open_interest_span(store: Store, symbol: str) -> tuple[datetime, datetime]:
