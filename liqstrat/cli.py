@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from liqstrat import __version__, printing
-from liqstrat.config import DEFAULT_CATALOG, DEFAULT_DATABASE, load_run_file, minutes_of, parse_time
+from liqstrat.config import DEFAULT_CATALOG, DEFAULT_DATABASE, load_run_file, local_path, minutes_of, parse_time
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.progress import ConsoleProgress
@@ -73,9 +73,10 @@ def _leverages(text: str) -> list[int]:
 
 
 _moment = _parsed(parse_time)
+_path = _parsed(local_path)
 
 Symbol = Annotated[str, typer.Argument(help="The exchange's name of the market, as BTCUSDT.", metavar="SYMBOL")]
-Database = Annotated[Path, typer.Option("--db", help="DuckDB file with the history.")]
+Database = Annotated[Any, typer.Option("--db", parser=_path, metavar="PATH", help="DuckDB file with the history.")]
 Warmup = Annotated[int, typer.Option(min=0, help="Days of history before, used to fill the book.")]
 
 
@@ -244,7 +245,9 @@ def catalog(
     start: From = None,
     end: To = None,
     db: Database = DEFAULT_DATABASE,
-    path: Annotated[Path, typer.Option("--catalog", help="Folder of the Nautilus catalog.")] = DEFAULT_CATALOG,
+    path: Annotated[
+        Any, typer.Option("--catalog", parser=_path, metavar="PATH", help="Folder of the Nautilus catalog.")
+    ] = DEFAULT_CATALOG,
 ) -> None:
     """Bring history into the Nautilus catalog: trades, 1m bars, funding, open interest and the instrument.
 
@@ -368,9 +371,9 @@ def bench_model(
 @app.command()
 def backtest(
     run_file: Annotated[Path, typer.Argument(metavar="RUN.TOML", help="The run file, see configs/.")],
-    results: Annotated[Path, typer.Option("--out", help="Folder in which the results folder is made.")] = Path(
-        "results"
-    ),
+    results: Annotated[
+        Any, typer.Option("--out", parser=_path, metavar="PATH", help="Folder in which the results folder is made.")
+    ] = Path("results"),
 ) -> None:
     """Replay a run file and write its results and report.
 

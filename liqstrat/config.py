@@ -48,7 +48,15 @@ def _length(value: object) -> str:
     return str(value)
 
 
+def local_path(value: object) -> Path:
+    """A path of the file system; raises `ValueError` for an address, which would become a folder called `s3:`."""
+    if "://" in str(value):
+        raise ValueError(f'"{value}" is an address, expected a path; storage that is mounted as a file system will do')
+    return Path(str(value))
+
+
 Moment = Annotated[datetime, BeforeValidator(parse_time)]
+LocalPath = Annotated[Path, BeforeValidator(local_path)]
 Length = Annotated[str, BeforeValidator(_length)]
 
 
@@ -59,8 +67,8 @@ class _Section(BaseModel):
 class DataSettings(_Section):
     """Where the history lies, and how much of it before the run fills the book."""
 
-    db: Path = DEFAULT_DATABASE
-    catalog: Path = DEFAULT_CATALOG
+    db: LocalPath = DEFAULT_DATABASE
+    catalog: LocalPath = DEFAULT_CATALOG
     warmup_days: Annotated[int, Field(ge=0, le=365)] = 14
 
 
@@ -167,6 +175,10 @@ def _explain(path: Path, text: str, found: Any) -> str:
         return f'{where}: "{name}" is missing'
     reason = found["msg"].removeprefix("Value error, ")
     if found["type"] == "value_error":
+        # Checks of a whole section begin with the key that is wrong.
+        blamed = reason.split(" ", 1)[0]
+        if keys and blamed in _known_keys((*found["loc"], blamed)):
+            where = f"{path}:{_line_of(text, (*found['loc'], blamed))}"
         return f"{where}: {name + ': ' if name else ''}{reason}"
     return f"{where}: {name} is {found['input']!r}: {reason[:1].lower()}{reason[1:]}"
 
@@ -181,6 +193,8 @@ def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
         section = StrategySettings if key == "strategies" else field.annotation
     if section is ModelSettings:
         return list(ModelSettings.__dataclass_fields__)
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return []
     return [field.alias or name for name, field in section.model_fields.items()]
 
 

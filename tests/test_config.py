@@ -60,9 +60,15 @@ def test_a_run_file_becomes_typed_values_in_utc(tmp_path: Path) -> None:
     ("found", "written", "line", "said"),
     [
         ("turnover = 0.2", "turnver = 0.2", 8, 'unknown key "model.turnver" (did you mean "turnover"?)'),
-        ("turnover = 0.2", "turnover = 9", 7, "expected 0 to 5"),
+        ("turnover = 0.2", "turnover = 9", 8, "expected 0 to 5"),
         ("balance = 5000", 'balance = "lots"', 12, "venue.balance is 'lots'"),
         ("balance = 5000", "balance = -1", 12, "greater than 0"),
+        (
+            'resolution = "5m"',
+            'resolution = "5m"\ndata.db = "s3://mine/market.duckdb"',
+            6,
+            "is an address, expected a path",
+        ),
         ('resolution = "5m"', 'resolution = "3m"', 5, "'tick', '1m', '5m', '15m' or '1h'"),
         ("from = 2024-03-03", "from = 2024-03-09", 1, "expected a time after from"),
         ("from = 2024-03-03", "form = 2024-03-03", 3, '(did you mean "from"?)'),
