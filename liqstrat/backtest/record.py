@@ -1,14 +1,18 @@
 """Maps recorded during a run, coarse enough that a month of them stays a few megabytes."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numba import njit
 
 from liqstrat.backtest.indicator import LiquidationLevels
 from liqstrat.backtest.results import LEVELS, MAP, times, write_table
-from liqstrat.liquidation.grid import Floats, low_edge
+from liqstrat.liquidation.grid import Floats, Ints, low_edge
 from liqstrat.liquidation.map import LiquidationMap
 
 #: Relative width of the recorded price ranges, or that of the model's bins where those are wider.
@@ -16,6 +20,21 @@ RECORDED_WIDTH = 0.002
 #: Amounts below this share of their side are left out.
 LEAST_SHARE = 2e-5
 _ROWS_A_GROUP = 200_000
+_SIDES = pa.array(["long", "short"])
+
+
+class _Coarse(NamedTuple):
+    """The rows of one map as they are kept until they are written: price ranges by their number, amounts unrounded."""
+
+    symbol: str
+    time_ns: int
+    #: Relative width of the bins, and how many of them a range has.
+    width: float
+    merged: int
+    is_short: Ints
+    leverage: Ints
+    ranges: Ints
+    contracts: Floats
 
 
 class LevelsRecord:
@@ -29,7 +48,7 @@ class LevelsRecord:
         self._every_ns = every_ns
         self._span = span
         self._due: dict[str, int] = {}
-        self._waiting: list[pa.Table] = []
+        self._waiting: list[_Coarse] = []
         self._rows = 0
         self._writer = pq.ParquetWriter(path, LEVELS, compression="zstd")
 
@@ -45,15 +64,15 @@ class LevelsRecord:
         if not levels.initialized or known_at < self._due.get(levels.symbol, 0):
             return
         self._due[levels.symbol] = (known_at // self._every_ns + 1) * self._every_ns
-        table = coarse_rows(levels.map(), self._span)
-        self._waiting.append(table)
-        self._rows += len(table)
+        rows = _coarse(levels.map(self._span), self._span)
+        self._waiting.append(rows)
+        self._rows += len(rows.contracts)
         if self._rows >= _ROWS_A_GROUP:
             self._flush()
 
     def _flush(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting))
+            self._writer.write_table(_table(self._waiting))
         self._waiting, self._rows = [], 0
 
 
@@ -71,24 +90,54 @@ def write_map(path: Path, maps: list[LiquidationMap]) -> None:
 
 def coarse_rows(levels: LiquidationMap, span: float) -> pa.Table:
     """Rows of a map by ranges of `RECORDED_WIDTH`, contracts to three digits; ranges lie the same for every map."""
-    merged = max(round(np.log1p(RECORDED_WIDTH) / np.log1p(levels.width)), 1)
-    near = np.abs(levels.middles / levels.price - 1) <= span
-    ranges = (levels.first_bin + np.flatnonzero(near)) // merged
-    starts = np.flatnonzero(np.diff(ranges, prepend=ranges[:1] - 1))
-    parts = []
-    for side, contracts in (("long", levels.longs), ("short", levels.shorts)):
-        sums = np.add.reduceat(contracts[:, near], starts, axis=1) if len(starts) else contracts[:, :0]
-        tier, column = np.nonzero(sums > LEAST_SHARE * sums.sum())
-        parts.append((np.full(len(tier), side), tier, ranges[starts][column], _three_digits(sums[tier, column])))
-    sides, tier, number, amount = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return _table([_coarse(levels, span)])
+
+
+def _coarse(levels: LiquidationMap, span: float) -> _Coarse:
+    near = levels.within(span)
+    merged = max(round(np.log1p(RECORDED_WIDTH) / np.log1p(near.width)), 1)
+    longs, shorts = (_ranges(side, near.first_bin, merged, LEAST_SHARE) for side in (near.longs, near.shorts))
+    tier, ranges, contracts = (np.concatenate(pair) for pair in zip(longs, shorts, strict=True))
+    is_short = np.repeat(np.arange(2), (len(longs[0]), len(shorts[0])))
+    return _Coarse(near.symbol, near.time_ns, near.width, merged, is_short, near.tiers[tier], ranges, contracts)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _ranges(contracts: Floats, first_bin: int, merged: int, least_share: float) -> tuple[Ints, Ints, Floats]:
+    """Row, number of the range and sum of all sums of `merged` bins that are more than that share of the whole."""
+    tiers, bins = contracts.shape
+    first = first_bin // merged
+    sums = np.zeros((tiers, (first_bin + bins - 1) // merged - first + 1 if bins else 0))
+    for tier in range(tiers):
+        for column in range(bins):
+            sums[tier, (first_bin + column) // merged - first] += contracts[tier, column]
+    row, column = np.nonzero(sums > least_share * sums.sum())
+    found = np.empty(len(row))
+    for i in range(len(row)):
+        found[i] = sums[row[i], column[i]]
+    return row, first + column, found
+
+
+def _table(maps: Sequence[_Coarse]) -> pa.Table:
+    """The rows of maps, in their order."""
+    groups = groupby(maps, key=lambda one: (one.width, one.merged))
+    return pa.concat_tables([_table_of_equal_bins(list(group), *bins) for bins, group in groups])
+
+
+def _table_of_equal_bins(maps: Sequence[_Coarse], width: float, merged: int) -> pa.Table:
+    lengths = [len(one.contracts) for one in maps]
+    symbols = pa.array([one.symbol for one in maps]).dictionary_encode()
+    is_short, leverage, ranges, contracts = (
+        np.concatenate([getattr(one, name) for one in maps]) for name in ("is_short", "leverage", "ranges", "contracts")
+    )
     columns = {
-        "time": times(np.full(len(sides), levels.time_ns)),
-        "symbol": np.full(len(sides), levels.symbol),
-        "side": sides,
-        "price_low": low_edge(number * merged, levels.width),
-        "price_high": low_edge((number + 1) * merged, levels.width),
-        "leverage": levels.tiers[tier].astype(np.int32),
-        "contracts": amount,
+        "time": times(np.repeat(np.array([one.time_ns for one in maps], dtype=np.int64), lengths)),
+        "symbol": symbols.take(pa.array(np.repeat(np.arange(len(maps)), lengths))).cast(pa.string()),
+        "side": _SIDES.take(pa.array(is_short)),
+        "price_low": low_edge(ranges * merged, width),
+        "price_high": low_edge((ranges + 1) * merged, width),
+        "leverage": leverage.astype(np.int32),
+        "contracts": _three_digits(contracts),
     }
     return pa.table(columns, schema=LEVELS)
 
