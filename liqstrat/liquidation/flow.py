@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from liqstrat.liquidation.brackets import BracketTable
-from liqstrat.liquidation.grid import Floats, Ints, bin_of
+from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, bin_of, log_step
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +73,27 @@ def flow_from_bars(
     """
     if not len(close):
         return _flow(start_ns, end_ns, np.zeros((0, 2, len(brackets))), 0, np.nan, np.nan, np.nan)
-    lows, highs = bin_of(low, width), bin_of(high, width)
-    first, count = int(lows.min()), int(highs.max() - lows.min()) + 1
-    rises = np.zeros(count + 1)
+    bins, buy, sums, lowest, highest = _spread(high, low, volume, log_step(width))
+    brackets = np.zeros(len(bins), dtype=np.int64)
+    return Flow(start_ns, end_ns, bins, buy, brackets, sums, lowest, highest, float(close[-1]))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _spread(high: Floats, low: Floats, volume: Floats, step: float):  # type: ignore[no-untyped-def]
+    """Bins that the bars reach over, once for each taker side, the volume in each, and the lowest and highest price."""
+    lows = np.floor(np.log(low) / step + EDGE_TOLERANCE).astype(np.int64)
+    highs = np.floor(np.log(high) / step + EDGE_TOLERANCE).astype(np.int64)
+    first = lows.min()
+    rises = np.zeros(highs.max() - first + 2)
     per_bin = volume / (highs - lows + 1)
-    np.add.at(rises, lows - first, per_bin)
-    np.add.at(rises, highs - first + 1, -per_bin)
-    sums = np.zeros((count, 2, len(brackets)))
-    sums[:, :, 0] = np.maximum(np.cumsum(rises)[:-1], 0.0)[:, np.newaxis] / 2
-    return _flow(start_ns, end_ns, sums, first, float(low.min()), float(high.max()), float(close[-1]))
+    for i in range(len(volume)):
+        rises[lows[i] - first] += per_bin[i]
+    for i in range(len(volume)):
+        rises[highs[i] - first + 1] -= per_bin[i]
+    held = np.cumsum(rises)[:-1]
+    traded = np.flatnonzero(held > 0)
+    bins, sums = np.repeat(first + traded, 2), np.repeat(held[traded] / 2, 2)
+    return bins, np.arange(len(bins)) % 2 == 1, sums, low.min(), high.max()
 
 
 def _flow(start_ns: int, end_ns: int, sums: Floats, first_bin: int, low: float, high: float, close: float) -> Flow:
