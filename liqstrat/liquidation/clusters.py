@@ -7,7 +7,7 @@ from typing import Literal, overload
 import numpy as np
 from numba import njit
 
-from liqstrat.liquidation.grid import Floats, Ints, middle
+from liqstrat.liquidation.grid import Floats, Ints, log_step
 from liqstrat.liquidation.map import LiquidationMap
 
 _NS_PER_HOUR = 3_600_000_000_000
@@ -45,11 +45,10 @@ class Clusters(Sequence[Cluster]):
 
     def __init__(self, levels: LiquidationMap, longs: Ints, shorts: Ints) -> None:
         """`levels` is the part of the map that was searched; `longs` and `shorts` are rows of `_dense_ranges`."""
-        ranges, is_long = np.concatenate((longs, shorts)), np.arange(len(longs) + len(shorts)) < len(longs)
-        prices = middle(levels.first_bin + ranges[:, 2], levels.width)
-        order = np.argsort(np.abs(prices / levels.price - 1), kind="stable")
         self._levels = levels
-        self._ranges, self._is_long, self._prices = ranges[order], is_long[order], prices[order]
+        self._ranges, self._is_long, self._prices = _by_distance(
+            longs, shorts, levels.first_bin, log_step(levels.width), levels.price
+        )
         self._described: dict[int, Cluster] = {}
 
     @property
@@ -89,13 +88,27 @@ def find_clusters(levels: LiquidationMap, *, span: float = 0.2, most: int = 8, l
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _by_distance(longs: Ints, shorts: Ints, first_bin: int, step: float, price: float):  # type: ignore[no-untyped-def]
+    """Ranges, whether they are of longs, and the prices of their densest bins, nearest to `price` first."""
+    ranges, is_long = np.concatenate((longs, shorts)), np.arange(len(longs) + len(shorts)) < len(longs)
+    prices = np.exp((first_bin + ranges[:, 2] + 0.5) * step)
+    order = np.argsort(np.abs(prices / price - 1), kind="mergesort")
+    return ranges[order], is_long[order], prices[order]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _dense_ranges(contracts: Floats, most: int, least_peak: float) -> Ints:
     """Rows of first bin, bin after the last, and densest bin: ranges around the highest peaks that do not overlap.
 
     A slope that was cut off at half a taken cluster's height is that cluster's tail, not a peak of its own.
     """
-    total = contracts.sum(axis=0)
-    bins = len(total)
+    tiers, bins = contracts.shape
+    # Faster than NumPy's sum in compiled code.
+    total = np.zeros(bins)
+    for tier in range(tiers):
+        held = contracts[tier]
+        for column in range(bins):
+            total[column] += held[column]
     density = total / 2
     density[1:] += total[:-1] / 4
     density[:-1] += total[1:] / 4

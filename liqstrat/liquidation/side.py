@@ -184,14 +184,22 @@ class Side:
 
     def window(self, first: int, last: int) -> tuple[Floats, Floats]:
         """Contracts, and contracts times their opening time (hours since 1970), on the bins from `first` to `last`."""
-        low, high = max(first, self.first), min(last, self.first + self.bins)
-        contracts, hours = np.zeros((2, self.tiers, last - first))
-        if high > low:
-            there, here = slice(low - self.first, high - self.first), slice(low - first, high - first)
-            scale = self._scale[:, np.newaxis]
-            np.multiply(self._contracts[:, there], scale, out=contracts[:, here])
-            np.multiply(self._hours[:, there], scale, out=hours[:, here])
-        return contracts, hours
+        return _window(self._contracts, self._hours, self._scale, first - self.first, last - self.first)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _window(contracts: Floats, hours: Floats, scale: Floats, first: int, last: int) -> tuple[Floats, Floats]:
+    """Columns from `first` up to `last` of both, scaled by tier; zero where there are none."""
+    tiers, bins = contracts.shape
+    shown, shown_hours = np.zeros((tiers, last - first)), np.zeros((tiers, last - first))
+    low = min(max(first, 0), bins)
+    high = max(min(last, bins), low)
+    for tier in range(tiers):
+        for source, target in ((contracts, shown), (hours, shown_hours)):
+            held, seen = source[tier, low:high], target[tier, low - first : high - first]
+            for column in range(len(held)):
+                seen[column] = held[column] * scale[tier]
+    return shown, shown_hours
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
