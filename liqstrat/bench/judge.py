@@ -98,7 +98,8 @@ def maps_of(settings: ModelSettings, symbol: str, market: BenchMarket, truth: Se
     model = new_model(replace(settings, bin_width=WIDTH), symbol)
     waiting = {moment.time_ns: moment for moment in truth}
     maps = []
-    for flow, open_interest in market.flows():
+    large_from = int(np.searchsorted(brackets_for(symbol, START).floors, settings.large * (1 - 1e-9)))
+    for flow, open_interest in market.flows(large_from=large_from):
         model.step(flow, open_interest)
         if flow.end_ns in waiting:
             maps.append(waiting[flow.end_ns].window(model.map()))

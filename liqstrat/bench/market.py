@@ -18,6 +18,7 @@ from liqstrat.bench.regimes import Mix, Regime
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.flow import Flow, flow_from_trades
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.liquidation.large import LargeTrades
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.market import simulator
 from liqstrat.market.simulator.market import DayLog, Market
@@ -65,14 +66,18 @@ class BenchMarket:
     liquidated_size: Floats
     liquidated_side: Ints
 
-    def flows(self, until_ns: int | None = None) -> Iterator[tuple[Flow, float]]:
-        """What a model is fed with: each interval's flow and the open interest at its end."""
+    def flows(self, until_ns: int | None = None, large_from: int = 1) -> Iterator[tuple[Flow, float]]:
+        """What a model is fed with: each interval's flow and the open interest at its end.
+
+        Trades of a notional in the bracket `large_from` or a higher one are taken for large.
+        """
         bounds = np.searchsorted(self.interval, np.arange(len(self.times) + 1))
         usual = int(self.times[1] - self.times[0])
         for i, end in enumerate(self.times.tolist()):
             if until_ns is not None and end > until_ns:
                 return
             rows = slice(int(bounds[i]), int(bounds[i + 1]))
+            large = rows.start + np.flatnonzero(self.bracket[rows] >= large_from)
             flow = Flow(
                 start_ns=end - usual if i == 0 else int(self.times[i - 1]),
                 end_ns=end,
@@ -83,6 +88,7 @@ class BenchMarket:
                 low=float(self.low[i]),
                 high=float(self.high[i]),
                 close=float(self.close[i]),
+                large=LargeTrades(self.bin[large], self.buy[large] > 0, self.contracts[large]),
             )
             yield flow, float(self.open_interest[i])
 

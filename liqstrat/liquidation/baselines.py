@@ -34,8 +34,8 @@ class _Drawn(TwoSidedModel):
 class LargeTradeModel(_Drawn):
     """Every large trade draws a level 1, 2, 4 and 10 % below its price where the taker bought, above where he sold.
 
-    Large is a trade whose notional lies in a bracket that begins at `settings.large_trade` USDT or more. Levels
-    stay for ever, also when price has run through them, and open interest is not looked at.
+    Which trades are large, `ModelSettings.large_by` says. Levels stay for ever, also when price has run through them,
+    and open interest is not looked at.
     """
 
     def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
@@ -47,13 +47,13 @@ class LargeTradeModel(_Drawn):
         self.time_ns, self.open_interest = flow.end_ns, open_interest
         if flow.volume > 0:
             self.price = flow.close
-        least = int(np.searchsorted(self.brackets(flow.end_ns).floors, self.settings.large_trade * (1 - 1e-9)))
-        for side, taker in ((self._longs, flow.buy), (self._shorts, ~flow.buy)):
-            large = taker & (flow.brackets >= least)
-            if not large.any():
-                continue
-            tiers, reached = self._spread[side.sign], self._out_of_reach(flow, side.sign)
-            self._draw(side, flow.bins[large], np.zeros(large.sum(), np.int64), flow.contracts[large], tiers, reached)
+        large = flow.large
+        if large is not None and len(large.bins):
+            for side, taker in ((self._longs, large.buy), (self._shorts, ~large.buy)):
+                bins, alike = large.bins[taker], np.zeros(int(taker.sum()), dtype=np.int64)
+                # Nothing that is drawn is ever run through: the price reached is taken to be beyond all trades.
+                beyond = int(large.bins.max()) + 2 if side.sign > 0 else int(large.bins.min()) - 2
+                self._draw(side, bins, alike, large.contracts[taker], self._spread[side.sign], beyond)
         return Consumed.nothing(flow.end_ns, len(self.tiers))
 
     def map(
@@ -67,10 +67,6 @@ class LargeTradeModel(_Drawn):
     ) -> LiquidationMap:
         """All levels ever drawn."""
         return super().map(time_ns=time_ns, price=price, span=span)
-
-    def _out_of_reach(self, flow: Flow, sign: int) -> int:
-        """A bin beyond all trades of the interval, as nothing that is drawn is ever run through."""
-        return int(flow.bins.max()) + 2 if sign > 0 else int(flow.bins.min()) - 2
 
     def _fixed(self, sign: int) -> Tiers:
         away = np.array([[1 - sign * distance for distance in _DISTANCES.values()]])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, overload
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from liqstrat.liquidation.grid import Floats, Ints, log_step
@@ -88,7 +89,9 @@ def find_clusters(levels: LiquidationMap, *, span: float = 0.2, most: int = 8, l
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _by_distance(longs: Ints, shorts: Ints, first_bin: int, step: float, price: float):  # type: ignore[no-untyped-def]
+def _by_distance(
+    longs: Ints, shorts: Ints, first_bin: int, step: float, price: float
+) -> tuple[Ints, npt.NDArray[np.bool_], Floats]:
     """Ranges, whether they are of longs, and the prices of their densest bins, nearest to `price` first."""
     ranges, is_long = np.concatenate((longs, shorts)), np.arange(len(longs) + len(shorts)) < len(longs)
     prices = np.exp((first_bin + ranges[:, 2] + 0.5) * step)

@@ -8,6 +8,7 @@ from numba import njit
 
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, bin_of, log_step
+from liqstrat.liquidation.large import LargeRule, LargeTrades
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +16,8 @@ class Flow:
     """Trades of the interval `[start_ns, end_ns)`, in groups; it is known at `end_ns`, not before.
 
     Arrays hold one entry a group: `bins` (price bin), `buy` (the taker bought), `brackets` (bracket of the trades'
-    notional) and `contracts` (sum). `low`, `high` and `close` are prices in USDT, NaN without trades.
+    notional) and `contracts` (sum). `low`, `high` and `close` are prices in USDT, NaN without trades. `large` are the
+    large ones among them, where they were asked for.
     """
 
     start_ns: int
@@ -27,6 +29,7 @@ class Flow:
     low: float
     high: float
     close: float
+    large: LargeTrades | None = None
 
     @property
     def volume(self) -> float:
@@ -43,16 +46,20 @@ def flow_from_trades(
     *,
     width: float,
     brackets: BracketTable,
+    large: LargeRule | None = None,
 ) -> Flow:
     """Group trades (arrays of one entry a trade, in time order) into the flow of their interval."""
+    bins, notional = bin_of(price, width), price * contracts
+    chosen = None if large is None else large.chosen(notional)
+    largest = None if chosen is None else LargeTrades(bins[chosen], buy[chosen], contracts[chosen])
     if not len(price):
-        return _flow(start_ns, end_ns, np.zeros((0, 2, len(brackets))), 0, np.nan, np.nan, np.nan)
-    bins = bin_of(price, width)
+        return _flow(start_ns, end_ns, np.zeros((0, 2, len(brackets))), 0, np.nan, np.nan, np.nan, largest)
     first, count = int(bins.min()), int(bins.max() - bins.min()) + 1
-    group = ((bins - first) * 2 + buy) * len(brackets) + brackets.index_of(price * contracts)
+    group = ((bins - first) * 2 + buy) * len(brackets) + brackets.index_of(notional)
     sums = np.bincount(group, weights=contracts, minlength=count * 2 * len(brackets))
     shaped = sums.reshape(count, 2, len(brackets))
-    return _flow(start_ns, end_ns, shaped, first, float(price.min()), float(price.max()), float(price[-1]))
+    extremes = float(price.min()), float(price.max()), float(price[-1])
+    return _flow(start_ns, end_ns, shaped, first, *extremes, largest)
 
 
 def flow_from_bars(
@@ -69,17 +76,19 @@ def flow_from_bars(
     """Approximate the flow by bars (arrays of one entry a bar) where single trades are not at hand.
 
     A bar's volume is spread evenly over the bins between its low and high, half of it on each taker side; trade
-    sizes are unknown, so all of it counts in the lowest bracket.
+    sizes are unknown, so all of it counts in the lowest bracket, and none is large.
     """
     if not len(close):
         return _flow(start_ns, end_ns, np.zeros((0, 2, len(brackets))), 0, np.nan, np.nan, np.nan)
     bins, buy, sums, lowest, highest = _spread(high, low, volume, log_step(width))
-    brackets = np.zeros(len(bins), dtype=np.int64)
-    return Flow(start_ns, end_ns, bins, buy, brackets, sums, lowest, highest, float(close[-1]))
+    lowest_bracket = np.zeros(len(bins), dtype=np.int64)
+    return Flow(start_ns, end_ns, bins, buy, lowest_bracket, sums, lowest, highest, float(close[-1]))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _spread(high: Floats, low: Floats, volume: Floats, step: float):  # type: ignore[no-untyped-def]
+def _spread(
+    high: Floats, low: Floats, volume: Floats, step: float
+) -> tuple[Ints, npt.NDArray[np.bool_], Floats, float, float]:
     """Bins that the bars reach over, once for each taker side, the volume in each, and the lowest and highest price."""
     lows = np.floor(np.log(low) / step + EDGE_TOLERANCE).astype(np.int64)
     highs = np.floor(np.log(high) / step + EDGE_TOLERANCE).astype(np.int64)
@@ -96,8 +105,16 @@ def _spread(high: Floats, low: Floats, volume: Floats, step: float):  # type: ig
     return bins, np.arange(len(bins)) % 2 == 1, sums, low.min(), high.max()
 
 
-def _flow(start_ns: int, end_ns: int, sums: Floats, first_bin: int, low: float, high: float, close: float) -> Flow:
+def _flow(
+    start_ns: int,
+    end_ns: int,
+    sums: Floats,
+    first_bin: int,
+    low: float,
+    high: float,
+    close: float,
+    large: LargeTrades | None = None,
+) -> Flow:
     bins, buy, brackets = np.nonzero(sums)
-    return Flow(
-        start_ns, end_ns, bins + first_bin, buy.astype(np.bool_), brackets, sums[bins, buy, brackets], low, high, close
-    )
+    contracts = sums[bins, buy, brackets]
+    return Flow(start_ns, end_ns, bins + first_bin, buy.astype(np.bool_), brackets, contracts, low, high, close, large)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from liqstrat.liquidation.large import LargeBy, LargeRule
 from liqstrat.liquidation.price import Formula
 
 Kind = Literal["conserving", "large_trades", "oi_candle", "ensemble"]
@@ -31,7 +32,8 @@ class ModelSettings:
     taker_weight: how much more a taker's trade counts as opening than a maker's (makers are often market makers).
     leverage: shares of opened contracts by leverage; scaled to sum to one.
     formula: "exact" or "linear" liquidation price.
-    large_trade: USDT from which "large_trades" draws a trade, rounded up to where a notional bracket begins.
+    large_by, large: which trades "large_trades" draws. "value": those of at least `large` USDT; "top": the `large`
+      largest of each interval; "portion": the largest that together reach the share `large` of an interval's USDT.
     ensemble: weights by kind, of the mixture "ensemble".
     """
 
@@ -44,7 +46,8 @@ class ModelSettings:
     taker_weight: float = 2.0
     leverage: Mapping[int, float] = field(default_factory=lambda: dict(DEFAULT_LEVERAGE))
     formula: Formula = "exact"
-    large_trade: float = 50_000.0
+    large_by: LargeBy = "value"
+    large: float = 50_000.0
     ensemble: Mapping[Kind, float] = field(default_factory=lambda: {"conserving": 0.9, "large_trades": 0.1})
 
     def __post_init__(self) -> None:
@@ -55,8 +58,7 @@ class ModelSettings:
         weights = self.ensemble.values()
         if any(kind not in mixed for kind in self.ensemble) or any(w < 0 for w in weights) or not sum(weights) > 0:
             raise ValueError(f"ensemble is {dict(self.ensemble)}, expected weights above zero by {', '.join(mixed)}")
-        if not self.large_trade > 0:
-            raise ValueError(f"large_trade is {self.large_trade}, expected USDT above zero")
+        LargeRule(self.large_by, self.large)
         if not 0.00005 <= self.bin_width <= 0.05:
             raise ValueError(f"bin_width is {self.bin_width}, expected a share of price from 0.00005 to 0.05")
         if not 0 <= self.turnover <= 5:
@@ -75,3 +77,9 @@ class ModelSettings:
             raise ValueError(f"leverage is {dict(self.leverage)}, expected shares by leverage from 1 to 150")
         if any(share < 0 for share in self.leverage.values()) or sum(self.leverage.values()) <= 0:
             raise ValueError(f"leverage is {dict(self.leverage)}, expected shares of zero or more, not all zero")
+
+    @property
+    def large_rule(self) -> LargeRule | None:
+        """How the model chooses large trades; None where it does not look at them."""
+        wanted = self.kind == "large_trades" or (self.kind == "ensemble" and self.ensemble.get("large_trades", 0) > 0)
+        return LargeRule(self.large_by, self.large) if wanted else None

@@ -1,7 +1,7 @@
 """Flow by SQL: what traded between two open-interest values, grouped inside DuckDB."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 
@@ -13,6 +13,7 @@ from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, log_step
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.large_trades import large_trades
 from liqstrat.market.store import Store
 from liqstrat.progress import SILENT, Progress
 
@@ -68,11 +69,17 @@ def flows(
     None is unbounded. Trades at the very moment of a value belong to the next interval.
     """
     times, contracts, before = _steps(store, symbol, start, end)
+    rule = settings.large_rule
     with progress.task("flow", total=len(times), unit="intervals") as done:
         for part, brackets in _chunks(dated_brackets(symbol, store.brackets(symbol)), times):
             previous = int(times[part.start - 1]) if part.start else before
-            groups = _query(store, symbol, previous, times[part], settings, brackets)
-            yield from zip(_split(groups, previous, times[part]), contracts[part].tolist(), strict=True)
+            trades = store.trades_sql(symbol, _moment(previous), _moment(int(times[part.stop - 1])))
+            groups = _query(store, trades, previous, times[part], settings, brackets)
+            split: Iterator[Flow] = _split(groups, previous, times[part])
+            if rule is not None:
+                large = large_trades(store, trades, times[part], rule, settings.bin_width)
+                split = (replace(flow, large=one) for flow, one in zip(split, large, strict=True))
+            yield from zip(split, contracts[part].tolist(), strict=True)
             done(part.stop - part.start)
 
 
@@ -103,9 +110,9 @@ def _steps(
 
 
 def _query(
-    store: Store, symbol: str, before: int, times: Times, settings: ModelSettings, brackets: BracketTable
+    store: Store, trades: str, before: int, times: Times, settings: ModelSettings, brackets: BracketTable
 ) -> _Groups:
-    """Groups of the trades from `before` up to the last of `times`."""
+    """Groups of `trades` (SQL), which happened from `before` up to the last of `times`."""
     edges = np.concatenate(([before], times))
     bucket = int(np.gcd.reduce(edges))
     parts = {
@@ -114,7 +121,7 @@ def _query(
         "bracket": _bracket_sql(brackets),
         "step": log_step(settings.bin_width),
         "tolerance": EDGE_TOLERANCE,
-        "trades": store.trades_sql(symbol, _moment(before), _moment(int(times[-1]))),
+        "trades": trades,
     }
     if bucket % _US_PER_MINUTE == 0:
         sql = _GROUPS.format(interval=f"epoch_us(timestamp) // {bucket}", join="", **parts)

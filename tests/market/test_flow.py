@@ -8,6 +8,7 @@ import pytest
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.flow import Flow, flow_from_trades
+from liqstrat.liquidation.large import LargeBy, LargeRule
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import open_store
@@ -21,7 +22,7 @@ def groups(flow: Flow) -> dict[tuple[int, bool, int], float]:
     return dict(zip(keys, flow.contracts.tolist(), strict=True))
 
 
-def by_hand(trades: Trades, start_us: int, end_us: int) -> Flow:
+def by_hand(trades: Trades, start_us: int, end_us: int, large: LargeRule | None = None) -> Flow:
     here = (trades.time_us >= start_us) & (trades.time_us < end_us)
     brackets = brackets_for("BTCUSDT", datetime.fromtimestamp(end_us / 1e6, UTC))
     return flow_from_trades(
@@ -32,6 +33,7 @@ def by_hand(trades: Trades, start_us: int, end_us: int) -> Flow:
         trades.buy[here],
         width=MODEL.bin_width,
         brackets=brackets,
+        large=large,
     )
 
 
@@ -48,6 +50,20 @@ def test_sql_groups_as_the_trades_do(tmp_path: Path, minutes: float) -> None:
         assert groups(flow) == pytest.approx(groups(expected))
         np.testing.assert_equal((flow.low, flow.high, flow.close), (expected.low, expected.high, expected.close))
     assert all(a.end_ns == b.start_ns for (a, _), (b, _) in pairwise(found))
+
+
+@pytest.mark.parametrize(("by", "amount"), [("value", 20_000.0), ("top", 7), ("portion", 0.4)])
+def test_sql_finds_the_large_trades_that_the_rule_chooses(tmp_path: Path, by: LargeBy, amount: float) -> None:
+    trades, settings = random_trades(hours=4), ModelSettings(kind="large_trades", large_by=by, large=amount)
+    with open_store(write_history(tmp_path / "h.duckdb", trades, open_interest_every(5, 4))) as store:
+        found = [flow for flow, _ in flows(store, "BTCUSDT", None, None, settings)]
+    assert len(found) == 48
+    for flow in found:
+        expected = by_hand(trades, flow.start_ns // 1000, flow.end_ns // 1000, settings.large_rule)
+        assert flow.large is not None
+        assert expected.large is not None
+        for name in ("bins", "buy", "contracts"):
+            np.testing.assert_array_equal(getattr(flow.large, name), getattr(expected.large, name))
 
 
 def test_a_trade_at_the_moment_of_open_interest_belongs_to_the_next_interval(tmp_path: Path) -> None:
