@@ -1,7 +1,7 @@
 """Every format of the archive, with the faults that its files usually have."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import duckdb
@@ -54,10 +54,13 @@ def test_zeros_behind_the_last_digit_are_no_digits(write_archive: ArchiveWriter,
 
 
 def test_new_tables_have_gross_value_too(write_archive: ArchiveWriter, database: Path) -> None:
-    """Made when it is read, without overflow."""
-    ingest([write_archive("BTCUSDT-aggTrades-2024-03-01.zip", trade_lines(3))], database)
-    product = "price::decimal(30,8) * quantity"
-    assert rows(database, f"select count(*) from aggtrades_history where gross_value = {product}") == [(3,)]
+    """Made when it is read, exactly, without overflow."""
+    pairs = [("60000.1", "0.01"), ("9999999999.99999999", "9999999999.99999999"), ("0.00000001", "0.00000001")]
+    lines = [f"{i},{price},{quantity},1,1,{DAY_MS + i},true" for i, (price, quantity) in enumerate(pairs, 1)]
+    ingest([write_archive("BTCUSDT-aggTrades-2024-03-01.zip", lines)], database)
+    with localcontext(prec=40):
+        products = [(Decimal(price) * Decimal(quantity),) for price, quantity in pairs]
+    assert rows(database, "select gross_value from aggtrades_history order by agg_trade_id") == products
 
 
 def test_gross_value_of_tables_that_have_it_is_exact_for_the_largest_and_the_smallest(
