@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from liqstrat.backtest.minutes import MINUTE_NS, MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.grid import Ints
+from liqstrat.market.quality import largest, missing_trades
 from liqstrat.market.store import Store
 
 #: Silence of the trades that is worth a note.
@@ -54,6 +56,46 @@ def gaps(symbol: str, bars: MinuteBars, open_interest: Ints, start_ns: int, end_
     return [
         *_notes(symbol, "no trades", quiet),
         *_notes(symbol, "no open interest, levels stay as they were", missing),
+    ]
+
+
+def lost_trades(store: Store, symbol: str, start: datetime, end: datetime) -> list[str]:
+    """Notes on ids (`agg_trade_id`) that are missing among the trades of `[start, end)`, the largest gaps by name.
+
+    Such trades happened and are not in the history: prices may have been reached, and positions opened, unseen.
+    """
+    if store.span(symbol, "trades") is None:
+        return []
+    missing = missing_trades(store, symbol, start, end)
+    named = largest(missing, _MOST_GAPS)
+    notes = [
+        f"{symbol}: {gap.missing:,} trades are missing (agg_trade_id) between {gap.start:%Y-%m-%d %H:%M:%S} "
+        f"and {gap.end:%Y-%m-%d %H:%M:%S}"
+        for gap in named
+    ]
+    if len(missing) > len(named):
+        rest = sum(gap.missing for gap in missing) - sum(gap.missing for gap in named)
+        notes.append(f"{symbol}: {rest:,} trades are missing in {len(missing) - len(named):,} more gaps")
+    return notes
+
+
+def finer_than_listed(store: Store, symbol: str, at: datetime) -> list[str]:
+    """A note where the trades use finer prices or quantities than the exchange listed for the symbol at that time.
+
+    Ticks have changed over the years; the instrument of a run gets the precision of its data.
+    """
+    listed = store.instrument(symbol, at)
+    if listed is None or store.span(symbol, "trades") is None:
+        return []
+    known = (
+        ("prices", "tick", listed.price_tick, store.price_decimals(symbol)),
+        ("quantities", "step", listed.quantity_step, store.quantity_decimals(symbol)),
+    )
+    return [
+        f"{symbol}: the history has {what} in steps of {used:f}, finer than the {name} of {size.normalize():f} listed "
+        f"on {listed.as_of}; orders of this run can be as fine as the history"
+        for what, name, size, decimals in known
+        if size > (used := Decimal(1).scaleb(-decimals))
     ]
 
 

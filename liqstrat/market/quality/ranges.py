@@ -49,9 +49,9 @@ def usual_step(times: Times) -> int | None:
     return int(values[counts.argmax()])
 
 
-def largest(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+def largest(gaps: Iterable[Gap], count: int = SHOWN) -> tuple[Gap, ...]:
     """Those that miss most, in order of time."""
-    return tuple(sorted(heapq.nlargest(SHOWN, gaps, key=lambda gap: gap.missing), key=lambda gap: gap.start))
+    return tuple(sorted(heapq.nlargest(count, gaps, key=lambda gap: gap.missing), key=lambda gap: gap.start))
 
 
 def covered(first: datetime, last: datetime, gaps: Sequence[Gap], at_least: timedelta) -> list[Range]:

@@ -90,6 +90,12 @@ def examine_trades(store: Store, symbol: str, start: datetime | None, end: datet
     )
 
 
+def missing_trades(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> list[Gap]:
+    """Where ids are missing among the symbol's trades in `[start, end)`, in order of id."""
+    rows = store.trades_sql(symbol, start, end)
+    return _gaps(store, rows, _blocks(store, rows)[0])[0]
+
+
 def _blocks(store: Store, rows: str) -> tuple[_Blocks, tuple[date, ...]]:
     sql = f"""
         select agg_trade_id // {_BLOCK} as block, epoch_us(timestamp) // 86_400_000_000 as day, count(*) as count,
