@@ -1,10 +1,12 @@
 """What history there is: by symbol and kind the range, the rows and the days without any."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from liqstrat.market.ledger import entries
+from liqstrat.market.selects import select_times
 from liqstrat.market.store import Store
 
 
@@ -12,7 +14,8 @@ from liqstrat.market.store import Store
 class KindSummary:
     """One kind of one symbol's history.
 
-    first, last: timestamps (UTC) of the first and last row. days_missing: days (UTC) between them without a row.
+    first, last: timestamps (UTC) of the first and last row. days_missing: days (UTC) between them without a row, of
+    kinds that have some every day.
     origin: `simulated`, `archive`, or `unknown` for rows that no loaded file accounts for.
     """
 
@@ -27,34 +30,51 @@ class KindSummary:
 
 def inspect(store: Store, symbol: str | None = None) -> list[KindSummary]:
     """Summaries in order of symbol and kind, of one symbol or of all; raises `LiqstratError` for an unknown one."""
-    symbols = [symbol] if symbol else store.symbols()
-    return [summary for name in symbols for summary in _summaries(store, name)]
-
-
-def _summaries(store: Store, symbol: str) -> Iterator[KindSummary]:
-    origins = {entry.kind: entry.origin for entry in entries(store.connection, symbol)}
+    if symbol is not None:
+        store.rows_sql("trades", symbol)  # raises for an unknown one
+    origins = {(entry.symbol, entry.kind): entry.origin for entry in entries(store.connection, symbol)}
+    summaries: list[KindSummary] = []
     for kind in store.kinds():
-        rows = store.rows_sql(kind, symbol)
-        sql = f"""
-            select timestamp::date as day, count(*), epoch_us(min(timestamp)), epoch_us(max(timestamp))
-            from ({rows}) group by day order by day
-        """
-        days = store.connection.execute(sql).fetchall()
-        if days:
-            yield KindSummary(
-                symbol=symbol,
-                kind=kind,
-                first=_moment(days[0][2]),
-                last=_moment(days[-1][3]),
-                rows=sum(count for _, count, _, _ in days),
-                days_missing=missing_days([day for day, *_ in days]) if is_daily(kind) else [],
-                origin=origins.get(kind, "unknown"),
-            )
+        by_symbol: dict[str, list[_Day]] = {}
+        for name, *day in store.connection.execute(_days_sql(store, kind, symbol)).fetchall():
+            by_symbol.setdefault(name, []).append(_Day(*day))
+        summaries += [_summary(name, kind, days, origins.get((name, kind))) for name, days in by_symbol.items()]
+    # The sort is stable: kinds stay in their order.
+    return sorted(summaries, key=lambda summary: summary.symbol)
+
+
+class _Day(NamedTuple):
+    """Rows of a day, and the microseconds of the first and last."""
+
+    day: date
+    rows: int
+    first_us: int
+    last_us: int
+
+
+def _days_sql(store: Store, kind: str, symbol: str | None) -> str:
+    return f"""
+        select symbol, timestamp::date as day, count(*), epoch_us(min(timestamp)), epoch_us(max(timestamp))
+        from ({select_times(store.connection, store.path, kind, symbol)}) where symbol is not null
+        group by symbol, day order by symbol, day
+    """
+
+
+def _summary(symbol: str, kind: str, days: list[_Day], origin: str | None) -> KindSummary:
+    return KindSummary(
+        symbol=symbol,
+        kind=kind,
+        first=_moment(days[0].first_us),
+        last=_moment(days[-1].last_us),
+        rows=sum(day.rows for day in days),
+        days_missing=missing_days([day.day for day in days]) if is_daily(kind) else [],
+        origin=origin or "unknown",
+    )
 
 
 def is_daily(kind: str) -> bool:
-    """Whether a kind should have a row every day, as candles of a week have not."""
-    return kind not in ("klines_3d", "klines_1w", "klines_1mo")
+    """Whether a kind should have a row every day, as candles of a week and liquidations have not."""
+    return kind not in ("klines_3d", "klines_1w", "klines_1mo", "liquidations")
 
 
 def missing_days(days: Sequence[date]) -> list[date]:

@@ -56,6 +56,16 @@ def select_all(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, sta
     return f"select rowid, {_columns(wanted, found)} from {table} where {conditions}"
 
 
+def select_times(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, symbol: str | None) -> str:
+    """SQL for `symbol` and `timestamp` (naive UTC) of a kind's rows, of one symbol or of all; its table is there."""
+    table = table_of(kind)
+    found = existing_columns(connection, table)
+    check_columns(path, kind, found)
+    conditions = [*_exchange(kind, found), *([f"symbol = {text(symbol)}"] if symbol else [])] or ["true"]
+    timestamp = _expression("timestamp", "TIMESTAMP", found["timestamp"])
+    return f"select symbol, {timestamp} as timestamp from {table} where {' and '.join(conditions)}"
+
+
 def where(
     kind: str, found: dict[str, str], symbol: str, start: datetime | None = None, end: datetime | None = None
 ) -> str:

@@ -1,9 +1,6 @@
 """Leverage brackets and instruments as the exchange tells them, by symbol and day."""
 
-import http.server
 import json
-import threading
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +15,7 @@ from liqstrat.market.ingest import ingest
 from liqstrat.market.instruments import load_instruments
 from liqstrat.market.store import open_store
 from tests.market.archive_files import ArchiveWriter, only, trade_lines
+from tests.market.served import Server
 
 SPRING, AUTUMN = date(2024, 3, 1), date(2024, 9, 1)
 
@@ -56,25 +54,6 @@ def exchange_info(**more: Any) -> dict[str, Any]:
 def written(path: Path, value: object) -> Path:
     path.write_text(json.dumps(value))
     return path
-
-
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
-    """An HTTP server of the files in the folder `served`."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args, directory=str(folder))
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_brackets_become_tables_by_day(tmp_path: Path, database: Path) -> None:
@@ -157,8 +136,9 @@ def test_other_answers_are_refused(tmp_path: Path, database: Path, content: str,
         load_brackets(path, SPRING, database)
 
 
-def test_an_address_is_read_like_a_file(address: str, tmp_path: Path, database: Path) -> None:
-    written(tmp_path / "served" / "leverageBracket", [entry()])
+def test_an_address_is_read_like_a_file(served: Server, tmp_path: Path, database: Path) -> None:
+    address = served.url
+    served.put("leverageBracket", json.dumps([entry()]))
     assert load_brackets(f"{address}/leverageBracket", SPRING, database).symbols == ("ABCUSDT",)
     with pytest.raises(LiqstratError, match=r"nothing: .*404"):
         load_brackets(f"{address}/nothing", SPRING, database)

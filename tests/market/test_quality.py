@@ -124,6 +124,24 @@ def test_a_day_without_trades(examined: Callable[..., Quality]) -> None:
     assert trades.missing == TRADES - trades.rows
 
 
+def test_a_silence_without_a_missing_id_is_told_and_cuts_the_ranges(examined: Callable[..., Quality]) -> None:
+    later = "update aggtrades_history set timestamp = timestamp + interval 3 hours where agg_trade_id > 20000"
+    quality = examined(later)
+    silence = Range(at(20_000), at(20_001) + timedelta(hours=3))
+    assert quality.quiet == (silence,)
+    assert quality.levels == (Range(START, silence.start), Range(silence.end, START + timedelta(days=3)))
+    assert not quality.has_gaps
+    assert examined(later, "delete from aggtrades_history where agg_trade_id = 20001").quiet == (), "that is a gap"
+
+
+def test_where_trades_are_rare_an_hour_is_no_silence(examined: Callable[..., Quality]) -> None:
+    quality = examined(
+        "delete from aggtrades_history where agg_trade_id % 500 != 0",
+        "update aggtrades_history set agg_trade_id = agg_trade_id // 500",
+    )
+    assert (of(quality, "trades").rows, quality.quiet, quality.has_gaps) == (60, (), False)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(missing=st.sets(st.integers(1, 29_998), max_size=40), first=st.integers(1, 29_000), length=st.integers(1, 900))
 def test_gaps_are_those_that_a_plain_look_finds(flawless: Path, missing: set[int], first: int, length: int) -> None:
@@ -261,6 +279,11 @@ def test_the_gaps_of_real_pieces_are_told(shared_data: Path, database: Path) -> 
     assert trades.missing == int(ids.max() - ids.min()) + 1 - len(np.unique(ids))
     assert trades.gaps == int((np.diff(np.unique(ids)) > 1).sum())
     assert date(2024, 1, 1) in trades.days_missing
+    # Whoever gathered the pieces numbered the trades on; time tells that most are not there.
+    assert [(quiet.start.date(), quiet.end.date()) for quiet in bitcoin.quiet] == [
+        (date(2023, 4, 5), date(2024, 7, 18)),
+        (date(2024, 7, 19), date(2024, 8, 8)),
+    ]
     assert bitcoin.outlier_count == 0
     assert of(bitcoin, "open_interest").step == timedelta(hours=4)
     assert of(bitcoin, "funding").missing == 0

@@ -33,8 +33,9 @@ class KindQuality:
 
     step: what its rows should be apart, None for events. gaps, missing: how many gaps there are, and how many rows
     (of trades, ids) are missing in them. largest: the gaps that miss most. days_missing: days without a row between
-    the first and the last. twice: rows too many. without_value: rows that say nothing, as open interest of zero.
-    origin: `simulated`, `archive`, or `unknown` for rows that no loaded file accounts for.
+    the first and the last, of kinds that have some every day. twice: rows too many. without_value: rows that say
+    nothing, as open interest of zero. origin: `simulated`, `archive`, or `unknown` for rows that no loaded file
+    accounts for.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class KindQuality:
 class Quality:
     """What is to be known about one symbol's history before one trusts a result made from it.
 
+    quiet: long silences of the trades in which no id is missing: a market at rest, or ids that were made up later.
     still: open interest that stood still for an hour or more. outliers: the first of `outlier_count` trades at prices
     far from those before and after. levels: where trades and open interest are both there, but for short gaps, so
     that levels can be estimated. whole: where funding is there too, so that a backtest has all that it needs.
@@ -63,6 +65,7 @@ class Quality:
     symbol: str
     simulated: bool
     kinds: tuple[KindQuality, ...]
+    quiet: tuple[Range, ...]
     still: tuple[Still, ...]
     outliers: tuple[Outlier, ...]
     outlier_count: int
@@ -71,8 +74,8 @@ class Quality:
 
     @property
     def has_gaps(self) -> bool:
-        """Whether rows, or whole days of what is not rare, are missing between the first and last row of a kind."""
-        return any(kind.missing or (kind.days_missing and kind.kind != "liquidations") for kind in self.kinds)
+        """Whether rows, or whole days, are missing between the first and last row of a kind."""
+        return any(kind.missing or kind.days_missing for kind in self.kinds)
 
     def to_json(self) -> dict[str, Any]:
         """The same in plain values: moments as ISO 8601, lengths of time in seconds."""
@@ -112,6 +115,7 @@ def examine(
         symbol=symbol,
         simulated=store.simulated(symbol),
         kinds=tuple(summaries),
+        quiet=trades.quiet if trades else (),
         still=steps["open_interest"].still if "open_interest" in steps else (),
         outliers=trades.outliers if trades else (),
         outlier_count=trades.outlier_count if trades else 0,
@@ -165,10 +169,10 @@ def _of_steps(kind: str, found: StepQuality, origin: str) -> KindQuality:
 
 
 def _covered_by_trades(trades: TradeQuality | None, steps: dict[str, StepQuality]) -> list[Range]:
-    """Where there are trades or else minute candles, but for short gaps."""
+    """Where there are trades or else minute candles, but for short gaps and silences that are none."""
     if trades is None:
         return _covered(steps.get("klines_1m"), after=1)
-    return covered(trades.first, trades.last, trades.gaps, _SHORT)
+    return covered(trades.first, trades.last, [*trades.gaps, *trades.quiet], _SHORT)
 
 
 def _covered(found: StepQuality | None, before: int = 0, after: int = 0) -> list[Range]:

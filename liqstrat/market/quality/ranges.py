@@ -54,7 +54,7 @@ def largest(gaps: Iterable[Gap], count: int = SHOWN) -> tuple[Gap, ...]:
     return tuple(sorted(heapq.nlargest(count, gaps, key=lambda gap: gap.missing), key=lambda gap: gap.start))
 
 
-def covered(first: datetime, last: datetime, gaps: Sequence[Gap], at_least: timedelta) -> list[Range]:
+def covered(first: datetime, last: datetime, gaps: Sequence[Gap | Range], at_least: timedelta) -> list[Range]:
     """What lies between gaps that are as long as `at_least`."""
     edges = [first]
     for gap in sorted(gaps, key=lambda gap: gap.start):

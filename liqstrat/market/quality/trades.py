@@ -1,23 +1,31 @@
 """What is wrong with the trades, found in one scan of billions of rows.
 
-Trades are summed by block of ids. A block whose count and sum are those of unbroken ids has no gap and no id twice;
-only the others are read row by row.
+Trades are summed by block of ids and hour. A block whose count and sum are those of unbroken ids has no gap and no id
+twice; only the others are read row by row. An hour without a trade lies between two sums.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
-from liqstrat.market.quality.ranges import SHOWN, Gap, moment
+from liqstrat.market.quality.ranges import SHOWN, Gap, Range, moment
 from liqstrat.market.store import Store
 
 _BLOCK = 4096
+# In a history of few blocks, most would have none beside them to be compared with.
+_FEW_ROWS = 5 * _BLOCK
+_SMALL_BLOCK = 256
 _BLOCKS_AT_ONCE = 1000
 #: A price is an outlier when it is this far beyond the prices of the two blocks before and the two after.
 OUTLIER = 0.1
+#: So long a silence, and so many times what usually lies between two trades, is told of.
+QUIET = timedelta(hours=1)
+_QUIET_TIMES = 100
+
+_HOUR_US = 3_600_000_000
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -35,13 +43,17 @@ class Outlier:
 
 @dataclass(frozen=True, slots=True)
 class TradeQuality:
-    """gaps: where ids are missing, in order of id. twice: rows too many. outliers: the first of `outlier_count`."""
+    """gaps: where ids are missing, in order of id. quiet: long silences in which none is missing, in order of time.
+
+    twice: rows too many. outliers: the first of `outlier_count`.
+    """
 
     rows: int
     first: datetime
     last: datetime
     days: tuple[date, ...]
     gaps: tuple[Gap, ...]
+    quiet: tuple[Range, ...]
     twice: int
     outliers: tuple[Outlier, ...]
     outlier_count: int
@@ -49,8 +61,10 @@ class TradeQuality:
 
 @dataclass(frozen=True, slots=True)
 class _Blocks:
-    """Arrays of one entry a block, in order of id: what its trades add up to. Ids in `total` count from its start."""
+    """Arrays of one entry a block of `size` ids, in order: what its trades add up to. Ids in `total` count from its
+    start."""
 
+    size: int
     block: _Ints
     count: _Ints
     total: _Ints
@@ -63,27 +77,53 @@ class _Blocks:
 
     def broken(self) -> npt.NDArray[np.bool_]:
         """Blocks with gaps or ids twice inside."""
-        first, last = self.first_id - self.block * _BLOCK, self.last_id - self.block * _BLOCK
+        first, last = self.first_id - self.block * self.size, self.last_id - self.block * self.size
         whole: npt.NDArray[np.bool_] = (self.count == last - first + 1) & (
             2 * self.total == (first + last) * self.count
         )
         return ~whole
 
 
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """When trades happened: arrays of one entry for each block and hour, and the ids at the ends of each."""
+
+    hour: _Ints
+    first_id: _Ints
+    last_id: _Ints
+    first_us: _Ints
+    last_us: _Ints
+
+    def days(self) -> tuple[date, ...]:
+        return tuple(moment(day * 24 * _HOUR_US).date() for day in np.unique(self.hour // 24).tolist())
+
+    def quiet(self, rows: int) -> tuple[Range, ...]:
+        """Silences of an hour and more always reach over a full hour, so that they lie between two entries."""
+        order = np.argsort(self.first_us, kind="stable")
+        until = np.maximum.accumulate(self.last_us[order])
+        length = self.first_us[order][1:] - until[:-1]
+        usual = len(np.unique(self.hour)) * _HOUR_US / max(rows, 1)
+        unbroken = self.first_id[order][1:] == self.last_id[order][:-1] + 1
+        long = (length >= max(QUIET // timedelta(microseconds=1), _QUIET_TIMES * usual)) & unbroken
+        return tuple(Range(moment(until[i]), moment(self.first_us[order[i + 1]])) for i in np.flatnonzero(long))
+
+
 def examine_trades(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> TradeQuality | None:
     """What is wrong with the symbol's trades in `[start, end)`; None where there are none."""
     rows = store.trades_sql(symbol, start, end)
-    blocks, days = _blocks(store, rows)
+    blocks, times = _summed(store, rows)
     if not len(blocks.block):
         return None
     gaps, twice = _gaps(store, rows, blocks)
     outliers, outlier_count = _outliers(store, rows, blocks)
+    count = int(blocks.count.sum())
     return TradeQuality(
-        rows=int(blocks.count.sum()),
+        rows=count,
         first=moment(blocks.first_us.min()),
         last=moment(blocks.last_us.max()),
-        days=days,
+        days=times.days(),
         gaps=tuple(gaps),
+        quiet=times.quiet(count),
         twice=twice,
         outliers=outliers,
         outlier_count=outlier_count,
@@ -93,25 +133,27 @@ def examine_trades(store: Store, symbol: str, start: datetime | None, end: datet
 def missing_trades(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> list[Gap]:
     """Where ids are missing among the symbol's trades in `[start, end)`, in order of id."""
     rows = store.trades_sql(symbol, start, end)
-    return _gaps(store, rows, _blocks(store, rows)[0])[0]
+    return _gaps(store, rows, _summed(store, rows)[0])[0]
 
 
-def _blocks(store: Store, rows: str) -> tuple[_Blocks, tuple[date, ...]]:
+def _summed(store: Store, rows: str) -> tuple[_Blocks, _Times]:
+    few = len(store.connection.execute(f"select 1 from ({rows}) limit {_FEW_ROWS}").fetchall()) < _FEW_ROWS
+    size = _SMALL_BLOCK if few else _BLOCK
     sql = f"""
-        select agg_trade_id // {_BLOCK} as block, epoch_us(timestamp) // 86_400_000_000 as day, count(*) as count,
-               sum(agg_trade_id % {_BLOCK})::bigint as total,
+        select agg_trade_id // {size} as block, epoch_us(timestamp) // {_HOUR_US} as hour, count(*) as count,
+               sum(agg_trade_id % {size})::bigint as total,
                min(agg_trade_id) as first_id, max(agg_trade_id) as last_id,
                epoch_us(min(timestamp)) as first_us, epoch_us(max(timestamp)) as last_us,
                min(price)::double as low, max(price)::double as high
-        from ({rows}) group by all order by block, day
+        from ({rows}) group by all order by block, hour
     """
     parts = {name: np.asarray(values) for name, values in store.connection.sql(sql).fetchnumpy().items()}
-    days = tuple(moment(day * 86_400_000_000).date() for day in np.unique(parts.pop("day")).tolist())
+    times = _Times(**{name: parts[name] for name in ("hour", "first_id", "last_id", "first_us", "last_us")})
     block, starts = np.unique(parts["block"], return_index=True)
     joined = {"count": np.add, "total": np.add, "first_id": np.minimum, "last_id": np.maximum}
     joined |= {"first_us": np.minimum, "last_us": np.maximum, "low": np.minimum, "high": np.maximum}
     values = {name: how.reduceat(parts[name], starts) if len(starts) else parts[name] for name, how in joined.items()}
-    return _Blocks(block=block, **values), days
+    return _Blocks(size=size, block=block, **values), times
 
 
 def _gaps(store: Store, rows: str, blocks: _Blocks) -> tuple[list[Gap], int]:
@@ -124,10 +166,10 @@ def _gaps(store: Store, rows: str, blocks: _Blocks) -> tuple[list[Gap], int]:
         for i in between.tolist()
     }
     twice = 0
-    for ids, times in _rows_of(store, rows, blocks.block[blocks.broken()]):
+    for ids, times in _rows_of(store, rows, blocks.block[blocks.broken()], blocks.size):
         twice += int((np.diff(ids) == 0).sum())
         for i in np.flatnonzero(np.diff(ids) > 1).tolist():
-            if ids[i] // _BLOCK == ids[i + 1] // _BLOCK:
+            if ids[i] // blocks.size == ids[i + 1] // blocks.size:
                 found[int(ids[i])] = _gap(ids[i], ids[i + 1], times[i], times[i + 1])
     return [found[last_id] for last_id in sorted(found)], twice
 
@@ -136,7 +178,7 @@ def _gap(before: np.int64, after: np.int64, start_us: np.int64, end_us: np.int64
     return Gap(moment(start_us), moment(end_us), int(after - before - 1))
 
 
-def _rows_of(store: Store, rows: str, blocks: _Ints) -> Iterator[tuple[_Ints, _Ints]]:
+def _rows_of(store: Store, rows: str, blocks: _Ints, size: int) -> Iterator[tuple[_Ints, _Ints]]:
     """Ids and times (microseconds) of the trades in `blocks`, in order of id, some blocks at a time.
 
     Consecutive blocks are asked for as one range: DuckDB skips what lies outside of it.
@@ -145,7 +187,7 @@ def _rows_of(store: Store, rows: str, blocks: _Ints) -> Iterator[tuple[_Ints, _I
         some = blocks[begin : begin + _BLOCKS_AT_ONCE]
         runs = np.split(some, np.flatnonzero(np.diff(some) > 1) + 1)
         within = " or ".join(
-            f"agg_trade_id between {int(run[0]) * _BLOCK} and {int(run[-1]) * _BLOCK + _BLOCK - 1}" for run in runs
+            f"agg_trade_id between {int(run[0]) * size} and {int(run[-1]) * size + size - 1}" for run in runs
         )
         sql = f"select agg_trade_id as id, epoch_us(timestamp) as us from ({rows}) where {within} order by id, us"
         found = store.connection.sql(sql).fetchnumpy()
@@ -158,10 +200,10 @@ def _outliers(store: Store, rows: str, blocks: _Blocks) -> tuple[tuple[Outlier, 
     found: list[Outlier] = []
     count = 0
     for i in np.flatnonzero((blocks.low < lowest) | (blocks.high > highest)).tolist():
-        begin = int(blocks.block[i]) * _BLOCK
+        begin = int(blocks.block[i]) * blocks.size
         sql = f"""
             select epoch_us(timestamp), price::double from ({rows})
-            where agg_trade_id between {begin} and {begin + _BLOCK - 1}
+            where agg_trade_id between {begin} and {begin + blocks.size - 1}
               and (price < {float(lowest[i])!r} or price > {float(highest[i])!r})
             order by agg_trade_id
         """
