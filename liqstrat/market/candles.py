@@ -1,5 +1,6 @@
 """Candles by SQL: as recorded, from shorter candles, or from trades."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from liqstrat.errors import LiqstratError
@@ -15,6 +16,14 @@ def length_of(interval: str) -> timedelta:
     if unit is None or not interval[:-1].isdecimal() or int(interval[:-1]) == 0:
         raise LiqstratError(f'"{interval}" is not a candle length, expected for example 1m, 15m, 4h or 1d')
     return int(interval[:-1]) * timedelta(**{f"{unit}s": 1})
+
+
+def shorter(interval: str, there: Iterable[str]) -> list[str]:
+    """Those of the intervals `there` that candles of `interval` can be built from, a minute first, then long ones."""
+    wanted = length_of(interval)
+    lengths = {name: length_of(name) for name in there if name[:-1].isdecimal() and name[-1] in _UNITS}
+    fitting = [name for name, length in lengths.items() if length < wanted and not wanted % length]
+    return sorted(fitting, key=lambda name: (name != "1m", -lengths[name]))
 
 
 def whole_end(end: datetime | None, interval: str) -> datetime | None:

@@ -86,6 +86,24 @@ def check_columns(path: Path, kind: str, found: dict[str, str]) -> None:
         raise LiqstratError(f"{path}: column timestamp of table {table} is {type_}, expected TIMESTAMP (UTC)")
 
 
+def check_exchange(connection: duckdb.DuckDBPyConnection, path: Path, symbol: str) -> None:
+    """Raise `LiqstratError` where a file has trades of `symbol`, and all of other exchanges: they would seem lost."""
+    table = table_of("trades")
+    conditions = _exchange("trades", existing_columns(connection, table))
+    if not conditions:
+        return
+    of_symbol = f"from {table} where symbol = {text(symbol)}"
+    if connection.execute(f"select 1 {of_symbol} and {conditions[0]} limit 1").fetchone():
+        return
+    others = [
+        str(name) for (name,) in connection.execute(f"select distinct exchange {of_symbol} order by 1").fetchall()
+    ]
+    if others:
+        raise LiqstratError(
+            f"{path}: table {table} has trades of {symbol} with exchange {', '.join(others)} only, expected {EXCHANGE}"
+        )
+
+
 def text(value: str) -> str:
     """A SQL literal."""
     return "'" + value.replace("'", "''") + "'"

@@ -20,7 +20,7 @@ from liqstrat.market.connection import connect, in_utc, missing
 from liqstrat.market.fingerprint import fingerprint
 from liqstrat.market.instruments import Instrument, read_instrument
 from liqstrat.market.schema import LEDGER, existing_columns, existing_tables, kinds_in, table_of
-from liqstrat.market.selects import select, text
+from liqstrat.market.selects import check_exchange, select, text
 
 _TIME = pa.timestamp("us", "UTC")
 _PRICE = pa.decimal128(18, 8)
@@ -74,6 +74,7 @@ class Store:
         self.path = path
         self.connection = connection
         self._known: set[str] = set()
+        self._ours: set[str] = set()
         self._decimals: dict[tuple[str, str], int] = {}
         self._streams: weakref.WeakSet[Generator[pa.RecordBatch]] = weakref.WeakSet()
         self._closed = False
@@ -190,11 +191,12 @@ class Store:
     ) -> pa.Table:
         """Candles of an interval as `KLINES_SCHEMA`; `time` is the open time, volumes are in contracts.
 
-        From the table of that interval where it has rows in the range, else built from `klines_1m`, else from the
-        trades. `taker_buy_volume` is null where the recorded candles lack it.
+        From the table of that interval where it has rows in the range, else built from `klines_1m` or other shorter
+        ones that go into it, else from the trades. `taker_buy_volume` is null where the recorded candles lack it.
         """
         self._require(symbol)
-        for kind in dict.fromkeys((f"klines_{interval}", "klines_1m")):
+        shorter = candles.shorter(interval, [kind.removeprefix("klines_") for kind in self.kinds()])
+        for kind in (f"klines_{name}" for name in (interval, *shorter)):
             rows = self._select(kind, symbol, start, end)
             if rows is not None and self._fetch(f"select 1 from ({rows}) limit 1"):
                 if kind == f"klines_{interval}":
@@ -306,7 +308,7 @@ class Store:
             return
         tables = [table_of(kind) for kind in self.kinds()]
         if not tables:
-            raise LiqstratError(f"{self.path}: has no table of market history, expected {table_of('trades')}")
+            raise self._no_table("trades")
         if not any(self._fetch(f"select 1 from {table} where symbol = {text(symbol)} limit 1") for table in tables):
             known = self.symbols()
             listed = f"; it has {', '.join(known)}" if known else "; it is empty"
@@ -314,10 +316,14 @@ class Store:
         self._known.add(symbol)
 
     def _no_table(self, kind: str) -> LiqstratError:
-        found = ", ".join(existing_tables(self.connection))
-        return LiqstratError(f"{self.path}: has no table {table_of(kind)}; it has {found}")
+        found, table = existing_tables(self.connection), table_of(kind)
+        hint = did_you_mean(table, set(found) - {table_of(known) for known in kinds_in(found)})
+        return LiqstratError(f"{self.path}: has no table {table}{hint}; it has {', '.join(found) or 'none'}")
 
     def _select(self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str | None:
+        if kind == "trades" and symbol not in self._ours:
+            check_exchange(self.connection, self.path, symbol)
+            self._ours.add(symbol)
         return select(self.connection, self.path, kind, symbol, start, end)
 
     def _fetch(self, sql: str) -> list[tuple[Any, ...]]:

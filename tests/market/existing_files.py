@@ -56,9 +56,14 @@ _DOUBLES = (
     "replace (price::double as price, quantity::double as quantity)",
 )
 _ZONED = "replace (timestamp at time zone 'UTC' as timestamp)"
-_CAPITALS = "replace (if(agg_trade_id % 2 = 0, upper(side), upper(side[1]) || side[2:]) as side)"
+_SIDE = "if(agg_trade_id % 2 = 0, upper(side), upper(side[1]) || side[2:]) as side"
+_CAPITALS = f"replace ({_SIDE})"
+#: Doubles, sides in any case, no exchange: all at once.
+_ROUGH = f"exclude (exchange, gross_value) {_DOUBLES[0][:-1]}, {_SIDE})"
 
-SHAPES = ("decimal", "double", "zoned", "no exchange", "capital sides", "nanoseconds", "views", "keyed")
+# The first with wheels for Python 3.13, and the last of the 1.x.
+OLD_VERSIONS = ("1.1.3", "1.4.4")
+SHAPES = ("decimal", "double", "zoned", "no exchange", "capital sides", "nanoseconds", "views", "keyed", "rough")
 
 
 def write(path: str, shape: str) -> None:
@@ -68,7 +73,9 @@ def write(path: str, shape: str) -> None:
     for i, (table, sql) in enumerate(_TABLES.items()):
         trades = table == "aggtrades_history"
         change = ""
-        if shape == "double":
+        if shape == "rough" and trades:
+            change = _ROUGH
+        elif shape in ("double", "rough"):
             change = _DOUBLES[i]
         elif shape == "zoned":
             change = _ZONED

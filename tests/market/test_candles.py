@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.market.ingest import ingest
 from liqstrat.market.store import open_store
 from tests.history import START, random_trades, write_history
+from tests.market import existing_files
 from tests.market.archive_files import DAY_MS, ArchiveWriter, trade_lines
 
 MINUTE = timedelta(minutes=1)
@@ -59,6 +61,20 @@ def test_candles_of_candles(write_archive: ArchiveWriter, database: Path) -> Non
         first, second = store.klines("BTCUSDT", interval="5m").to_pylist()
     assert (first["open"], first["high"], first["low"], first["close"]) == (100, 114, 86, 105)
     assert (second["volume"], second["taker_buy_volume"]) == (Decimal(10), Decimal(5))
+
+
+def test_candles_are_built_from_any_that_go_into_them(tmp_path: Path) -> None:
+    path = tmp_path / "market.duckdb"
+    existing_files.write(str(path), "decimal")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("drop table aggtrades_history")
+        connection.execute("update klines_15m_history set high = 70000 where timestamp = timestamp '2024-03-01 02:45'")
+    with open_store(path) as store:
+        hours = store.klines("BTCUSDT", interval="1h")
+        assert (len(hours), hours["high"].to_pylist()[2], hours["close"].to_pylist()[0]) == (10, 70000, 60005)
+        tens = store.klines("BTCUSDT", interval="10m").to_pylist()
+        assert [row["volume"] for row in tens[:2]] == [Decimal("26"), Decimal("30")], "of those of five minutes"
+        assert len(store.klines("BTCUSDT", interval="3m")) == 0
 
 
 def test_recorded_candles_come_before_trades_only_where_they_are(write_archive: ArchiveWriter, database: Path) -> None:

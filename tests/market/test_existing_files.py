@@ -1,7 +1,6 @@
 """Files that people built long ago, with older versions of DuckDB too: every read works, and none changes them."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -20,10 +19,9 @@ from liqstrat.market.ingest import ingest
 from liqstrat.market.store import Store, open_store
 from tests.market import existing_files
 from tests.market.archive_files import DAY_MS, ArchiveWriter, only
+from tests.market.existing_files import OLD_VERSIONS
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
-# The first with wheels for Python 3.13, and the last of the 1.x.
-OLD_VERSIONS = ("1.1.3", "1.4.4")
 
 
 @pytest.fixture(scope="session")
@@ -31,29 +29,6 @@ def current_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("current") / "market.duckdb"
     existing_files.write(str(path), "decimal")
     return path
-
-
-@pytest.fixture(scope="session")
-def old_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes the folder of files that a version of DuckDB wrote, in every shape; skips where it cannot be had."""
-    made: dict[str, Path] = {}
-    uv = os.environ.get("UV") or shutil.which("uv")
-
-    def make(version: str) -> Path:
-        if uv is None:
-            pytest.skip("no uv to get an older DuckDB with")
-        if version not in made:
-            wheel, folder = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("files")
-            install = [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", str(wheel)]
-            got = subprocess.run([*install, f"duckdb=={version}"], capture_output=True, text=True)
-            if got.returncode:
-                pytest.skip(f"DuckDB {version} cannot be had: {got.stderr.strip().splitlines()[-1:]}")
-            script = [sys.executable, existing_files.__file__, str(folder)]
-            subprocess.run(script, check=True, env={**os.environ, "PYTHONPATH": str(wheel)})
-            made[version] = folder
-        return made[version]
-
-    return make
 
 
 def answers(store: Store) -> dict[str, Any]:
@@ -100,7 +75,7 @@ def test_every_shape_reads_the_same(tmp_path: Path, right: dict[str, Any], shape
 def test_files_of_older_versions_read_the_same(
     old_files: Callable[[str], Path], right: dict[str, Any], version: str
 ) -> None:
-    for shape in ("decimal", "double", "zoned", "keyed"):
+    for shape in ("decimal", "double", "zoned", "keyed", "rough"):
         check(old_files(version) / f"{shape}.duckdb", right)
 
 

@@ -182,6 +182,19 @@ def test_other_exchanges_rows_are_left_out(tmp_path: Path) -> None:
         assert store.trades("BTCUSDT").read_all()["id"].to_pylist() == [0, 1, 2]
 
 
+def test_trades_of_other_exchanges_alone_are_said_to_be_so(tmp_path: Path) -> None:
+    path = existing_file(
+        tmp_path / "old.duckdb",
+        """create table aggtrades_history as select range as agg_trade_id, timestamp '2024-03-01' as timestamp,
+        'BTCUSDT' as symbol, 'binance_futures' as exchange, 1.0 as price, 1.0 as quantity, 'buy' as side
+        from range(3)""",
+    )
+    with open_store(path) as store:
+        for _ in range(2):
+            with pytest.raises(LiqstratError, match="exchange binance_futures only, expected binance"):
+                store.trades("BTCUSDT")
+
+
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
@@ -192,6 +205,10 @@ def test_other_exchanges_rows_are_left_out(tmp_path: Path) -> None:
             "column timestamp of table aggtrades_history is BIGINT, expected TIMESTAMP",
         ),
         ("create table unrelated (a INTEGER)", "has no table aggtrades_history; it has .*unrelated"),
+        (
+            "create table agg_trades_history (a INTEGER)",
+            r'has no table aggtrades_history \(did you mean "agg_trades_history"',
+        ),
     ],
 )
 def test_missing_tables_and_columns_are_named(tmp_path: Path, statement: str, words: str) -> None:
