@@ -1,8 +1,11 @@
 """Killed at any moment: what is in is whole, and going on is the same command again."""
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,37 +13,97 @@ import pytest
 from liqstrat.market.ingest import ingest
 from liqstrat.market.ledger import entries
 from liqstrat.market.store import open_store
-from tests.market.archive_files import ArchiveWriter, rows, trade_lines
+from tests.market.archive_files import ArchiveWriter, rows, states, trade_lines
 
 FILES, ROWS = 6, 20_000
+# Lives get longer, so that the last one ends by itself however busy the machine is.
+MOST_KILLS, LONGER = 30, 1.2
+PRICES = ("60000.1", "61000.5")
+
+# Forks from a process without threads, so that not every one of many has to import all anew.
 SCRIPT = """
-import sys
+import os, signal, sys, time
 from pathlib import Path
 from liqstrat.market.ingest import ingest
-print("begun", flush=True)
-ingest([Path(sys.argv[1])], Path(sys.argv[2]))
+for seconds in sys.stdin:
+    child = os.fork()
+    if not child:
+        ingest([Path(sys.argv[1])], Path(sys.argv[2]))
+        os._exit(0)
+    time.sleep(float(seconds))
+    os.kill(child, signal.SIGKILL)
+    print(os.WIFSIGNALED(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.3])
-def test_killed_then_again(write_archive: ArchiveWriter, database: Path, seconds: float) -> None:
-    lines = trade_lines(FILES * ROWS)
-    for day in range(FILES):
-        name = f"BTCUSDT-aggTrades-2024-03-0{day + 1}.zip"
-        folder = write_archive(name, lines[day * ROWS : (day + 1) * ROWS]).parent
+class Mortal:
+    """Loads a folder into a database, and is killed on the way."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def live(self, seconds: float) -> bool:
+        """Whether it was killed; it may have ended before."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(seconds, file=self._process.stdin, flush=True)
+        return self._process.stdout.readline() == "True\n"
+
+
+@contextmanager
+def mortal(folder: Path, database: Path) -> Iterator[Mortal]:
     command = [sys.executable, "-c", SCRIPT, str(folder), str(database)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(seconds)
-        process.kill()
-    if database.exists():
-        with open_store(database) as store:
-            whole = len(entries(store.connection))
-            there = store.trades("BTCUSDT").read_all().num_rows if whole else 0
-        assert there == whole * ROWS
-    ingest([folder], database)
-    assert rows(database, "select count(*), count(distinct agg_trade_id) from aggtrades_history") == [
-        (FILES * ROWS, FILES * ROWS)
-    ]
-    assert sorted(path.name for path in database.parent.iterdir()) == ["archive", "market.duckdb"]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=environment) as process:
+        yield Mortal(process)
+        process.communicate()
+
+
+def write_days(write: ArchiveWriter, price: str) -> Path:
+    lines = trade_lines(FILES * ROWS, price=price)
+    for day in range(FILES):
+        path = write(f"BTCUSDT-aggTrades-2024-03-0{day + 1}.zip", lines[day * ROWS : (day + 1) * ROWS])
+    return path.parent
+
+
+def loaded(database: Path) -> dict[str, int]:
+    """How many files are in by the price of their trades, each of them wholly and as the ledger says."""
+    if not database.exists():
+        return {}
+    with open_store(database) as store:
+        ledger = entries(store.connection)
+    if not ledger:
+        return {}
+    sql = f"""
+        select price::double::varchar, count(*), count(distinct agg_trade_id),
+               count(distinct (agg_trade_id - 1) // {ROWS})
+        from aggtrades_history group by all
+    """
+    found = {price: (count, ids, files) for price, count, ids, files in rows(database, sql)}
+    assert all(count == ids == files * ROWS for count, ids, files in found.values()), found
+    assert sum(files for _, _, files in found.values()) == len(ledger)
+    return {price: files for price, (_, _, files) in found.items()}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_at_many_points_nothing_is_lost_or_double(write_archive: ArchiveWriter, tmp_path: Path) -> None:
+    folder, database = write_days(write_archive, PRICES[0]), tmp_path / "market.duckdb"
+    begin = time.perf_counter()
+    ingest([folder], tmp_path / "timed.duckdb")
+    whole_run = time.perf_counter() - begin
+    halfway = kills = 0
+    # Into a new file, and then corrections of all that is in.
+    for price in PRICES:
+        write_days(write_archive, price)
+        with mortal(folder, database) as process:
+            for kill in range(MOST_KILLS):
+                if not process.live(whole_run * 0.1 * LONGER**kill):
+                    break
+                halfway += 0 < loaded(database).get(price, 0) < FILES
+                kills += 1
+        ingest([folder], database)
+        assert loaded(database) == {price: FILES}
+        assert set(states(ingest([folder], database))) == {"unchanged"}
+    assert halfway, "the moments are badly chosen"
+    assert kills >= 8
+    assert not list(tmp_path.glob(".*.unpacked"))
