@@ -15,23 +15,44 @@ from liqstrat.market.ledger import entries
 from liqstrat.market.store import open_store
 from tests.market.archive_files import ArchiveWriter, rows, states, trade_lines
 
-FILES, ROWS = 6, 20_000
+FILES, ROWS = 6, 10_000
 # Lives get longer, so that the last one ends by itself however busy the machine is.
 MOST_KILLS, LONGER = 30, 1.2
 PRICES = ("60000.1", "61000.5")
 
-# Forks from a process without threads, so that not every one of many has to import all anew.
+# Forks from a process without threads, so that not every one of many has to import all anew. A life ends after so many
+# seconds or, where it is a whole number, before so many lines of the code that writes to the database have been run.
 SCRIPT = """
-import os, signal, sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
+from liqstrat.market import ledger, merge
 from liqstrat.market.ingest import ingest
-for seconds in sys.stdin:
+
+WRITING = (merge.merge, merge._remove, merge._insert, ledger.record, ledger.strike)
+codes = {function.__code__ for function in WRITING} | {merge.transaction.__wrapped__.__code__}
+left = 0
+
+def trace(frame, event, _):
+    global left
+    if frame.f_code not in codes:
+        return None
+    if event == "line":
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return trace
+
+for told in sys.stdin:
     child = os.fork()
     if not child:
+        if told.strip().isdecimal():
+            left = int(told)
+            threading.settrace(trace)
         ingest([Path(sys.argv[1])], Path(sys.argv[2]))
         os._exit(0)
-    time.sleep(float(seconds))
-    os.kill(child, signal.SIGKILL)
+    if not told.strip().isdecimal():
+        time.sleep(float(told))
+        os.kill(child, signal.SIGKILL)
     print(os.WIFSIGNALED(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -42,11 +63,11 @@ class Mortal:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def live(self, seconds: float) -> bool:
-        """Whether it was killed; it may have ended before."""
+    def live(self, long: float) -> bool:
+        """Seconds, or a whole number of lines. Whether it was killed; it may have ended before."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(seconds, file=self._process.stdin, flush=True)
+        print(long, file=self._process.stdin, flush=True)
         return self._process.stdout.readline() == "True\n"
 
 
@@ -107,3 +128,22 @@ def test_killed_at_many_points_nothing_is_lost_or_double(write_archive: ArchiveW
     assert halfway, "the moments are badly chosen"
     assert kills >= 8
     assert not list(tmp_path.glob(".*.unpacked"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_between_the_lines_of_what_writes(write_archive: ArchiveWriter, tmp_path: Path) -> None:
+    database = tmp_path / "market.duckdb"
+    sql = "select count(*), min(price)::double, max(price)::double, (select count(*) from ingest_ledger) from {}"
+    states_seen = []
+    for price, step in zip(PRICES, (4, 2), strict=True):
+        path = write_archive("BTCUSDT-aggTrades-2024-03-01.zip", trade_lines(50, price=price))
+        with mortal(path.parent, database) as process:
+            lines = 1
+            while process.live(lines):
+                lines += step
+                if rows(database, "select 1 from information_schema.tables where table_name = 'ingest_ledger'"):
+                    states_seen += rows(database, sql.format("aggtrades_history"))
+        assert lines > 20
+    whole = [(50, float(price), float(price), 1) for price in PRICES]
+    assert set(states_seen) == set(whole)
+    assert rows(database, sql.format("aggtrades_history")) == whole[1:]
