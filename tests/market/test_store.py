@@ -121,6 +121,18 @@ def test_a_locked_file_names_the_process(history: Path) -> None:
         process.communicate("\n")
 
 
+def test_who_writes_is_told_who_reads(history: Path, write_archive: ArchiveWriter) -> None:
+    more = write_archive("BTCUSDT-aggTrades-2024-03-03.zip", trade_lines(3, first_id=9))
+    reader = f"import duckdb; c = duckdb.connect({str(history)!r}, read_only=True); print('open', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", reader], stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(LiqstratError, match=f"in use by process {process.pid}; wait until it is done"):
+            ingest([more], history)
+        process.communicate("\n")
+    assert ingest([more], history).files[0].state == "loaded"
+
+
 def test_readers_share_a_file(history: Path) -> None:
     reader = f"import duckdb; print(duckdb.connect({str(history)!r}, read_only=True).execute('select 1').fetchone()[0])"
     with open_store(history), open_store(history):
