@@ -15,6 +15,7 @@ from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
+from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
 
 #: Fraction of price around it that a picture shows.
@@ -47,12 +48,13 @@ def maps_at(
     The book is filled with up to `warmup` of history before the first moment. `span` leaves out what is farther from
     price than that fraction of it. Raises `LiqstratError` where there is no open interest by then.
     """
-    book = new_model(settings, symbol, store.brackets(symbol))
     waiting = iter(moments)
     moment = next(waiting, None)
     if moment is None:
         return
     _require_history(store, symbol, moment)
+    settings = with_bin_width(store, symbol, settings, moment)
+    book = new_model(settings, symbol, store.brackets(symbol))
     for flow, open_interest in flows(store, symbol, moment - warmup, moments[-1], settings, progress):
         while moment is not None and _ns(moment) < flow.end_ns:
             yield _as_known_at(store, book, moment, span)

@@ -12,7 +12,7 @@ from liqstrat.maps import LEVELS_SCHEMA, last_known, maps_at, marks, save_heatma
 from liqstrat.market.store import Store, open_store
 from tests.history import START, Trades, open_interest_every, random_trades, write_history
 
-MODEL = ModelSettings()
+MODEL = ModelSettings(bin_width=0.001)
 WARMUP = timedelta(days=1)
 HOURS = [START + timedelta(hours=h) for h in (2, 3, 4)]
 

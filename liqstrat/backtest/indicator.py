@@ -121,7 +121,7 @@ class LiquidationLevels:
         flow = self._interval.close(
             self._book.time_ns or time_ns,
             time_ns,
-            width=self.settings.bin_width,
+            width=self.settings.width,
             brackets=self._book.brackets(time_ns),
         )
         self._book.step(flow, contracts)

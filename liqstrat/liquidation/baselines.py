@@ -70,7 +70,7 @@ class LargeTradeModel(_Drawn):
 
     def _fixed(self, sign: int) -> Tiers:
         away = np.array([[1 - sign * distance for distance in _DISTANCES.values()]])
-        bins = np.log(away) / log_step(self.settings.bin_width)
+        bins = np.log(away) / log_step(self.settings.width)
         shift = np.floor(bins).astype(np.int64)
         even = np.full(away.shape, 1 / len(self.tiers))
         return Tiers(even, shift, bins - shift, np.ones(away.shape, dtype=np.bool_))
@@ -91,7 +91,7 @@ class CandleModel(_Drawn):
 
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Remove what price ran through, then draw what open interest grew by."""
-        consumed = take_out(self._longs, self._shorts, flow, self.settings.bin_width)
+        consumed = take_out(self._longs, self._shorts, flow, self.settings.width)
         opened, grown = self.price, open_interest - self.open_interest
         first = self.time_ns == 0
         self.time_ns, self.open_interest = flow.end_ns, open_interest
@@ -102,7 +102,7 @@ class CandleModel(_Drawn):
             return consumed
         side = self._longs if flow.close > opened else self._shorts
         reached = flow.low if side.sign > 0 else flow.high
-        edge = int(bin_of(reached, self.settings.bin_width))
+        edge = int(bin_of(reached, self.settings.width))
         tiers = self._tiers_of(self.brackets(flow.end_ns), side.sign)
         self._draw(side, flow.bins, flow.brackets, flow.contracts * (grown / flow.volume), tiers, edge)
         return consumed
@@ -110,6 +110,6 @@ class CandleModel(_Drawn):
     def _tiers_of(self, brackets: BracketTable, sign: int) -> Tiers:
         if (brackets, sign) not in self._spreads:
             self._spreads[brackets, sign] = spread_over_tiers(
-                brackets, self.tiers, self._mix, sign, self.settings.bin_width, self.settings.formula
+                brackets, self.tiers, self._mix, sign, self.settings.width, self.settings.formula
             )
         return self._spreads[brackets, sign]

@@ -65,7 +65,7 @@ class LiquidationBook(TwoSidedModel):
         self.time_ns, volume = flow.end_ns, flow.volume
         if volume > 0:
             self.price = flow.close
-        consumed = take_out(self._longs, self._shorts, flow, self.settings.bin_width)
+        consumed = take_out(self._longs, self._shorts, flow, self.settings.width)
         if isnan(self.price):
             return consumed
         for side in (self._longs, self._shorts):
@@ -95,14 +95,14 @@ class LiquidationBook(TwoSidedModel):
     def _reached(self, flow: Flow, side: Side) -> int:
         """The bin of the price reached against this side."""
         reached = flow.low if side.sign > 0 else flow.high
-        return bin_at(self.price if isnan(reached) else reached, self.settings.bin_width)
+        return bin_at(self.price if isnan(reached) else reached, self.settings.width)
 
     def _entries(self, flow: Flow, sign: int) -> tuple[Ints, Ints, Floats]:
         """Where this side opened: the buyer of a trade opens longs, the seller shorts, the taker more often."""
         weights, total = _weights(flow.contracts, flow.buy, sign > 0, self.settings.taker_weight)
         if total > 0:
             return flow.bins, flow.brackets, weights
-        return np.array([bin_at(self.price, self.settings.bin_width)]), np.zeros(1, dtype=np.int64), np.ones(1)
+        return np.array([bin_at(self.price, self.settings.width)]), np.zeros(1, dtype=np.int64), np.ones(1)
 
     def _seed(self, side: Side, flow: Flow, open_interest: float) -> None:
         """What was open before history was opened around the first price, as far as price wanders in the time for which
@@ -112,7 +112,7 @@ class LiquidationBook(TwoSidedModel):
         bins, brackets, weights = self._entries(flow, side.sign)
         if self.settings.seed_spread > 0:
             logs = np.log(self.price) + _SEED_STEPS * self.settings.seed_spread
-            around = np.floor(logs / log_step(self.settings.bin_width)).astype(np.int64)
+            around = np.floor(logs / log_step(self.settings.width)).astype(np.int64)
             by_bracket = np.bincount(brackets, weights)
             present = np.flatnonzero(by_bracket)
             bins, brackets = np.tile(around, len(present)), np.repeat(present, len(around))
@@ -129,7 +129,7 @@ class LiquidationBook(TwoSidedModel):
         self._used = brackets
         for sign in (+1, -1):
             self._spread[sign] = spread_over_tiers(
-                brackets, self.tiers, self._mix, sign, self.settings.bin_width, self.settings.formula
+                brackets, self.tiers, self._mix, sign, self.settings.width, self.settings.formula
             )
 
 

@@ -10,6 +10,9 @@ from liqstrat.liquidation.price import Formula
 
 Kind = Literal["conserving", "large_trades", "oi_candle", "ensemble"]
 
+#: A thirtieth of a usual day's range of BTCUSDT.
+USUAL_BIN_WIDTH = 0.001
+
 #: Share of opened contracts by leverage. An assumption: the exchange does not publish it.
 DEFAULT_LEVERAGE: Mapping[int, float] = MappingProxyType(
     {3: 0.08, 5: 0.15, 10: 0.27, 20: 0.22, 50: 0.15, 100: 0.09, 125: 0.04}
@@ -21,7 +24,8 @@ class ModelSettings:
     """Which model, and its settings.
 
     kind: "conserving" (the liquidation book), "large_trades", "oi_candle" or "ensemble".
-    bin_width: relative width of a price bin (0.001 = 10 bp); the grid is logarithmic.
+    bin_width: relative width of a price bin (0.001 = 10 bp); the grid is logarithmic. 0 leaves it to the market's
+      daily range and tick (`liqstrat.market.width`).
     turnover: contracts closed by their holders, per contract traded (0.1: of 100 traded, 10 close a position), while
       open interest does not change; the more it rises, the fewer.
     unrest: stops and targets that are reached when price moves: with a range of a share `s` of the way to liquidation
@@ -38,7 +42,7 @@ class ModelSettings:
     """
 
     kind: Kind = "conserving"
-    bin_width: float = 0.001
+    bin_width: float = 0.0
     turnover: float = 0.1
     unrest: float = 0.3
     haste: float = 0.5
@@ -59,8 +63,8 @@ class ModelSettings:
         if any(kind not in mixed for kind in self.ensemble) or any(w < 0 for w in weights) or not sum(weights) > 0:
             raise ValueError(f"ensemble is {dict(self.ensemble)}, expected weights above zero by {', '.join(mixed)}")
         LargeRule(self.large_by, self.large)
-        if not 0.00005 <= self.bin_width <= 0.05:
-            raise ValueError(f"bin_width is {self.bin_width}, expected a share of price from 0.00005 to 0.05")
+        if self.bin_width and not 0.00005 <= self.bin_width <= 0.05:
+            raise ValueError(f"bin_width is {self.bin_width}, expected a share of price from 0.00005 to 0.05, or 0")
         if not 0 <= self.turnover <= 5:
             raise ValueError(f"turnover is {self.turnover}, expected 0 to 5 contracts closed per contract traded")
         if not 0 <= self.unrest <= 10:
@@ -77,6 +81,11 @@ class ModelSettings:
             raise ValueError(f"leverage is {dict(self.leverage)}, expected shares by leverage from 1 to 150")
         if any(share < 0 for share in self.leverage.values()) or sum(self.leverage.values()) <= 0:
             raise ValueError(f"leverage is {dict(self.leverage)}, expected shares of zero or more, not all zero")
+
+    @property
+    def width(self) -> float:
+        """Relative width of a bin: the one chosen, or that of a usual market where it was left open."""
+        return self.bin_width or USUAL_BIN_WIDTH
 
     @property
     def large_rule(self) -> LargeRule | None:

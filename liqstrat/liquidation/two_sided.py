@@ -62,7 +62,7 @@ class TwoSidedModel:
         span: float | None = None,
     ) -> LiquidationMap:
         """The levels as of the last step, see `LiquidationModel.map`."""
-        width, price = self.settings.bin_width, self.price if price is None else price
+        width, price = self.settings.width, self.price if price is None else price
         sides = [side for side in (self._longs, self._shorts) if side.bins]
         first = min((side.first for side in sides), default=0)
         last = max((side.first + side.bins for side in sides), default=0)

@@ -77,7 +77,7 @@ def flows(
             groups = _query(store, trades, previous, times[part], settings, brackets)
             split: Iterator[Flow] = _split(groups, previous, times[part])
             if rule is not None:
-                large = large_trades(store, trades, times[part], rule, settings.bin_width)
+                large = large_trades(store, trades, times[part], rule, settings.width)
                 split = (replace(flow, large=one) for flow, one in zip(split, large, strict=True))
             yield from zip(split, contracts[part].tolist(), strict=True)
             done(part.stop - part.start)
@@ -119,7 +119,7 @@ def _query(
         "slots": 2 * len(brackets),
         "brackets": len(brackets),
         "bracket": _bracket_sql(brackets),
-        "step": log_step(settings.bin_width),
+        "step": log_step(settings.width),
         "tolerance": EDGE_TOLERANCE,
         "trades": trades,
     }

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.store import Store, open_store
-from liqstrat.market.width import automatic_bin_width
+from liqstrat.market.width import automatic_bin_width, with_bin_width
 from tests.history import START, START_US, Trades, random_trades, write_history
 
 
@@ -59,3 +60,10 @@ def test_half_a_day_is_taken_for_a_part_of_a_whole_one(tmp_path: Path) -> None:
     with open_store(path) as store:
         assert isinstance(store, Store)
         assert automatic_bin_width(store, "BTCUSDT", START + timedelta(hours=12)) in (0.001, 0.002)
+
+
+def test_a_width_that_was_chosen_stays(tmp_path: Path) -> None:
+    with open_store(write_history(tmp_path / "h.duckdb", wandering(0.09, 130.0, 3), {})) as store:
+        after = START + timedelta(days=4)
+        assert with_bin_width(store, "BTCUSDT", ModelSettings(), after).width == 0.002
+        assert with_bin_width(store, "BTCUSDT", ModelSettings(bin_width=0.0005), after).width == 0.0005
