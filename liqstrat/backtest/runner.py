@@ -25,6 +25,7 @@ from liqstrat.catalog import build_catalog
 from liqstrat.config import RunFile, minutes_of
 from liqstrat.market.store import Store, open_store
 from liqstrat.progress import SILENT, Progress
+from liqstrat.scoring.run_verdict import verdict_on_run
 from liqstrat.strategies import resolve_strategy
 
 #: History before the start that the fill model looks at.
@@ -43,6 +44,10 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT) -> Path:
         require_history(store, run)
         data = {symbol: prepare(store, symbol, run, progress) for symbol in run.symbols}
         about = _about(store, run, data)
+        warmup = timedelta(days=run.data.warmup_days)
+        about["levels"] = [
+            verdict_on_run(store, symbol, run.model, run.start, run.end, warmup, progress) for symbol in run.symbols
+        ]
     created = datetime.now(UTC)
     name = _free_name(out, f"{run.name}-{created:%Y%m%dT%H%M%S}-{_short_hash(about)}")
     partial = out / f".{name}.partial"

@@ -69,8 +69,8 @@ class Ensemble:
     ) -> LiquidationMap:
         """The mixture of all members' maps."""
         maps = [model.map(time_ns=time_ns, low=low, high=high, price=price) for _, model in self._members]
-        first = min(one.first_bin for one in maps if one.longs.size)
-        last = max(one.first_bin + one.longs.shape[1] for one in maps if one.longs.size)
+        first = min((one.first_bin for one in maps if one.longs.size), default=0)
+        last = max((one.first_bin + one.longs.shape[1] for one in maps if one.longs.size), default=0)
         leading = next(m for m, (_, model) in zip(maps, self._members, strict=True) if model is self._leader)
         sides = {}
         for side in ("long", "short"):

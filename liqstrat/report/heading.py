@@ -92,8 +92,18 @@ def _model(run: Run) -> str:
         f"{escape(str(model.get('formula', 'exact')))} liquidation price, bins of {_share(model.get('bin_width'))}",
         f"{_share(model.get('turnover'))} of volume closes, takers weigh {float(model.get('taker_weight', 1)):g} times",
         _muted(f"assumed leverage: {shares}"),
+        *(_scored(one, len(run.symbols) > 1) for one in run.levels),
     ]
     return _fact("Model of the levels", lines)
+
+
+def _scored(verdict: dict[str, Any], named: bool) -> str:
+    """What scoring the levels against recorded liquidations allows to say of them."""
+    symbol = f"{verdict['symbol']}: " if named else ""
+    period = f", scored {_day(verdict['judged_from'])} to {_day(verdict['to'])}" if "judged_from" in verdict else ""
+    colour = "gain" if verdict["words"] == "better than distance alone" else "caution"
+    words = f'<b class="{colour}">{escape(str(verdict["words"]))}</b>'
+    return f"levels {escape(symbol)}{words}{escape(period)} {_muted(str(verdict['reason']))}"
 
 
 def _venue(run: Run) -> str:

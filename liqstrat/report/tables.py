@@ -1,7 +1,7 @@
 """What a results folder holds, read and checked."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,11 +27,13 @@ _RUN_KEYS = (
     *("name", "run", "created", "simulated", "versions", "config", "config_hash", "data_hash", "symbols", "start"),
     *("end", "resolution", "data", "notes"),
 )
+#: Keys that runs of before lack.
+_LATER_KEYS = ("levels",)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was run and on what data, as `run.json` says."""
+    """What was run and on what data, as `run.json` says; `levels` holds the verdict on the levels of each symbol."""
 
     name: str
     run: str
@@ -47,6 +49,7 @@ class Run:
     resolution: str
     data: list[dict[str, Any]]
     notes: list[str]
+    levels: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -125,7 +128,7 @@ def read_results(folder: Path) -> Results:
     absent = [key for key in _RUN_KEYS if key not in raw]
     if absent:
         raise LiqstratError(f"{folder / 'run.json'}: no key {', '.join(absent)}")
-    values = {key: raw[key] for key in _RUN_KEYS}
+    values = {key: raw[key] for key in (*_RUN_KEYS, *_LATER_KEYS) if key in raw}
     for key in ("start", "end"):
         values[key] = _moment(folder / "run.json", key, raw[key])
     return Results(folder, Run(**values), metrics)

@@ -111,14 +111,16 @@ def _first_difference(cut: int, known: list[LiquidationMap], told: list[Liquidat
     for whole in told:
         part = by_time.pop(whole.time_ns, None)
         if part is None:
-            return Difference(cut, whole.time_ns, "a map of", None, None, float(whole.longs.sum() + whole.shorts.sum()))
+            return Difference(
+                cut, whole.time_ns, "contracts in all", None, None, float(whole.longs.sum() + whole.shorts.sum())
+            )
         found = _compare(cut, part, whole)
         if found is not None:
             return found
     if by_time:
         first = min(by_time)
         amount = float(by_time[first].longs.sum() + by_time[first].shorts.sum())
-        return Difference(cut, first, "a map of", None, amount, None)
+        return Difference(cut, first, "contracts in all", None, amount, None)
     return None
 
 

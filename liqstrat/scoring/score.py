@@ -16,7 +16,7 @@ from liqstrat.scoring import baselines, figures
 from liqstrat.scoring.baselines import DISTANCE, DISTANCES, SHUFFLED, UNIFORM, VOLUME, Forecast
 from liqstrat.scoring.bootstrap import Estimate, day_weights, estimate
 from liqstrat.scoring.figures import Ranks
-from liqstrat.scoring.reached import Bools, Reached
+from liqstrat.scoring.reached import NS_PER_DAY, Bools, Reached
 from liqstrat.scoring.tables import Reliability, Tier, reliability_of, tiers_of
 from liqstrat.scoring.verdict import Verdict, overall, verdict_on
 
@@ -53,7 +53,8 @@ class Row:
 class Score:
     """Everything that `score` found. Times are UTC, amounts contracts.
 
-    `start` to `judged_from` trained the baselines. `liquidated` are all contracts recorded from `judged_from` on,
+    `start` to `judged_from` trained the baselines; `days` are judged, `silent_days` of the whole had
+    nothing on record. `liquidated` are all contracts recorded from `judged_from` on,
     `outside` the share of them that fell in no reached band; `empty[model]` is the share of the rest in bands where
     the map had nothing; `ratio[model]` is realised over predicted contracts.
     """
@@ -63,6 +64,7 @@ class Score:
     end: datetime
     every_hours: float
     days: int
+    silent_days: int
     days_with_liquidations: int
     effective_days: float
     bands: int
@@ -95,9 +97,12 @@ def score(
     """Score every model in `reached` against `liquidations`.
 
     judged_from_ns: begin of the part that is judged, by default after the first third of the days. whole: figures of
-    parts, tiers and reliability too, not only what the verdict needs. Raises `LiqstratError` where there is nothing
-    to judge.
+    parts, tiers and reliability too, not only what the verdict needs. Days without any liquidation on record are left
+    out: nobody knows whether there was none or nobody looked. Raises `LiqstratError` where there is nothing to judge.
     """
+    silent = len(np.unique(reached.day))
+    reached = reached.part(np.isin(reached.day, liquidations.time_ns // NS_PER_DAY))
+    silent -= len(np.unique(reached.day))
     border = judged_from_ns if judged_from_ns is not None else _border(reached)
     band = reached.band_of(liquidations)
     observed = np.bincount(band[band >= 0], liquidations.contracts[band >= 0], minlength=len(reached))
@@ -121,7 +126,7 @@ def score(
     with progress.task("figures", total=len(groups), unit="groups") as done:
         rows = []
         for group, part in groups.items():
-            rows += trial.rows(group, part)
+            rows += trial.rows(group, part, baselines_too=whole)
             done(1)
     predicted = {name: float((judged.maps[name].sum(axis=1) * judged.exposure).sum()) for name in models}
     return Score(
@@ -130,6 +135,7 @@ def score(
         end=_moment(int(reached.ends[-1])),
         every_hours=float(np.median(reached.ends - reached.begins)) / 3.6e12,
         days=trial.weights.shape[1],
+        silent_days=silent,
         days_with_liquidations=days,
         effective_days=trial.effective_days,
         bands=len(judged),
@@ -210,11 +216,13 @@ class _Trial:
             **{name: band == i for i, name in enumerate(names)},
         }
 
-    def rows(self, group: str, part: Bools) -> list[Row]:
+    def rows(self, group: str, part: Bools, *, baselines_too: bool = True) -> list[Row]:
         """The figures of all forecasts on a part of the bands."""
         days = self.weights.shape[1]
         realised = Ranks.of((self.observed / self.judged.exposure)[part], self.day[part], days)
         rows = [self._row(name, [one], group, part, realised, baseline=False) for name, one in self._models.items()]
+        if not baselines_too:
+            return rows
         rows += [self._row(name, [one], group, part, realised, baseline=True) for name, one in self._alone.items()]
         for model, mixed in self._shuffled.items():
             rows.append(self._row(SHUFFLED, mixed, group, part, realised, baseline=True, baseline_of=model))
@@ -271,8 +279,8 @@ def _border(reached: Reached) -> int:
     days: Ints = np.unique(reached.day)
     if len(days) < 2:
         raise LiqstratError(
-            f"prices were reached on {len(days)} day{'s' if len(days) != 1 else ''} only, expected at least 2: "
-            "one to fit the baselines on and one to judge; give a longer --from --to"
+            f"there are maps and recorded liquidations together on {len(days)} day{'s' if len(days) != 1 else ''}, "
+            "expected at least 2: one to fit the baselines on and one to judge"
         )
     first = days[max(round(TRAINING * len(days)), 1)]
     return int(first) * (86_400 * 10**9)
