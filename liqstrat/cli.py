@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.console import Console
 from liqstrat import __version__, printing
 from liqstrat.config import DEFAULT_CATALOG, DEFAULT_DATABASE, load_run_file, local_path, minutes_of, parse_time
 from liqstrat.errors import LiqstratError, did_you_mean
-from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.liquidation.settings import Kind, ModelSettings
 from liqstrat.progress import ConsoleProgress
 
 app = typer.Typer(
@@ -63,6 +64,16 @@ def _parsed[T](parse: Callable[[str], T]) -> Callable[[str | T], T]:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _kinds(text: str) -> list[Kind]:
+    kinds: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+    for name in _names(text):
+        if name not in kinds:
+            raise ValueError(f'there is no model "{name}"{did_you_mean(name, kinds)}; expected of {", ".join(kinds)}')
+    if not _names(text):
+        raise ValueError(f"expected at least one model of {', '.join(kinds)}")
+    return [kinds[name] for name in dict.fromkeys(_names(text))]
 
 
 def _leverages(text: str) -> list[int]:
@@ -334,6 +345,53 @@ def heatmap(
         moments = marks(first, last, every)
         rows = save_heatmap(store, symbol, moments, ModelSettings(), timedelta(days=warmup_days), target, _progress)
     out.print(f"{target}: {len(moments):,} maps of {symbol}, {rows:,} rows")
+
+
+@app.command()
+def score(
+    symbol: Symbol,
+    start: From = None,
+    end: To = None,
+    model: Annotated[
+        Any, typer.Option(parser=_parsed(_kinds), metavar="LIST", help="conserving, large_trades, oi_candle, ensemble.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Run file whose [model] is scored.")] = None,
+    every: Annotated[
+        Any, typer.Option(parser=_parsed(minutes_of), metavar="LENGTH", help="How often maps are made: 5m … 1d.")
+    ] = "1h",
+    db: Database = DEFAULT_DATABASE,
+    warmup_days: Warmup = 14,
+    target: Annotated[Path | None, typer.Option("--out", help="Write a page with figures: page.html.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    check_lookahead: Annotated[
+        int, typer.Option(min=0, max=100, metavar="CUTS", help="Cut the data at so many moments; exit 1 on look-ahead.")
+    ] = 0,
+) -> None:
+    """Score a model's maps against what was really liquidated, beside baselines that know little.
+
+    Example: liqstrat score BTCUSDT --from 2024-03-01 --to 2024-03-31 --model conserving,oi_candle --out score.html
+    """
+    from liqstrat.market.store import open_store
+    from liqstrat.printing_score import print_score
+    from liqstrat.scoring.history import score_history
+    from liqstrat.scoring.page import require_page, save_score_page
+
+    if target is not None:
+        require_page(target)
+    settings = load_run_file(config).model if config else ModelSettings()
+    models = {kind: replace(settings, kind=kind) for kind in model or [settings.kind]}
+    warmup, length = timedelta(days=warmup_days), timedelta(minutes=every)
+    with open_store(db) as store:
+        scored = score_history(
+            store, symbol, start, end, models, warmup=warmup, every=length, cuts=check_lookahead, progress=_progress
+        )
+        if target is not None:
+            save_score_page(store, scored, models, warmup, length, target, _progress)
+    print_score(out, scored, json=json)
+    if target is not None and not json:
+        out.print(f"page: {target}", markup=False, soft_wrap=True)
+    if any(scored.lookahead.values()):
+        raise typer.Exit(1)
 
 
 def _seeds(text: str) -> list[int]:

@@ -137,7 +137,7 @@ def _write_picture(
     from liqstrat.report.heatmap import write_heatmap_page
 
     levels = _picture_rows(maps)
-    candles = store.klines(symbol, moments[0], moments[-1], interval=_candle_length(moments))
+    candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
     title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
     write_heatmap_page(levels, candles, title=title, simulated=store.simulated(symbol), out=out)
     return len(levels)
@@ -158,7 +158,8 @@ def _picture_rows(maps: Iterator[LiquidationMap]) -> pa.Table:
     return pa.table({"time": time, **{name: np.concatenate(parts) for name, parts in columns.items()}})
 
 
-def _candle_length(moments: list[datetime]) -> str:
+def candle_length(moments: list[datetime]) -> str:
+    """Length of the candles that are readable over `moments`."""
     hours = (moments[-1] - moments[0]) / timedelta(hours=1)
     return next((name for name, most in _CANDLES if hours <= most), "1d")
 

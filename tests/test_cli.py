@@ -21,6 +21,7 @@ COMMANDS = [
     "heatmap",
     "backtest",
     "bench-model",
+    "score",
     "brackets",
     "instruments",
 ]

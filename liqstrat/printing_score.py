@@ -1,0 +1,106 @@
+"""A score, printed."""
+
+from rich.console import Console
+from rich.table import Table
+
+from liqstrat.printing import print_json
+from liqstrat.scoring.bootstrap import Estimate
+from liqstrat.scoring.history import Scored
+from liqstrat.scoring.score import Row
+from liqstrat.scoring.verdict import Verdict
+
+_STYLE = {True: "green", False: "yellow"}
+
+
+def print_score(out: Console, scored: Scored, *, json: bool) -> None:
+    """Tables of all models and baselines, the verdicts, and what the record leaves out."""
+    if json:
+        print_json(out, scored.to_json())
+        return
+    result = scored.score
+    out.print(
+        f"{scored.symbol}{' SIMULATED' if scored.simulated else ''}  judged {result.judged_from:%Y-%m-%d %H:%M} – "
+        f"{result.end:%Y-%m-%d %H:%M} UTC ({result.days} days, baselines fitted from {result.start:%Y-%m-%d}): "
+        f"{result.liquidations:,} liquidations, {result.liquidated:,.1f} contracts; {result.bands:,} reached bands",
+        soft_wrap=True,
+    )
+    out.print(_whole(scored))
+    for name in result.verdicts:
+        out.print(_by_part(scored, name))
+        if result.tiers.get(name):
+            out.print(_by_leverage(scored, name))
+    for name, verdict in [
+        *result.verdicts.items(),
+        *([("overall", result.overall)] if len(result.verdicts) > 1 else []),
+    ]:
+        out.print(f"{name}: {_words(verdict)} ({verdict.reason})", soft_wrap=True)
+    for remark in scored.remarks:
+        out.print(f"note: {remark}", markup=False, soft_wrap=True)
+    for name, found in scored.lookahead.items():
+        out.print(
+            f"{name}: {found or 'no look-ahead found: maps are the same without what came after'}", soft_wrap=True
+        )
+
+
+def row_name(row: Row) -> str:
+    """A forecast's name, with the model whose map was shuffled."""
+    return f"{row.name} {row.baseline_of}" if row.baseline_of else row.name
+
+
+def estimate_text(estimate: Estimate, decimals: int = 2) -> str:
+    """Value and interval."""
+    if estimate.value is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.{decimals}f}"
+    return f"{estimate.value:.{decimals}f} ({estimate.low:.{decimals}f} to {estimate.high:.{decimals}f})"
+
+
+def _whole(scored: Scored) -> Table:
+    table = _table(
+        "All reached bands, with 95 % intervals (days drawn anew)",
+        ("forecast", "lift", "at equal distance", "rank", "bits over uniform", "over distance"),
+    )
+    for row in scored.score.rows:
+        if row.group == "all":
+            table.add_row(row_name(row), *_figures(row), style="dim" if row.baseline else None)
+    return table
+
+
+def _by_part(scored: Scored, name: str) -> Table:
+    table = _table(
+        f"{name}, by side and by distance from price",
+        ("part", "bands", "contracts", "lift", "at equal distance", "rank", "bits over uniform", "over distance"),
+    )
+    for row in scored.score.rows:
+        if row.name == name and row.group != "all":
+            table.add_row(row.group, f"{row.bands:,}", f"{row.contracts:,.1f}", *_figures(row))
+    return table
+
+
+def _by_leverage(scored: Scored, name: str) -> Table:
+    table = _table(
+        f"{name}, by leverage (liquidated contracts attributed by the map's own shares)",
+        ("leverage", "predicted", "attributed", "realised to usual", "lift"),
+    )
+    for tier in scored.score.tiers[name]:
+        amounts = f"{tier.predicted:,.1f}", f"{tier.attributed:,.1f}"
+        table.add_row(f"{tier.leverage}x", *amounts, estimate_text(tier.ratio), estimate_text(tier.lift))
+    return table
+
+
+def _figures(row: Row) -> list[str]:
+    return [
+        estimate_text(one) for one in (row.lift, row.lift_at_equal_distance, row.rank, row.bits, row.bits_over_distance)
+    ]
+
+
+def _words(verdict: Verdict) -> str:
+    return f"[{_STYLE[verdict.better]}]{verdict.words}[/]"
+
+
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("forecast", "part") else "right")
+    return table

@@ -1,0 +1,135 @@
+"""What a score says of maps whose worth is known: the truth, the shipped models, noise."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from liqstrat.bench.market import WIDTH, BenchMarket
+from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.liquidations import Liquidations
+from liqstrat.scoring.reached import Reached, gather
+from liqstrat.scoring.score import Row, Score, score
+from tests.scoring.conftest import HOUR_NS, Truth, models
+
+SECOND_HALF_NS = 1_709_251_200_000_000_000 + 8 * 24 * HOUR_NS
+
+
+@pytest.fixture(scope="module")
+def reached(market: BenchMarket) -> Reached:
+    every: Any = {**models("conserving", "large_trades"), "truth": Truth(market)}
+    return gather(market.flows(), every, HOUR_NS)
+
+
+@pytest.fixture(scope="module")
+def found(reached: Reached, market: BenchMarket) -> Score:
+    return score(reached, market.liquidations(), judged_from_ns=SECOND_HALF_NS)
+
+
+def row(found: Score, name: str, group: str = "all", of: str | None = None) -> Row:
+    (one,) = [r for r in found.rows if (r.name, r.group, r.baseline_of) == (name, group, of)]
+    return one
+
+
+def test_the_true_map_is_far_above_chance_and_a_shuffled_one_is_not(found: Score) -> None:
+    truth, mixed = row(found, "truth"), row(found, "shuffled", of="truth")
+    assert truth.lift_at_equal_distance.low > 2
+    assert mixed.lift_at_equal_distance.low < 1 < mixed.lift_at_equal_distance.high
+    assert truth.bits_over_distance.low > 0
+    assert mixed.bits_over_distance.low <= 0
+    assert truth.rank.value > row(found, "conserving").rank.value > 0.2
+    assert found.verdicts["truth"].words == "better than distance alone"
+
+
+def test_a_map_of_noise_is_no_better_than_baseline(reached: Reached, market: BenchMarket) -> None:
+    noise = np.random.default_rng(3).gamma(0.3, size=(len(reached), 1))
+    judged = score(replace(reached, maps={"noise": noise}, tiers={"noise": np.array([1])}), market.liquidations())
+    assert judged.verdicts["noise"].words == judged.overall.words == "no better than baseline"
+    lift = row(judged, "noise").lift_at_equal_distance
+    assert lift.low < 1 < lift.high
+
+
+def test_baselines_stand_beside_every_model(found: Score) -> None:
+    assert row(found, "uniform").lift.value == pytest.approx(1)
+    assert row(found, "uniform").bits.value == 0
+    assert row(found, "uniform").rank.value is None
+    assert row(found, "distance").bits_over_distance.value == 0
+    assert {one.baseline_of for one in found.rows if one.name == "shuffled"} == {"conserving", "large_trades", "truth"}
+    parts = {one.group: one.contracts for one in found.rows if one.name == "truth"}
+    assert parts["long"] + parts["short"] == pytest.approx(parts["all"])
+    assert sum(amount for part, amount in parts.items() if "%" in part) == pytest.approx(parts["all"])
+
+
+def test_what_is_fitted_does_not_see_what_is_judged(reached: Reached, market: BenchMarket, found: Score) -> None:
+    """Liquidations of the judged part that never happened leave the baselines' forecasts as they were."""
+    liquidations = market.liquidations()
+    late = liquidations.time_ns >= SECOND_HALF_NS
+    kept = np.where(late & ~liquidations.long, 1e-9, liquidations.contracts)
+    other = score(reached, replace(liquidations, contracts=kept), judged_from_ns=SECOND_HALF_NS)
+    for name in ("distance", "volume profile"):
+        assert row(other, name, "long").lift == row(found, name, "long").lift
+        assert row(other, name, "long").bits.value == pytest.approx(row(found, name, "long").bits.value)
+
+
+def test_every_liquidated_contract_is_counted_once(found: Score, market: BenchMarket) -> None:
+    liquidations = market.liquidations()
+    late = (liquidations.time_ns >= SECOND_HALF_NS) & (liquidations.time_ns < int(market.times[-1]))
+    assert found.liquidations == late.sum()
+    assert found.liquidated == pytest.approx(liquidations.contracts[late].sum())
+    assert row(found, "truth").contracts == pytest.approx(found.liquidated * (1 - found.outside))
+    assert found.outside < 0.1
+    attributed = sum(tier.attributed for tier in found.tiers["conserving"])
+    assert attributed == pytest.approx(row(found, "truth").contracts * (1 - found.empty["conserving"]))
+
+
+def test_reliability_adds_up_and_rises_for_the_truth(found: Score) -> None:
+    points = found.reliability["truth"]
+    realised = [point.realised.value for point in points]
+    assert realised[-1] > 3 * np.mean(realised[:5])
+    assert sum(point.bands for point in points) == found.bands
+
+
+def test_a_score_is_the_same_every_time_and_plain_data(reached: Reached, market: BenchMarket, found: Score) -> None:
+    again = score(reached, market.liquidations(), judged_from_ns=SECOND_HALF_NS)
+    assert again.to_json() == found.to_json()
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["bands"] == found.bands
+
+
+def test_few_days_give_no_interval_and_no_praise(reached: Reached, market: BenchMarket) -> None:
+    last_four = int(reached.ends[-1]) - 4 * 24 * HOUR_NS
+    few = score(reached, market.liquidations(), judged_from_ns=last_four)
+    assert row(few, "truth").lift.low is None
+    assert few.verdicts["truth"].words == "no better than baseline"
+    assert "too few" in few.verdicts["truth"].reason
+
+
+def test_days_without_a_record_are_no_days_without_liquidations(reached: Reached, market: BenchMarket) -> None:
+    liquidations = market.liquidations()
+    day = liquidations.time_ns // (24 * HOUR_NS)
+    gone = day == day[len(day) // 2]
+    columns = (liquidations.time_ns, liquidations.price, liquidations.contracts, liquidations.long)
+    rest = score(reached, Liquidations(*(column[~gone] for column in columns)))
+    assert rest.silent_days == 1
+    assert rest.bands < score(reached, liquidations).bands
+
+
+def test_one_day_is_refused(reached: Reached, market: BenchMarket) -> None:
+    first = reached.part(reached.day == reached.day[0])
+    with pytest.raises(LiqstratError, match=r"on 1 day, .*expected at least 2"):
+        score(first, market.liquidations())
+
+
+def test_bands_are_those_that_price_ran_through(reached: Reached, market: BenchMarket) -> None:
+    window = 40
+    rows = reached.window == window
+    begin, end = reached.begins[window], reached.ends[window]
+    inside = (market.times > begin) & (market.times <= end)
+    price = market.close[market.times <= begin][-1]
+    low, high = np.nanmin(market.low[inside]), np.nanmax(market.high[inside])
+    for long, (bottom, top) in ((True, (low, price)), (False, (price, high))):
+        exposed = reached.exposure[rows & (reached.long == long)]
+        assert exposed.sum() == pytest.approx(np.log(top / bottom) / np.log1p(WIDTH), abs=3e-3)
+    assert end - begin == HOUR_NS
+    assert (np.diff(reached.begins) > 0).all()
