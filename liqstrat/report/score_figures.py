@@ -33,9 +33,11 @@ def lift_figure(score: "Score", parts: Sequence[str], *, simulated: bool) -> go.
         rows = {row.group: row.lift_at_equal_distance for row in score.rows if row.name == model}
         estimates = [rows[part] for part in parts]
         figure.add_trace(_points(model, i, _beside(i, len(score.verdicts), len(parts)), estimates, parts))
+    lifts = [row.lift_at_equal_distance for row in score.rows if not row.baseline and row.group in parts]
+    highest = max(1.5, *(one.high or one.value or 0.0 for one in lifts))
     figure.add_hline(y=1, line={"color": MUTED, "width": 1.5, "dash": "dash"})
     figure.add_annotation(
-        x=1, xref="paper", xanchor="right", y=1, yanchor="bottom", text="no better than chance", showarrow=False,
+        x=0.004, xref="paper", xanchor="left", y=1, yanchor="top", text="no better than chance", showarrow=False,
         font={"size": 11, "color": MUTED},
     )  # fmt: skip
     dress(figure, height=380, simulated=simulated)
@@ -48,7 +50,7 @@ def lift_figure(score: "Score", parts: Sequence[str], *, simulated: bool) -> go.
             "range": [-0.5, len(parts) - 0.5],
             "fixedrange": True,
         },
-        yaxis={"title": {"text": "lift of the densest tenth"}, "rangemode": "tozero", "fixedrange": True},
+        yaxis={"title": {"text": "lift of the densest tenth"}, "range": [0, 1.2 * highest], "fixedrange": True},
     )
     return figure
 
@@ -117,7 +119,6 @@ def liquidations_figure(
                 hovertemplate=f"{name}, %{{text}}<br>%{{x|%Y-%m-%d %H:%M:%S}} at %{{y:,.2f}}<extra></extra>",
             )
         )
-    figure.update_layout(legend={"itemsizing": "trace"})
     return figure
 
 

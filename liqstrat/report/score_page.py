@@ -54,10 +54,10 @@ _TERMS = (
 def write_score_page(scored: "Scored", levels: pa.Table, candles: pa.Table, out: Path) -> Path:
     """Write the page `out`, to be opened without network; `levels` are the maps of the first model over time."""
     result = scored.score
-    parts = [row.group for row in result.rows if row.name == next(iter(result.verdicts)) and "%" in row.group]
+    first = next(iter(result.verdicts))
+    parts = [row.group for row in result.rows if row.name == first and "%" in row.group and row.bands]
     badge = '<span class="badge">SIMULATED</span>' if scored.simulated else ""
     title = f"{scored.symbol} liquidation levels, scored"
-    first = next(iter(result.verdicts))
     figure = liquidations_figure(levels, candles, scored.recorded.liquidations, simulated=scored.simulated)
     shown = min(len(scored.recorded.liquidations.price), MOST_MARKS)
     body = (
@@ -69,11 +69,11 @@ def write_score_page(scored: "Scored", levels: pa.Table, candles: pa.Table, out:
         f"{plot_html('lift', lift_figure(result, parts, simulated=scored.simulated), 'Lift by distance')}</section>"
         f'<section><h2>Reliability</h2><p class="how">{escape(_reliability_text(scored))}</p>'
         f"{plot_html('reliability', reliability_figure(result, simulated=scored.simulated), 'Reliability')}</section>"
-        f"{''.join(_model_section(scored, name) for name in result.verdicts)}"
         f"<section><h2>What {escape(first)} showed, and what was liquidated</h2>"
         f'<p class="how">Marks are the {shown:,} largest recorded liquidations at the price and time they happened, '
         "their area by USDT: ▾ longs, ▴ shorts.</p>"
         f"{heatmap_html('heatmap', figure, title)}</section>"
+        f"{''.join(_model_section(scored, name) for name in result.verdicts)}"
         f"<footer><dl>{''.join(f'<dt>{a}</dt><dd>{escape(b)}</dd>' for a, b in _TERMS)}</dl>"
         "<p>Levels are estimates: who holds which position, and at which leverage, is not published. Times are UTC.</p>"
         "</footer>"

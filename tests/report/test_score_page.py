@@ -31,7 +31,7 @@ def test_the_page_stands_alone_and_draws_everything(
               lifts: plot("lift").data.map((trace) => trace.name),
               diagonal: plot("reliability").data[0].x.join() === plot("reliability").data[0].y.join(),
               reliability: plot("reliability").data.length,
-              marks: plot("heatmap").data.filter((one) => /liquidated/.test(one.name)).map((one) => one.x.length),
+              marks: plot("heatmap")._fullData.filter((one) => /liquidated/.test(one.name)).map((one) => one.x.length),
               heat: plot("heatmap").data.some((trace) => trace.type === "heatmap"),
               words: document.querySelectorAll("header .caution, header .gain").length,
               text: document.body.innerText,

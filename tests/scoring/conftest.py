@@ -52,7 +52,7 @@ class Truth:
         inside = (at > 1_000) & (at < 1_000_000)
         place = bin_of(np.where(inside, at, 1_000.0), WIDTH) - first
         sides = [
-            np.bincount(place[one], size[one], minlength=bins)[np.newaxis]
+            np.bincount(place[one], size[one], minlength=bins)[np.newaxis].astype(float)
             for one in (inside & (side > 0), inside & (side < 0))
         ]
         return a_map(self._now, self._price, first, *sides)

@@ -45,7 +45,9 @@ def test_the_true_map_is_far_above_chance_and_a_shuffled_one_is_not(found: Score
 
 def test_a_map_of_noise_is_no_better_than_baseline(reached: Reached, market: BenchMarket) -> None:
     noise = np.random.default_rng(3).gamma(0.3, size=(len(reached), 1))
-    judged = score(replace(reached, maps={"noise": noise}, tiers={"noise": np.array([1])}), market.liquidations())
+    judged = score(
+        replace(reached, maps={"noise": noise}, tiers={"noise": np.array([1])}), market.liquidations(), whole=False
+    )
     assert judged.verdicts["noise"].words == judged.overall.words == "no better than baseline"
     lift = row(judged, "noise").lift_at_equal_distance
     assert lift.low < 1 < lift.high
@@ -67,7 +69,8 @@ def test_what_is_fitted_does_not_see_what_is_judged(reached: Reached, market: Be
     liquidations = market.liquidations()
     late = liquidations.time_ns >= SECOND_HALF_NS
     kept = np.where(late & ~liquidations.long, 1e-9, liquidations.contracts)
-    other = score(reached, replace(liquidations, contracts=kept), judged_from_ns=SECOND_HALF_NS)
+    book = replace(reached, maps={"conserving": reached.maps["conserving"]})
+    other = score(book, replace(liquidations, contracts=kept), judged_from_ns=SECOND_HALF_NS)
     for name in ("distance", "volume profile"):
         assert row(other, name, "long").lift == row(found, name, "long").lift
         assert row(other, name, "long").bits.value == pytest.approx(row(found, name, "long").bits.value)
@@ -92,14 +95,15 @@ def test_reliability_adds_up_and_rises_for_the_truth(found: Score) -> None:
 
 
 def test_a_score_is_the_same_every_time_and_plain_data(reached: Reached, market: BenchMarket, found: Score) -> None:
-    again = score(reached, market.liquidations(), judged_from_ns=SECOND_HALF_NS)
-    assert again.to_json() == found.to_json()
+    again, same = (score(reached, market.liquidations(), judged_from_ns=SECOND_HALF_NS, whole=False) for _ in range(2))
+    assert again.to_json() == same.to_json()
+    assert again.bits_over == found.bits_over
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["bands"] == found.bands
 
 
 def test_few_days_give_no_interval_and_no_praise(reached: Reached, market: BenchMarket) -> None:
     last_four = int(reached.ends[-1]) - 4 * 24 * HOUR_NS
-    few = score(reached, market.liquidations(), judged_from_ns=last_four)
+    few = score(reached, market.liquidations(), judged_from_ns=last_four, whole=False)
     assert row(few, "truth").lift.low is None
     assert few.verdicts["truth"].words == "no better than baseline"
     assert "too few" in few.verdicts["truth"].reason
@@ -110,9 +114,9 @@ def test_days_without_a_record_are_no_days_without_liquidations(reached: Reached
     day = liquidations.time_ns // (24 * HOUR_NS)
     gone = day == day[len(day) // 2]
     columns = (liquidations.time_ns, liquidations.price, liquidations.contracts, liquidations.long)
-    rest = score(reached, Liquidations(*(column[~gone] for column in columns)))
+    rest = score(reached, Liquidations(*(column[~gone] for column in columns)), whole=False)
     assert rest.silent_days == 1
-    assert rest.bands < score(reached, liquidations).bands
+    assert rest.bands < score(reached, liquidations, whole=False).bands
 
 
 def test_one_day_is_refused(reached: Reached, market: BenchMarket) -> None:
