@@ -136,14 +136,14 @@ def _write_picture(
 ) -> int:
     from liqstrat.report.heatmap import write_heatmap_page
 
-    levels = _picture_rows(maps)
+    levels = picture_rows(maps)
     candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
     title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
     write_heatmap_page(levels, candles, title=title, simulated=store.simulated(symbol), out=out)
     return len(levels)
 
 
-def _picture_rows(maps: Iterator[LiquidationMap]) -> pa.Table:
+def picture_rows(maps: Iterator[LiquidationMap]) -> pa.Table:
     """What a picture shows of maps: both sides and all leverages together, by time and price bin."""
     times, lows, highs, amounts = [], [], [], []
     for levels in maps:

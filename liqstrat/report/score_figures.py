@@ -129,7 +129,7 @@ def _points(
     value = np.array([np.nan if one.value is None else one.value for one in estimates])
     low, high = (
         np.array([np.nan if bound is None else bound for bound in bounds])
-        for bounds in zip(*((one.low, one.high) for one in estimates), strict=True)
+        for bounds in ([one.low for one in estimates], [one.high for one in estimates])
     )
     return go.Scatter(
         x=x,

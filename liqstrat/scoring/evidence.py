@@ -118,7 +118,8 @@ def gather_history(
     """The bands reached from `start` to `end`, by models that are filled with up to `warmup` of history before."""
     if store.span(symbol, "open_interest") is None:
         raise LiqstratError(f"{store.path}: no open interest of {symbol}: without it levels cannot be estimated")
-    settings = next(iter(models.values()))
+    # Flows are the same for all, but for the large trades, which some models look at.
+    settings = next((one for one in models.values() if one.large_rule), next(iter(models.values())))
     loaded = store.brackets(symbol)
     running = {name: new_model(one, symbol, loaded) for name, one in models.items()}
     source = flows(store, symbol, start - warmup, end, settings, progress)

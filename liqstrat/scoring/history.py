@@ -9,6 +9,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
+from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.evidence import Recorded, gather_history, require_liquidations
 from liqstrat.scoring.lookahead import Difference, find_lookahead, model_maker
@@ -59,6 +60,7 @@ def score_history(
     """
     first, last = _range(store, symbol, start, end)
     found = require_liquidations(store, symbol, first, last)
+    models = {name: with_bin_width(store, symbol, one, first) for name, one in models.items()}
     reached = gather_history(store, symbol, first, last, models, warmup, every, progress)
     result = score(reached, found.liquidations, progress=progress)
     checked = {name: _check(store, symbol, first, last, one, cuts, progress) for name, one in models.items() if cuts}

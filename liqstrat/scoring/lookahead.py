@@ -25,7 +25,7 @@ Source = Callable[[int | None], Flows]
 #: Makes maps of intervals, stamped (`time_ns`) with when they could have been known, in that order.
 MapMaker = Callable[[Flows], Iterator[LiquidationMap]]
 
-_SIDES = ("longs", "shorts", "long_opened", "short_opened")
+_SIDES = ("longs", "shorts", "long_hours", "short_hours")
 _TOTALS = ("price", "open_interest", "seeded_share")
 
 
@@ -133,7 +133,7 @@ def _compare(cut: int, known: LiquidationMap, told: LiquidationMap) -> Differenc
     last = max(one.first_bin + one.longs.shape[1] for one in (known, told))
     for name in _SIDES:
         a, b = (_window(one, name, first, last) for one in (known, told))
-        differs = ~((a == b) | (np.isnan(a) & np.isnan(b)))
+        differs = a != b
         if differs.any():
             column = int(np.flatnonzero(differs.any(axis=0))[0])
             row = int(np.flatnonzero(differs[:, column])[0])
@@ -145,7 +145,7 @@ def _compare(cut: int, known: LiquidationMap, told: LiquidationMap) -> Differenc
 
 def _window(levels: LiquidationMap, name: str, first: int, last: int) -> Floats:
     values: Floats = getattr(levels, name)
-    window = np.full((values.shape[0], last - first), np.nan if name.endswith("opened") else 0.0)
+    window = np.zeros((values.shape[0], last - first))
     window[:, levels.first_bin - first : levels.first_bin - first + values.shape[1]] = values
     return window
 

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-import pyarrow as pa
-
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.maps import PICTURE_SPAN, candle_length, levels_rows, maps_at, marks
+from liqstrat.maps import PICTURE_SPAN, candle_length, maps_at, marks, picture_rows
 from liqstrat.market.store import Store
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.history import Scored
@@ -40,8 +38,7 @@ def save_score_page(
     minutes = max(every / timedelta(minutes=1), (end - start) / timedelta(minutes=1) / _MOST_MAPS)
     moments = marks(start, end, int(-(-minutes // (every / timedelta(minutes=1))) * (every / timedelta(minutes=1))))
     settings = next(iter(models.values()))
-    maps = maps_at(store, scored.symbol, moments, settings, warmup, progress)
-    levels = pa.concat_tables([levels_rows(one, PICTURE_SPAN) for one in maps])
+    levels = picture_rows(maps_at(store, scored.symbol, moments, settings, warmup, progress, PICTURE_SPAN))
     candles = store.klines(scored.symbol, start, end, interval=candle_length(moments))
     out.parent.mkdir(parents=True, exist_ok=True)
     return write_score_page(scored, levels, candles, out)

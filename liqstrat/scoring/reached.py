@@ -140,7 +140,7 @@ class _Gathered:
     maps: list[dict[str, Floats]] = field(default_factory=list)
 
     def close(self, window: _Window) -> None:
-        width = next(iter(self.models.values())).settings.bin_width
+        width = next(iter(self.models.values())).settings.width
         for side, (low, high) in enumerate(window.reaches()):
             if not high > low:
                 continue
@@ -171,7 +171,7 @@ class _Gathered:
             for name in self.models
         }
         times = np.array(self.windows, dtype=np.int64).reshape(-1, 2)
-        width = next(iter(self.models.values())).settings.bin_width
+        width = next(iter(self.models.values())).settings.width
         return Reached(times[:, 0], times[:, 1], group, bins, distance, exposure, volume, maps, tiers, width)
 
 

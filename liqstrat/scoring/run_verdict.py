@@ -6,6 +6,7 @@ from typing import Any
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.store import Store
+from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.bootstrap import Estimate
 from liqstrat.scoring.evidence import gather_history, recorded
@@ -37,7 +38,7 @@ def verdict_on_run(
         found = recorded(store, symbol, start - warmup, end)
         if not found.rows:
             raise LiqstratError("no liquidations of this time are on record to hold the levels against")
-        models: dict[str, ModelSettings] = {settings.kind: settings}
+        models: dict[str, ModelSettings] = {settings.kind: with_bin_width(store, symbol, settings, start)}
         reached = gather_history(store, symbol, start - warmup, end, models, timedelta(0), _EVERY, progress)
         result = score(reached, found.liquidations, whole=False)
     except LiqstratError as error:
