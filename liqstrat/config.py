@@ -56,7 +56,7 @@ def local_path(value: object) -> Path:
 
 
 Moment = Annotated[datetime, BeforeValidator(parse_time)]
-LocalPath = Annotated[Path, BeforeValidator(local_path)]
+LocalPath = Annotated[Path, BeforeValidator(lambda value: str(local_path(value)))]
 Length = Annotated[str, BeforeValidator(_length)]
 
 

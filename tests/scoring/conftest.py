@@ -1,4 +1,4 @@
-"""A small simulated market of ten days, whose positions are known in its second half, for all tests of the score."""
+"""A small simulated market of two weeks, whose positions are known in its second half, for all tests of the score."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -83,7 +83,7 @@ def a_map(
 
 @pytest.fixture(scope="session")
 def market() -> BenchMarket:
-    return bench_market(SMALL, seed=5, days=12)
+    return bench_market(SMALL, seed=5, days=14)
 
 
 def models(*kinds: str) -> dict:
