@@ -91,14 +91,18 @@ def write_instruments(connection: duckdb.DuckDBPyConnection, database: Path, doc
     return Written(as_of, tuple(sorted(by_symbol)), changed, "")
 
 
-def read_instrument(connection: duckdb.DuckDBPyConnection, symbol: str, at: datetime | None) -> Instrument | None:
-    """The symbol's market as it was last seen by `at`, else first seen after; None where it never was."""
+def read_instruments(connection: duckdb.DuckDBPyConnection, symbol: str) -> list[Instrument]:
+    """The symbol's market on each day on which it was seen, oldest first."""
     if INSTRUMENTS not in existing_tables(connection):
-        return None
+        return []
     columns = ", ".join(REFERENCE_COLUMNS[INSTRUMENTS])
     sql = f"select {columns} from {INSTRUMENTS} where symbol = {text(symbol)} order by as_of"
-    seen = [Instrument(*row) for row in connection.execute(sql).fetchall()]
-    day = (at or datetime.now(UTC)).astimezone(UTC).date()
+    return [Instrument(*row) for row in connection.execute(sql).fetchall()]
+
+
+def seen_by(at: datetime, seen: Sequence[Instrument]) -> Instrument | None:
+    """Of a market, oldest first, the one last seen by `at`, else first seen after; None where there is none."""
+    day = at.astimezone(UTC).date()
     return next((one for one in reversed(seen) if one.as_of <= day), seen[0] if seen else None)
 
 

@@ -17,8 +17,9 @@ from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.market import candles
 from liqstrat.market.brackets import read_brackets
 from liqstrat.market.connection import connect, in_utc, missing
+from liqstrat.market.digits import digits_used
 from liqstrat.market.fingerprint import fingerprint
-from liqstrat.market.instruments import Instrument, read_instrument
+from liqstrat.market.instruments import Instrument, read_instruments, seen_by
 from liqstrat.market.schema import LEDGER, existing_columns, existing_tables, kinds_in, table_of
 from liqstrat.market.selects import check_exchange, select, text
 
@@ -47,7 +48,6 @@ LIQUIDATIONS_SCHEMA = pa.schema(
 )
 
 _DAY = timedelta(days=1)
-_DECIMALS = 8
 
 
 def open_store(path: Path | str, *, read_only: bool = True) -> "Store":
@@ -75,7 +75,7 @@ class Store:
         self.connection = connection
         self._known: set[str] = set()
         self._ours: set[str] = set()
-        self._decimals: dict[tuple[str, str], int] = {}
+        self._decimals: dict[str, dict[str, int]] = {}
         self._streams: weakref.WeakSet[Generator[pa.RecordBatch]] = weakref.WeakSet()
         self._closed = False
 
@@ -234,15 +234,19 @@ class Store:
 
     def instrument(self, symbol: str, at: datetime | None = None) -> Instrument | None:
         """The symbol's steps and limits as last seen by `at` (default now), None where they were not loaded."""
-        return read_instrument(self.connection, symbol, at)
+        return seen_by(at or datetime.now(UTC), self.instruments(symbol))
+
+    def instruments(self, symbol: str) -> list[Instrument]:
+        """Steps and limits that were loaded for the symbol, one a day, oldest first; empty where none were."""
+        return read_instruments(self.connection, symbol)
 
     def price_decimals(self, symbol: str) -> int:
         """Digits after the point that the prices of the trades really use."""
-        return self._digits(symbol, "price")
+        return self._digits(symbol)["price"]
 
     def quantity_decimals(self, symbol: str) -> int:
         """Digits after the point that the quantities of the trades really use."""
-        return self._digits(symbol, "quantity")
+        return self._digits(symbol)["quantity"]
 
     def fingerprint(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str:
         """SHA-256 of the symbol's rows of every kind in the range, and of the brackets that were loaded for it.
@@ -289,18 +293,14 @@ class Store:
             yield first, min(midnight, last)
             first = midnight
 
-    def _digits(self, symbol: str, column: str) -> int:
-        """One pass over all trades, since a sample could miss the one price that needs a digit more."""
-        key = (symbol, column)
-        if key not in self._decimals:
-            # There are few different fractions, and only they are tested digit by digit.
-            rows = f"select distinct {column} % 1 as {column} from ({self.trades_sql(symbol)})"
-            tests = ", ".join(f"bool_or({column} != round({column}, {digits}))" for digits in range(_DECIMALS))
-            uses_more = self._fetch(f"select {tests} from ({rows})")[0]
-            if uses_more[0] is None:
-                raise LiqstratError(f"{self.path}: no trades of {symbol}, which would tell the digits of its {column}")
-            self._decimals[key] = sum(uses_more)
-        return self._decimals[key]
+    def _digits(self, symbol: str) -> dict[str, int]:
+        """Of price and quantity, which one pass over all trades tells."""
+        if symbol not in self._decimals:
+            found = digits_used(self.connection, self.trades_sql(symbol), ("price", "quantity"))
+            if found is None:
+                raise LiqstratError(f"{self.path}: no trades of {symbol}, which would tell the digits of their prices")
+            self._decimals[symbol] = found
+        return self._decimals[symbol]
 
     def _require(self, symbol: str) -> None:
         """Raise unless some table has a row of `symbol`; a look for one row is cheap where a list of all is not."""
