@@ -4,37 +4,35 @@ The catalog is a cache: it can be deleted at any time. A manifest beside the dat
 made. A file gets its name when it is complete, so a build that was interrupted goes on where it stopped.
 """
 
-import json
 import os
 import tempfile
-from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
-from typing import Any
 
-import pyarrow as pa
 from nautilus_trader.model import CryptoPerpetual
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from liqstrat.backtest.columns import Precision
 from liqstrat.backtest.day_files import KINDS, Coverage, DayFiles, remove_leftovers
-from liqstrat.backtest.history import DAY, History, precision_of, whole_days
-from liqstrat.backtest.instruments import instrument_id, make_instrument
+from liqstrat.backtest.history import DAY, DayOfHistory, History, precision_of, whole_days
+from liqstrat.backtest.instruments import instrument_id
+from liqstrat.backtest.manifest import Made, Manifest
+from liqstrat.backtest.perpetual import Precision, finer_than, fitting, make_instrument
+from liqstrat.backtest.side_by_side import side_by_side
+from liqstrat.market.file_state import file_state
+from liqstrat.market.instruments import seen_by
 from liqstrat.market.store import Store
 from liqstrat.progress import SILENT, Progress, Step
-
-_VERSION = 1
-_OUTDATED = ""
-_END = object()
 
 
 @dataclass(frozen=True)
 class CatalogReport:
-    """What a build did. `start` and `end` are whole days; `rows` counts what the catalog holds of them, by kind."""
+    """What a build did. `start` and `end` are whole days; `rows` counts what the catalog holds of them, by kind.
+
+    notes: what somebody who trades in this catalog must know, in words.
+    """
 
     symbol: str
     instrument_id: str
@@ -45,51 +43,7 @@ class CatalogReport:
     days_written: int
     days_kept: int
     rows: dict[str, int]
-
-
-@dataclass
-class Manifest:
-    """From what each day in the catalog was made: the fingerprint of its history, and the rows by kind."""
-
-    path: Path
-    precision: Precision
-    days: dict[str, dict[str, Any]]
-
-    def of(self, day: datetime) -> dict[str, Any] | None:
-        """What is remembered of a day."""
-        return self.days.get(f"{day:%Y-%m-%d}")
-
-    def keep(self, day: datetime, fingerprint: str, rows: dict[str, int]) -> None:
-        """Remember a day, at once on disk."""
-        self.days[f"{day:%Y-%m-%d}"] = {"fingerprint": fingerprint, "rows": rows}
-        precision = {"price_decimals": self.precision.price, "size_decimals": self.precision.size}
-        text = json.dumps({"version": _VERSION, **precision, "days": self.days}, indent=0, sort_keys=True)
-        part = self.path.with_name(f".{self.path.name}.part")
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, self.path)
-
-    def outdated(self) -> set[datetime]:
-        """Days whose files were made for other decimals than the instrument's, or by an older version."""
-        return {day for day in self.between(None, None) if (self.of(day) or {})["fingerprint"] == _OUTDATED}
-
-    def between(self, start: datetime | None, end: datetime | None) -> set[datetime]:
-        """Days in the catalog that the range touches: they may come from a history that is no longer there."""
-        days = {datetime.fromisoformat(day).replace(tzinfo=UTC) for day in self.days}
-        return {day for day in days if (start is None or day + DAY > start) and (end is None or day < end)}
-
-
-@dataclass(frozen=True)
-class _Day:
-    """Stands before the rows of a day in the stream; `kept` where the catalog has it already and no rows follow."""
-
-    start: datetime
-    fingerprint: str
-    kept: bool
-
-
-#: A day, then its rows (kind and batch, or None to begin the kind anew) and None at their end; or a day that is kept.
-_Stream = Iterator[_Day | tuple[str, pa.RecordBatch | None] | None]
+    notes: tuple[str, ...]
 
 
 def build_catalog(
@@ -103,31 +57,32 @@ def build_catalog(
     """Bring the catalog at `catalog_path` up to the history of `symbol` for every day that `[start, end)` touches.
 
     Written are trades, minute bars (of the trades; where there are none, as recorded), funding rates, open interest and
-    the instrument, whose prices have as many decimals as the history uses. Days whose history has not changed are left
-    as they are, unless the instrument needs other decimals than before: then every day is written anew.
+    the instrument: with the limits that the exchange had by `end`, and with as many decimals as all of the history and
+    the ticks that were loaded use. Days whose history has not changed are left as they are, unless the instrument needs
+    other decimals than before: then every day is written anew.
 
     Raises `LiqstratError` where there is no history, or a price or quantity that does not fit exactly.
     """
-    precision = precision_of(store, symbol)
-    instrument = make_instrument(symbol, precision.price, precision.size)
+    database = file_state(store)
+    manifest = Manifest(catalog_path, symbol)
+    used = manifest.digits(database) or precision_of(store, symbol)
+    markets = store.instruments(symbol)
+    precision, market = fitting(used, markets), seen_by(end or datetime.now(UTC), markets)
+    instrument = make_instrument(precision, market)
     first, last = whole_days(store, symbol, start, end)
-    manifest = _read_manifest(catalog_path, precision)
+
+    manifest.learn_digits(database, used)
+    manifest.require(precision)
     wanted = {first + i * DAY for i in range((last - first) // DAY)}
-    days = sorted(wanted | manifest.outdated() | manifest.between(start, end))
-    history = History(store, precision, days[0], days[-1] + DAY)
+    days = wanted | manifest.outdated() | manifest.between(start, end)
+    build = _Build(store, catalog_path, precision, manifest, database)
     catalog_path.mkdir(parents=True, exist_ok=True)
     remove_leftovers(catalog_path, symbol)
-    written = 0
-    with (
-        progress.task(f"catalog {symbol}", total=sum(map(history.trades, days)), unit="trades") as step,
-        closing(_ahead(_read(history, days, manifest, Coverage(catalog_path, symbol)))) as stream,
-    ):
-        for day in stream:
-            if day.kept:
-                step(history.trades(day.start))
-            else:
-                _write_day(catalog_path, manifest, day, stream, step)
-                written += 1
+    try:
+        written = build.bring_up(sorted(days), progress)
+    finally:
+        remove_leftovers(catalog_path, symbol)
+        manifest.save()
     _write_instrument(catalog_path, instrument)
     return CatalogReport(
         symbol=symbol,
@@ -138,33 +93,75 @@ def build_catalog(
         size_decimals=precision.size,
         days_written=written,
         days_kept=len(days) - written,
-        rows={kind: sum(made["rows"][kind] for day in wanted if (made := manifest.of(day))) for kind in KINDS},
+        rows={kind: sum(made.rows[kind] for day in wanted if (made := manifest.made(day))) for kind in KINDS},
+        notes=finer_than(market, used),
     )
 
 
-def _read_manifest(catalog_path: Path, precision: Precision) -> Manifest:
-    path = catalog_path / "manifest" / f"{precision.symbol}.json"
-    if not path.exists():
-        return Manifest(path, precision, {})
-    saved = json.loads(path.read_text(encoding="utf-8"))
-    days = saved["days"]
-    made_for = (saved["version"], saved["price_decimals"], saved["size_decimals"])
-    if made_for != (_VERSION, precision.price, precision.size):
-        days = {day: {"fingerprint": _OUTDATED, "rows": dict.fromkeys(KINDS, 0)} for day in days}
-    return Manifest(path, precision, days)
+class _Build:
+    """One build of one symbol."""
 
+    def __init__(
+        self, store: Store, catalog_path: Path, precision: Precision, manifest: Manifest, database: str | None
+    ) -> None:
+        self._store = store
+        self._path = catalog_path
+        self._precision = precision
+        self._manifest = manifest
+        self._database = database
+        self._coverage = Coverage(catalog_path, precision.symbol)
 
-def _write_day(catalog_path: Path, manifest: Manifest, day: _Day, stream: Iterator[Any], step: Step) -> None:
-    with DayFiles(catalog_path, manifest.precision.symbol, day.start) as files:
-        for kind, batch in iter(stream.__next__, None):
-            if batch is None:
-                step(-files.rows[kind])
-                files.take_back(kind)
+    def bring_up(self, days: list[datetime], progress: Progress) -> int:
+        """Write those of the days that need it; returns how many."""
+        symbol, written = self._precision.symbol, 0
+        doubtful = [day for day in days if not self._is_as_seen(day)]
+        if not doubtful:
+            return 0
+        history = History(self._store, symbol, doubtful, [day for day in doubtful if self._manifest.made(day)])
+        with (
+            progress.task(f"catalog {symbol}", total=history.trades, unit="trades") as step,
+            closing(side_by_side(self._changed(history, step), self._write)) as news,
+        ):
+            for one in news:
+                if isinstance(one, int):
+                    step(one)
+                    continue
+                day, files = one
+                self._manifest.give_up(day.start)
+                files.publish()
+                self._manifest.keep(day.start, Made(day.fingerprint() or "", files.rows, self._database))
+                written += 1
+        return written
+
+    def _is_as_seen(self, day: datetime) -> bool:
+        """Whether the day is in the catalog as the database, in which nothing has changed since, has it."""
+        made = self._manifest.made(day)
+        seen = made is not None and self._database is not None and made.database == self._database
+        return seen and made is not None and self._coverage.has_all(made.rows, day)
+
+    def _changed(self, history: History, step: Step) -> Iterator[DayOfHistory]:
+        """The days that must be written; the others are found to be as they were."""
+        for day in history:
+            made = self._manifest.made(day.start)
+            if made and made.fingerprint == day.fingerprint() and self._coverage.has_all(made.rows, day.start):
+                self._manifest.keep(day.start, replace(made, database=self._database))
+                step(made.rows["trades"])
                 continue
-            files.write(kind, batch)
-            step(batch.num_rows if kind == "trades" else 0)
-        files.publish()
-    manifest.keep(day.start, day.fingerprint, files.rows)
+            self._coverage.require_own_files(day.start)
+            yield day
+
+    def _write(self, day: DayOfHistory) -> Iterator[int | tuple[DayOfHistory, DayFiles]]:
+        """How many trades are written, as they are; then the complete files. Runs beside others."""
+        with DayFiles(self._path, self._precision.symbol, day.start) as files:
+            for kind, batch in day.rows(self._store.connection, self._precision):
+                if batch is None:
+                    yield -files.rows[kind]
+                    files.take_back(kind)
+                    continue
+                files.write(kind, batch)
+                yield batch.num_rows if kind == "trades" else 0
+            files.complete()
+        yield day, files
 
 
 def _write_instrument(catalog_path: Path, instrument: CryptoPerpetual) -> None:
@@ -175,48 +172,3 @@ def _write_instrument(catalog_path: Path, instrument: CryptoPerpetual) -> None:
         target = catalog_path / source.relative_to(aside)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)
-
-
-def _read(history: History, days: list[datetime], manifest: Manifest, coverage: Coverage) -> _Stream:
-    for day in days:
-        fingerprint, made = history.fingerprint(day), manifest.of(day)
-        if made and made["fingerprint"] == fingerprint and coverage.has_all(made["rows"], day):
-            yield _Day(day, fingerprint, kept=True)
-            continue
-        coverage.require_own_files(day)
-        yield _Day(day, fingerprint, kept=False)
-        yield from history.rows(day)
-        yield None
-
-
-def _ahead(items: _Stream) -> Generator[Any]:
-    """The same items, made in a thread of their own some way ahead of the reader: DuckDB reads while Parquet packs."""
-    queue: Queue[Any] = Queue(maxsize=4)
-    stopped = Event()
-
-    def put(item: object) -> None:
-        while not stopped.is_set():
-            with suppress(Full):
-                queue.put(item, timeout=0.2)
-                return
-
-    def produce() -> None:
-        try:
-            for item in items:
-                put((item, None))
-                if stopped.is_set():
-                    return
-            put(_END)
-        except BaseException as error:
-            put((None, error))
-
-    thread = Thread(target=produce, name="catalog-reader")
-    thread.start()
-    try:
-        for item, error in iter(queue.get, _END):
-            if error is not None:
-                raise error
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

@@ -321,6 +321,8 @@ def print_catalog(out: Console, report: "CatalogReport", path: Path) -> None:
         markup=False,
         soft_wrap=True,
     )
+    for note in report.notes:
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
 
 
 def print_results(out: Console, folder: Path) -> None:

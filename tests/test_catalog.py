@@ -1,7 +1,7 @@
 """The catalog holds exactly the history, is read by Nautilus itself, and is rebuilt only where the history changed."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +14,12 @@ import pytest
 from nautilus_trader.model import AggressorSide, NautilusDataType
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from liqstrat.backtest.columns import Precision, stored_trades
-from liqstrat.backtest.history import trades_of_day
+from liqstrat.backtest import side_by_side
+from liqstrat.backtest.columns import stored_trades
+from liqstrat.backtest.history import in_order
 from liqstrat.backtest.instruments import instrument_id, minute_bars
 from liqstrat.backtest.open_interest import OpenInterest, read_open_interest
+from liqstrat.backtest.perpetual import Precision
 from liqstrat.catalog import CatalogReport, build_catalog
 from liqstrat.errors import LiqstratError
 from liqstrat.market.ingest import ingest
@@ -231,7 +233,12 @@ def test_more_history_adds_days(history: Path) -> None:
     assert len(nautilus(history).query(NautilusDataType.TradeTick, [BTC])) == 8640
 
 
-def test_an_interrupted_build_leaves_whole_days_only_and_goes_on_from_there(history: Path) -> None:
+def test_an_interrupted_build_leaves_whole_days_only_and_goes_on_from_there(
+    history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of three days that are begun, one is then done, on a machine with more processors, too.
+    monkeypatch.setattr(side_by_side, "_AT_MOST", 2)
+
     class Interrupted(Progress):
         @contextmanager
         def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
@@ -240,20 +247,22 @@ def test_an_interrupted_build_leaves_whole_days_only_and_goes_on_from_there(hist
             def step(more: float) -> None:
                 nonlocal done
                 done += more
-                if done > 4000:
-                    assert not [path for path in files(history) if path.endswith(".parquet") and "/2024-03-02" in path]
+                if done > 6000:
                     raise KeyboardInterrupt
 
             yield step
 
     with pytest.raises(KeyboardInterrupt):
         build(history, progress=Interrupted())
-    first_day = rows(history, "select count(*) from aggtrades_history where timestamp < '2024-03-02'")[0][0]
-    assert len(nautilus(history).query(NautilusDataType.TradeTick, [BTC])) == first_day
+    assert not [path for path in files(history) if not path.endswith(".parquet")]
+    days = {path.rpartition("/")[2][:10] for path in files(history) if path.startswith("trades")}
+    assert 1 <= len(days) <= 2
+    there = rows(history, f"select count(*) from aggtrades_history where timestamp::date::text in {_listed(days)}")
+    assert len(nautilus(history).query(NautilusDataType.TradeTick, [BTC])) == there[0][0]
     killed = history.parent / "nautilus" / "data" / "trades" / BTC / ".2024-03-02.parquet.part"
     killed.touch()
     again = build(history)
-    assert (again.days_written, again.days_kept) == (3, 1)
+    assert (again.days_written, again.days_kept) == (4 - len(days), len(days))
     assert len(nautilus(history).query(NautilusDataType.TradeTick, [BTC])) == 8640
     assert not [path for path in files(history) if not path.endswith(".parquet")]
 
@@ -284,7 +293,7 @@ def test_candles_with_a_finer_tick_than_the_trades_make_the_instrument_fit(histo
 
 def test_a_price_that_does_not_fit_is_refused_by_symbol_value_and_time(history: Path) -> None:
     with open_store(history) as store:
-        batch = next(trades_of_day(store, "BTCUSDT", START))
+        batch = next(in_order(store.connection, store.trades_sql("BTCUSDT")))
     assert batch is not None
     price = f"{batch['price'][0].as_py():f}".rstrip("0")
     with pytest.raises(
@@ -371,6 +380,10 @@ def test_real_trades_reach_the_catalog_exactly(shared_data: Path, tmp_path: Path
                 sum(trade.ts_event // 1000 for trade in trades),
             )
         ]
+
+
+def _listed(words: Iterable[str]) -> str:
+    return f"({', '.join(f"'{word}'" for word in words)})"
 
 
 def _minute(number: int) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -77,26 +76,6 @@ def lost_trades(store: Store, symbol: str, start: datetime, end: datetime) -> li
         rest = sum(gap.missing for gap in missing) - sum(gap.missing for gap in named)
         notes.append(f"{symbol}: {rest:,} trades are missing in {len(missing) - len(named):,} more gaps")
     return notes
-
-
-def finer_than_listed(store: Store, symbol: str, at: datetime) -> list[str]:
-    """A note where the trades use finer prices or quantities than the exchange listed for the symbol at that time.
-
-    Ticks have changed over the years; the instrument of a run gets the precision of its data.
-    """
-    listed = store.instrument(symbol, at)
-    if listed is None or store.span(symbol, "trades") is None:
-        return []
-    known = (
-        ("prices", "tick", listed.price_tick, store.price_decimals(symbol)),
-        ("quantities", "step", listed.quantity_step, store.quantity_decimals(symbol)),
-    )
-    return [
-        f"{symbol}: the history has {what} in steps of {used:f}, finer than the {name} of {size.normalize():f} listed "
-        f"on {listed.as_of}; orders of this run can be as fine as the history"
-        for what, name, size, decimals in known
-        if size > (used := Decimal(1).scaleb(-decimals))
-    ]
 
 
 def _stretches(times: Ints, start_ns: int, longest: int) -> list[tuple[int, int]]:

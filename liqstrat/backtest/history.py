@@ -1,88 +1,144 @@
 """What the catalog is made from: the history of one symbol, day by day, as Nautilus stores it."""
 
 import hashlib
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from liqstrat.backtest import columns, open_interest
-from liqstrat.backtest.columns import Precision
+from liqstrat.backtest.day_files import ROW_GROUP
+from liqstrat.backtest.perpetual import Precision
 from liqstrat.errors import LiqstratError
 from liqstrat.market.connection import in_utc
+from liqstrat.market.digits import digits_used
 from liqstrat.market.selects import select
 from liqstrat.market.store import FUNDING_SCHEMA, KLINES_SCHEMA, OPEN_INTEREST_SCHEMA, Store
 
 DAY = timedelta(days=1)
 _KINDS = ("trades", "klines_1m", "funding", "open_interest")
-# A multiple of DuckDB's vectors and of the files' row groups.
-_BATCH_ROWS = 262_144
+
+
+@dataclass(eq=False)
+class DayOfHistory:
+    """One day of a symbol's history, from its midnight `start` on.
+
+    trades: how many there are, and the sum of their hashes; None where these were not asked for. `trades_sql` selects
+    them. The rest is here: candles, settlements (see `columns.settlements`) and open interest.
+    """
+
+    start: datetime
+    trades: tuple[int, int] | None
+    trades_sql: str
+    klines: pa.Table
+    funding: pa.Table
+    open_interest: pa.Table
+
+    def fingerprint(self) -> str | None:
+        """A text that changes when any of the history does; comparable within one version of DuckDB and Arrow.
+
+        None as long as the trades are not known.
+        """
+        if self.trades is None:
+            return None
+        rest = hashlib.sha256()
+        for table in (self.klines, self.funding, self.open_interest):
+            rest.update(f"{len(table)}:".encode())
+            for batch in table.combine_chunks().to_batches():
+                rest.update(batch.serialize())
+        count, total = self.trades
+        return f"{count}:{total % 2**64:x}:{rest.hexdigest()[:32]}"
+
+    def rows(
+        self, connection: duckdb.DuckDBPyConnection, precision: Precision
+    ) -> Iterator[tuple[str, pa.RecordBatch | None]]:
+        """The rows in the columns of the catalog, by kind; a kind can come in several batches.
+
+        None in place of a batch takes back what came of the kind before. At the end, `trades` are those that came.
+        """
+        count, total = 0, 0
+        traded: list[columns.Candles] = []
+        for batch in in_order(connection, self.trades_sql) if self.trades_sql else ():
+            if batch is None:
+                count, total = 0, 0
+                traded.clear()
+                yield "trades", None
+                continue
+            yield "trades", columns.stored_trades(batch, precision)
+            traded.append(columns.candles_of_trades(batch))
+            count, total = count + batch.num_rows, total + columns.hash_of(batch)
+        self.trades = count, total
+        recorded = columns.candles_of_klines(self.klines)
+        yield "bars", columns.stored_bars(columns.joined(traded, recorded), precision)
+        yield "funding", columns.stored_funding(precision.symbol, self.funding)
+        yield "open_interest", open_interest.stored(precision.symbol, self.open_interest)
 
 
 class History:
-    """The history of one symbol from `start` to `end` (midnights). All but trades is held in memory."""
+    """The history of one symbol on `days`: midnights, in order, at least one. All but trades is read by the month.
 
-    def __init__(self, store: Store, precision: Precision, start: datetime, end: datetime) -> None:
-        symbol = precision.symbol
-        there = {kind for kind, span in _spans(store, symbol).items() if span[0] < end and span[1] >= start}
+    compared: days of which the trades are counted and hashed beforehand. trades: how many there are in all.
+    """
+
+    def __init__(self, store: Store, symbol: str, days: Sequence[datetime], compared: Sequence[datetime]) -> None:
         self._store = store
-        self._precision = precision
-        self._trades_by_day = _count_and_hash(store, symbol, start, end) if "trades" in there else {}
-        self._klines = store.klines(symbol, start, end) if "klines_1m" in there else KLINES_SCHEMA.empty_table()
-        self._open_interest = OPEN_INTEREST_SCHEMA.empty_table()
-        if "open_interest" in there:
-            self._open_interest = store.open_interest(symbol, start, end)
-        recorded = FUNDING_SCHEMA.empty_table()
-        if "funding" in there:
-            # With the neighbours, which tell how long an interval is, and a settlement recorded just before midnight.
-            recorded = store.funding(symbol, start - DAY, end + DAY)
-        self._funding = columns.settlements(recorded)
+        self._symbol = symbol
+        self._days = days
+        self._compared = dict.fromkeys(compared, (0, 0))
+        self._has_trades = "trades" in store.kinds()
+        if compared and self._has_trades:
+            self._compared |= _count_and_hash(store, symbol, compared[0], compared[-1] + DAY)
+        self.trades = _count(store, symbol, days[0], days[-1] + DAY) if self._has_trades else 0
 
-    def trades(self, day: datetime) -> int:
-        """How many trades the day has."""
-        return self._trades_by_day.get(day.date(), (0, 0))[0]
+    def __iter__(self) -> Iterator[DayOfHistory]:
+        for _, days in groupby(self._days, lambda day: (day.year, day.month)):
+            yield from self._of_month(list(days))
 
-    def fingerprint(self, day: datetime) -> str:
-        """A text that changes when rows of the day change; comparable within one DuckDB version."""
-        count, digest = self._trades_by_day.get(day.date(), (0, 0))
-        rest = hashlib.sha256()
-        for table in (self._klines, self._open_interest, self._funding):
-            for column in _of_day(table, day).combine_chunks().columns:
-                rest.update(str(column.to_pylist()).encode())
-        return f"{count}:{digest:x}:{rest.hexdigest()[:32]}"
+    def _of_month(self, days: list[datetime]) -> Iterator[DayOfHistory]:
+        start, end = days[0], days[-1] + DAY
+        klines = self._read("klines_1m", self._store.klines, start, end, KLINES_SCHEMA)
+        klines = klines.drop_columns("taker_buy_volume")
+        interest = self._read("open_interest", self._store.open_interest, start, end, OPEN_INTEREST_SCHEMA)
+        interest = interest.drop_columns("value")
+        # With the neighbours, which tell how long an interval is, and a settlement recorded just before midnight.
+        recorded = self._read("funding", self._store.funding, start - DAY, end + DAY, FUNDING_SCHEMA)
+        settled = columns.settlements(recorded)
+        for day in days:
+            yield DayOfHistory(
+                start=day,
+                trades=self._compared.get(day),
+                trades_sql=self._store.trades_sql(self._symbol, day, day + DAY) if self._has_trades else "",
+                klines=_of_day(klines, day),
+                funding=_of_day(settled, day),
+                open_interest=_of_day(interest, day),
+            )
 
-    def rows(self, day: datetime) -> Iterator[tuple[str, pa.RecordBatch | None]]:
-        """The day's rows in the columns of the catalog, by kind; a kind can come in several batches.
-
-        None in place of a batch takes back what came of the kind before.
-        """
-        traded: list[columns.Candles] = []
-        if self.trades(day):
-            for batch in trades_of_day(self._store, self._precision.symbol, day):
-                if batch is None:
-                    traded.clear()
-                    yield "trades", None
-                    continue
-                yield "trades", columns.stored_trades(batch, self._precision)
-                traded.append(columns.candles_of_trades(batch))
-        recorded = columns.candles_of_klines(_of_day(self._klines, day))
-        yield "bars", columns.stored_bars(columns.joined(traded, recorded), self._precision)
-        yield "funding", columns.stored_funding(self._precision.symbol, _of_day(self._funding, day))
-        yield "open_interest", open_interest.stored(self._precision.symbol, _of_day(self._open_interest, day))
+    def _read(
+        self, kind: str, read: Callable[..., pa.Table], start: datetime, end: datetime, schema: pa.Schema
+    ) -> pa.Table:
+        """Rows of a kind; where it has none, they must not be made from others."""
+        rows = self._store.rows_sql(kind, self._symbol, start, end)
+        if rows and self._store.connection.execute(f"select 1 from ({rows}) limit 1").fetchone():
+            return read(self._symbol, start, end)
+        return schema.empty_table()
 
 
-def trades_of_day(store: Store, symbol: str, day: datetime) -> Iterator[pa.RecordBatch | None]:
-    """The trades of a day, in the columns of `columns.TRADES_SQL`, in order of time and id.
+def in_order(connection: duckdb.DuckDBPyConnection, trades_sql: str) -> Iterator[pa.RecordBatch | None]:
+    """Trades in the columns of `columns.TRADES_SQL`, in order of time and id.
 
     They are read as they lie in the table, for to sort them takes longer than all else. Where they turn out not to lie
     in order, a None takes back the batches before it, and sorted ones follow.
     """
-    rows = f"{columns.TRADES_SQL} from ({store.trades_sql(symbol, day, day + DAY)})"
+    rows = f"{columns.TRADES_SQL} from ({trades_sql})"
     # An own session: another query on the same one would end the stream.
-    with in_utc(store.connection.cursor()) as session:
+    with in_utc(connection.cursor()) as session:
+        session.execute(columns.NARROW_DECIMALS)
         last = None
-        for batch in session.sql(rows).to_arrow_reader(_BATCH_ROWS):
+        for batch in session.sql(rows).to_arrow_reader(ROW_GROUP):
             if not columns.in_order(batch, last):
                 break
             yield batch
@@ -90,7 +146,7 @@ def trades_of_day(store: Store, symbol: str, day: datetime) -> Iterator[pa.Recor
         else:
             return
         yield None
-        yield from session.sql(f"{rows} order by timestamp, agg_trade_id").to_arrow_reader(_BATCH_ROWS)
+        yield from session.sql(f"{rows} order by timestamp, agg_trade_id").to_arrow_reader(ROW_GROUP)
 
 
 def precision_of(store: Store, symbol: str) -> Precision:
@@ -99,12 +155,12 @@ def precision_of(store: Store, symbol: str) -> Precision:
     Raises `LiqstratError` where it has neither.
     """
     there = _spans(store, symbol)
-    used = [(0, 0)]
+    used = []
     if "trades" in there:
         used.append((store.price_decimals(symbol), store.quantity_decimals(symbol)))
     if "klines_1m" in there:
         used.append(_kline_decimals(store, symbol))
-    if len(used) == 1:
+    if not used:
         raise LiqstratError(f"{store.path}: neither trades nor 1m klines of {symbol}, expected some to replay")
     return Precision(symbol, *(max(decimals) for decimals in zip(*used, strict=True)))
 
@@ -132,19 +188,25 @@ def _spans(store: Store, symbol: str) -> dict[str, tuple[datetime, datetime]]:
 
 def _kline_decimals(store: Store, symbol: str) -> tuple[int, int]:
     rows = select(store.connection, store.path, "klines_1m", symbol)
-    fractions = store.connection.sql(f"select distinct unnest([open, high, low, close]) % 1 as part from ({rows})")
-    volumes = store.connection.sql(f"select distinct volume % 1 as part from ({rows})")
-    price, size = (columns.digits_used(values.to_arrow_table()["part"]) for values in (fractions, volumes))
-    return price, size
+    prices = f"select unnest([open, high, low, close]) as price from ({rows})"
+    price = digits_used(store.connection, prices, ["price"]) or {}
+    size = digits_used(store.connection, str(rows), ["volume"]) or {}
+    return price.get("price", 0), size.get("volume", 0)
 
 
-def _count_and_hash(store: Store, symbol: str, start: datetime, end: datetime) -> dict[date, tuple[int, int]]:
+def _count(store: Store, symbol: str, start: datetime, end: datetime) -> int:
+    (counted,) = store.connection.execute(f"select count(*) from ({store.trades_sql(symbol, start, end)})").fetchall()
+    return int(counted[0])
+
+
+def _count_and_hash(store: Store, symbol: str, start: datetime, end: datetime) -> dict[datetime, tuple[int, int]]:
     """Per day, the number of trades and a sum over their hashes, which no order of rows changes."""
     sql = f"""
-        select timestamp::date, count(*), sum(hash(agg_trade_id, timestamp, price, quantity, side)::hugeint)
+        select timestamp::date, count(*), sum({columns.TRADE_HASH}::hugeint)
         from ({store.trades_sql(symbol, start, end)}) group by all
     """
-    return {day: (count, digest) for day, count, digest in store.connection.execute(sql).fetchall()}
+    days = store.connection.execute(sql).fetchall()
+    return {datetime(day.year, day.month, day.day, tzinfo=UTC): (count, total) for day, count, total in days}
 
 
 def _of_day(table: pa.Table, day: datetime) -> pa.Table:

@@ -50,7 +50,8 @@ class Trader:
 class SymbolData:
     """What the replay needs of one symbol besides the catalog's files.
 
-    funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped.
+    funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped. notes: what a
+    reader must know of the catalog.
     """
 
     minutes: MinuteBars
@@ -58,6 +59,7 @@ class SymbolData:
     warm: Warm
     funding: bool
     brackets: Sequence[BracketTable] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)

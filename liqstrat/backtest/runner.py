@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from liqstrat.backtest.equity import EquityCurve, equity_curve, prices_at
-from liqstrat.backtest.facts import data_facts, finer_than_listed, gaps, lost_trades, require_history
+from liqstrat.backtest.facts import data_facts, gaps, lost_trades, require_history
 from liqstrat.backtest.feeds import OpenInterestSeries
 from liqstrat.backtest.instruments import instrument_id
 from liqstrat.backtest.metrics import as_json, metrics_of
@@ -98,6 +98,7 @@ def prepare(store: Store, symbol: str, run: RunFile, progress: Progress = SILENT
         warm=warm_up(store, symbol, run, progress),
         funding=report.rows.get("funding", 0) > 0,
         brackets=store.brackets(symbol),
+        notes=report.notes,
     )
 
 
@@ -107,13 +108,15 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
     since = run.start - timedelta(days=run.data.warmup_days)
     notes = []
     for symbol in run.symbols:
-        notes += data[symbol].warm.notes
+        notes += [*data[symbol].warm.notes, *data[symbol].notes]
         notes += lost_trades(store, symbol, since, run.end)
-        notes += finer_than_listed(store, symbol, run.end)
         notes += gaps(symbol, data[symbol].minutes, data[symbol].open_interest.times, start, end)
         if run.venue.funding and not data[symbol].funding:
             notes.append(f"{symbol}: there are no funding rates, so none is settled")
-    prints = "".join(store.fingerprint(symbol, since, run.end) for symbol in run.symbols)
+    prints = "".join(
+        f"{store.fingerprint(symbol, since, run.end)}{store.instrument(symbol, run.end) or ''}"
+        for symbol in run.symbols
+    )
     return {
         "simulated": any(store.simulated(symbol) for symbol in run.symbols),
         "versions": versions(),
