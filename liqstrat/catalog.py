@@ -6,7 +6,7 @@ made. A file gets its name when it is complete, so a build that was interrupted 
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -150,7 +150,7 @@ class _Build:
             self._coverage.require_own_files(day.start)
             yield day
 
-    def _write(self, day: DayOfHistory) -> Iterator[int | tuple[DayOfHistory, DayFiles]]:
+    def _write(self, day: DayOfHistory) -> Generator[int | tuple[DayOfHistory, DayFiles]]:
         """How many trades are written, as they are; then the complete files. Runs beside others."""
         with DayFiles(self._path, self._precision.symbol, day.start) as files:
             for kind, batch in day.rows(self._store.connection, self._precision):

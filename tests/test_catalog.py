@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from nautilus_trader.model import AggressorSide, NautilusDataType
@@ -20,6 +21,7 @@ from liqstrat.backtest.history import in_order
 from liqstrat.backtest.instruments import instrument_id, minute_bars
 from liqstrat.backtest.open_interest import OpenInterest, read_open_interest
 from liqstrat.backtest.perpetual import Precision
+from liqstrat.backtest.tape import read_tape
 from liqstrat.catalog import CatalogReport, build_catalog
 from liqstrat.errors import LiqstratError
 from liqstrat.market.ingest import ingest
@@ -31,6 +33,14 @@ from tests.history import START, START_US, open_interest_every, random_trades, w
 BTC = str(instrument_id("BTCUSDT"))
 DAY = timedelta(days=1)
 DAY_NS = 86_400_000_000_000
+
+
+NAUTILUS_KINDS = (
+    (NautilusDataType.TradeTick, BTC),
+    (NautilusDataType.Bar, str(minute_bars("BTCUSDT"))),
+    (NautilusDataType.FundingRateUpdate, BTC),
+    (NautilusDataType.Custom("OpenInterest"), BTC),
+)
 
 
 @pytest.fixture
@@ -69,6 +79,12 @@ def build(history: Path, symbol: str = "BTCUSDT", progress: Progress = SILENT, *
 
 def nautilus(history: Path) -> ParquetDataCatalog:
     return ParquetDataCatalog(str(history.parent / "nautilus"))
+
+
+def everything(history: Path) -> list[list[object]]:
+    """All that Nautilus finds in the catalog, by kind."""
+    found = [nautilus(history).query(kind, [name]) for kind, name in NAUTILUS_KINDS]
+    return [*found[:3], [(item.data.ts_init, item.data.contracts) for item in found[3]]]
 
 
 def files(history: Path) -> dict[str, int]:
@@ -319,6 +335,39 @@ def test_files_that_nautilus_put_together_are_kept_until_their_history_changes(h
         connection.execute("delete from aggtrades_history where agg_trade_id = 4000")
     with pytest.raises(LiqstratError, match=r"holds more than 2024-03-02, whose history has changed; delete"):
         build(history)
+
+
+def test_a_day_can_be_added_to_files_that_nautilus_put_together(history: Path, tmp_path: Path) -> None:
+    two_days = shutil.copy(history, tmp_path / "two.duckdb")
+    with changing(two_days) as connection:
+        connection.execute("delete from aggtrades_history where timestamp >= '2024-03-03'")
+        connection.execute("delete from open_interest_history where timestamp >= '2024-03-03'")
+        connection.execute("delete from funding_rate_history where timestamp >= '2024-03-03'")
+    build(two_days)
+    nautilus(history).consolidate_catalog()
+    assert all(len(nautilus(history).get_intervals(*kind)) == 1 for kind in NAUTILUS_KINDS)
+    report = build(history)
+    assert (report.days_written, report.days_kept) == (2, 2)
+    together = everything(history)
+    shutil.rmtree(tmp_path / "nautilus")
+    build(history)
+    assert together == everything(history)
+    assert len(together[0]) == 8640
+    nautilus(history).consolidate_catalog()
+    assert together == everything(history)
+    assert build(history).days_written == 0
+
+
+def test_the_tape_reads_files_that_nautilus_put_together(history: Path) -> None:
+    def tape() -> list[list[float]]:
+        parts = list(read_tape(history.parent / "nautilus", "BTCUSDT", START + timedelta(hours=30), START + 2 * DAY))
+        return [np.concatenate([getattr(p, name) for p in parts]).tolist() for name in ("times", "price", "buy")]
+
+    build(history)
+    by_day = tape()
+    assert len(by_day[0]) > 1000
+    nautilus(history).consolidate_data(NautilusDataType.TradeTick, BTC)
+    assert tape() == by_day
 
 
 def test_days_of_another_history_do_not_stay(history: Path) -> None:

@@ -100,7 +100,7 @@ class Coverage:
 
     def __init__(self, catalog_path: Path, symbol: str) -> None:
         self._folders = {kind: folder(catalog_path, symbol, kind) for kind in KINDS}
-        self._spans = {kind: list(_spans(path)) for kind, path in self._folders.items()}
+        self._spans = {kind: list(spans(path)) for kind, path in self._folders.items()}
 
     def has_all(self, rows: dict[str, int], day: datetime) -> bool:
         """Whether every kind of which the day has rows is in some file."""
@@ -118,6 +118,14 @@ class Coverage:
                         f"{self._folders[kind] / name}: holds more than {day:%Y-%m-%d}, whose history has changed; "
                         f"delete {self._folders[kind]} and build the catalog again"
                     )
+
+
+def spans(path: Path) -> Iterator[tuple[datetime, datetime, str]]:
+    """The files in a folder of the catalog: from when to when each reaches, to the second, and its name."""
+    for file in path.glob("*.parquet"):
+        if found := _NAME.fullmatch(file.name):
+            first, last = (datetime.strptime(found[i], _NANOSECOND_FORMAT).replace(tzinfo=UTC) for i in (1, 3))
+            yield first, last, file.name
 
 
 def remove_leftovers(catalog_path: Path, symbol: str) -> None:
@@ -155,10 +163,3 @@ def _stamp(moment: datetime, nanoseconds: int) -> str:
     if nanoseconds < 0:
         moment, nanoseconds = moment - timedelta(seconds=1), nanoseconds + 1_000_000_000
     return f"{moment:{_NANOSECOND_FORMAT}}-{nanoseconds:09d}Z"
-
-
-def _spans(path: Path) -> Iterator[tuple[datetime, datetime, str]]:
-    for file in path.glob("*.parquet"):
-        if found := _NAME.fullmatch(file.name):
-            first, last = (datetime.strptime(found[i], _NANOSECOND_FORMAT).replace(tzinfo=UTC) for i in (1, 3))
-            yield first, last, file.name

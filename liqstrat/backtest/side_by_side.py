@@ -1,8 +1,9 @@
 """Work on several things at the same time, of which one thread hears."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
@@ -17,7 +18,7 @@ class _Ended:
     error: BaseException | None = None
 
 
-def side_by_side[Item, News](items: Iterable[Item], work: Callable[[Item], Iterator[News]]) -> Generator[News]:
+def side_by_side[Item, News](items: Iterable[Item], work: Callable[[Item], Generator[News]]) -> Generator[News]:
     """What `work` yields for each of the items: one item's in its order, those of several in between each other.
 
     As many items are worked on at once, each in a thread, as there are processors; items are taken in the calling
@@ -28,12 +29,12 @@ def side_by_side[Item, News](items: Iterable[Item], work: Callable[[Item], Itera
     stopped = Event()
 
     def run(item: Item) -> None:
-        told = work(item)
         try:
-            for one in told:
-                if stopped.is_set():
-                    return
-                news.put(one)
+            with closing(work(item)) as told:
+                for one in told:
+                    if stopped.is_set():
+                        return
+                    news.put(one)
             news.put(_Ended())
         except BaseException as error:
             news.put(_Ended(error))

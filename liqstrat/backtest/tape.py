@@ -26,10 +26,11 @@ _NOTHING = Trades(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, n
 def read_tape(catalog_path: Path, symbol: str, start: datetime, end: datetime) -> Iterator[Trades]:
     """The catalog's trades of `[start, end)` in order, some ten thousand at a time."""
     bounds = [round(moment.timestamp() * 1_000_000) * 1000 for moment in (start, end)]
-    for path in sorted(day_files.folder(catalog_path, symbol, "trades").glob("*.parquet")):
-        if not f"{start:%Y-%m-%d}" <= path.name[:10] <= f"{end:%Y-%m-%d}":
+    folder = day_files.folder(catalog_path, symbol, "trades")
+    for first_second, last_second, name in sorted(day_files.spans(folder)):
+        if last_second < start or first_second >= end:
             continue
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(folder / name) as file:
             decimals = [int(file.schema_arrow.metadata[name]) for name in (b"price_precision", b"size_precision")]
             for batch in file.iter_batches(columns=_COLUMNS):
                 trades = _trades(batch, *decimals)
