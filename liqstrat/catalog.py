@@ -78,6 +78,9 @@ def build_catalog(
     build = _Build(store, catalog_path, precision, manifest, database)
     catalog_path.mkdir(parents=True, exist_ok=True)
     remove_leftovers(catalog_path, symbol)
+    if manifest.outdated():
+        # Before the first of their files is replaced.
+        manifest.save()
     try:
         written = build.bring_up(sorted(days), progress)
     finally:
@@ -136,8 +139,9 @@ class _Build:
     def _is_as_seen(self, day: datetime) -> bool:
         """Whether the day is in the catalog as the database, in which nothing has changed since, has it."""
         made = self._manifest.made(day)
-        seen = made is not None and self._database is not None and made.database == self._database
-        return seen and made is not None and self._coverage.has_all(made.rows, day)
+        if made is None or self._database is None:
+            return False
+        return made.database == self._database and self._coverage.has_all(made.rows, day)
 
     def _changed(self, history: History, step: Step) -> Iterator[DayOfHistory]:
         """The days that must be written; the others are found to be as they were."""
