@@ -21,12 +21,12 @@ _NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)-(\d{9})Z_(\d{4}-\d\d-\d\dT
 _PART = ".part"
 
 # Measured on trades shaped like real ones, each column by its time and its bytes. Prices and sizes repeat, even those
-# of a heavy tail: they are worth a dictionary, which must be large enough never to give way, and then there is little
-# left to compress. Of milliseconds told in nanoseconds, packing alone leaves much that says nothing.
+# of a heavy tail: they are worth a dictionary, which must be large enough never to give way. Of milliseconds told in
+# nanoseconds, packing alone leaves much that says nothing. LZ4 takes half the time of zstd and leaves a fifth more.
 _ENCODINGS = {"ts_event": "DELTA_BINARY_PACKED", "ts_init": "DELTA_BINARY_PACKED"}
 _DICTIONARIES = ("aggressor_side", "price", "size", "instrument_id", "type", "data_type")
 _DICTIONARY_BYTES = 16 * ROW_GROUP
-_CODECS = {"price": "none", "aggressor_side": "none", "ts_event": "lz4", "ts_init": "lz4"}
+_CODECS = {"price": "lz4", "aggressor_side": "none", "ts_event": "lz4", "ts_init": "lz4"}
 _CODEC = "zstd"
 _ZSTD_LEVEL = 1
 #: Readers look for times only.
