@@ -16,7 +16,6 @@ from liqstrat.backtest import results as tables
 from liqstrat.backtest.runner import run_backtest
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
-from liqstrat.market.instruments import load_instruments
 from tests.backtest.runs import rows, run_file, wandering_market
 from tests.history import START, Trades, open_interest_every, random_trades, write_history
 
@@ -253,20 +252,6 @@ def test_missing_ids_are_noted_though_time_goes_on(tmp_path: Path) -> None:
     assert missing[0] == f"BTCUSDT: 3 trades are missing (agg_trade_id) between {before} and {after}", "in the warm-up"
     assert missing[-1] == "BTCUSDT: 3 trades are missing in 3 more gaps"
     assert len(missing) == 6
-
-
-def test_a_history_finer_than_the_listed_tick_is_noted(tmp_path: Path) -> None:
-    database = wandering_market(tmp_path, hours=1)
-    filters = [{"filterType": "PRICE_FILTER", "tickSize": "1.0"}, {"filterType": "LOT_SIZE", "stepSize": "0.001"}]
-    listed = {"symbol": "BTCUSDT", "contractType": "PERPETUAL", "filters": filters}
-    info = tmp_path / "info.json"
-    info.write_text(json.dumps({"serverTime": 1709251200000, "symbols": [listed]}))
-    load_instruments([], info, database)
-    folder = run_backtest(run_file(tmp_path, database, hours=1), tmp_path / "results")
-    assert [note for note in load(folder, "run")["notes"] if "finer" in note] == [
-        "BTCUSDT: the history has prices in steps of 0.1, finer than the tick of 1 listed on 2024-03-01; "
-        "orders of this run can be as fine as the history"
-    ]
 
 
 def test_a_run_says_nothing_on_the_terminal_and_ends_in_silence(busy: tuple[RunFile, Path], tmp_path: Path) -> None:
