@@ -12,10 +12,11 @@ from typing import Any, Self
 
 import numpy as np
 from nautilus_trader.common import DataActor, DataActorConfig, TimeEvent
-from nautilus_trader.model import ActorId, BarType, CustomData, DataType, InstrumentId
+from nautilus_trader.model import ActorId, CustomData, DataType, InstrumentId
 
 from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.backtest.indicator import LiquidationLevels
+from liqstrat.backtest.minute_tape import MinuteTape
 from liqstrat.backtest.open_interest import OpenInterest
 from liqstrat.backtest.tape import TapeInterval
 from liqstrat.liquidation.grid import Floats, Ints
@@ -77,7 +78,7 @@ class OpenInterestFeed(DataActor):
 class LevelsKeeper(DataActor):
     """Feeds the one indicator of a symbol, which all strategies on it read.
 
-    source: the bars to listen to, None for single trades, or the tape that the levels read by themselves.
+    tape: what the levels read by themselves.
     on_step: called with the levels after each value of open interest.
     """
 
@@ -88,25 +89,18 @@ class LevelsKeeper(DataActor):
         self,
         instrument_id: InstrumentId,
         levels: LiquidationLevels,
-        source: BarType | TapeInterval | None,
+        tape: TapeInterval | MinuteTape,
         on_step: Callable[[LiquidationLevels], None],
         failures: Failures,
     ) -> None:
         super().__init__(_config(f"LevelsKeeper-{instrument_id.symbol}"))
-        self._instrument_id, self.levels, self._source = instrument_id, levels, source
+        self._instrument_id, self.levels, self._tape = instrument_id, levels, tape
         self._on_step, self.failures = on_step, failures
-        # Handlers that the engine calls once a trade: straight through, without a Python frame of ours.
-        vars(self).update(on_trade=levels.handle_trade_tick, on_bar=levels.handle_bar)
 
     @guarded
     def on_start(self) -> None:
         self.subscribe_data(open_interest_type(self._instrument_id))
-        if self._source is None:
-            self.subscribe_trades(self._instrument_id)
-        elif isinstance(self._source, TapeInterval):
-            self._source.now = self.clock.timestamp_ns
-        else:
-            self.subscribe_bars(self._source)
+        self._tape.now = self.clock.timestamp_ns
 
     @guarded
     def on_data(self, data: Any) -> None:

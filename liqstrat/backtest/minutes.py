@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from liqstrat.backtest.instruments import minute_bars
+from liqstrat.backtest.interval import exact
 from liqstrat.errors import LiqstratError
 
 MINUTE_NS = 60_000_000_000
@@ -21,7 +22,8 @@ Floats = npt.NDArray[np.float64]
 class MinuteBars:
     """Consecutive minutes of one symbol without holes; entry `i` covers `start_ns + [i, i + 1)` minutes.
 
-    Prices in USDT, volume in contracts. A minute in which nothing traded repeats the last close, with volume 0.
+    Prices in USDT, volume in contracts. A minute without a bar in the catalog, where `recorded` is False, repeats the
+    last close, with volume 0.
     """
 
     start_ns: int
@@ -30,6 +32,7 @@ class MinuteBars:
     low: Floats
     close: Floats
     volume: Floats
+    recorded: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.close)
@@ -67,10 +70,10 @@ def dense_minutes(table: pa.Table) -> MinuteBars:
     there[opened - start] = True
 
     def column(name: str) -> Floats:
-        values: Floats = pc.cast(table[name], pa.float64()).to_numpy()[first]
-        return values
+        decimals = int(table.schema.metadata[b"size_precision" if name == "volume" else b"price_precision"])
+        return exact(pc.cast(table[name], pa.float64()).to_numpy()[first], decimals)
 
     close = column("close")[source]
     open_, high, low = (np.where(there, column(name)[source], close) for name in ("open", "high", "low"))
     volume = np.where(there, column("volume")[source], 0.0)
-    return MinuteBars(start * MINUTE_NS, open_, high, low, close, volume)
+    return MinuteBars(start * MINUTE_NS, open_, high, low, close, volume, there)

@@ -16,8 +16,8 @@ from liqstrat.backtest.failure import Failures
 from liqstrat.backtest.feeds import LevelsKeeper, OpenInterestFeed, OpenInterestSeries
 from liqstrat.backtest.indicator import LiquidationLevels
 from liqstrat.backtest.instruments import QUOTE, VENUE, instrument_id, minute_bars
-from liqstrat.backtest.interval import BarInterval
 from liqstrat.backtest.ledger import Ledger
+from liqstrat.backtest.minute_tape import MinuteTape
 from liqstrat.backtest.minutes import MinuteBars
 from liqstrat.backtest.strategy import LevelStrategy, Setup, StrategyParams
 from liqstrat.backtest.tape import TapeInterval, read_tape
@@ -158,12 +158,14 @@ def _held(cache: Cache, symbol: str) -> tuple[float, float]:
 
 def _keeper(run: RunFile, symbol: str, data: SymbolData, on_step: OnStep, failures: Failures) -> LevelsKeeper:
     """The levels of a symbol, warm, and the actor that keeps them up to date."""
-    tape = TapeInterval(read_tape(run.data.catalog, symbol, run.start, run.end))
-    by_bars = run.bar_minutes is not None
-    source = minute_bars(symbol) if by_bars else tape
-    levels = LiquidationLevels(run.model, symbol, span=run.report.span, interval=BarInterval() if by_bars else tape)
+    tape: TapeInterval | MinuteTape
+    if run.bar_minutes is None:
+        tape = TapeInterval(read_tape(run.data.catalog, symbol, run.start, run.end))
+    else:
+        tape = MinuteTape(data.minutes, nanoseconds(run.start))
+    levels = LiquidationLevels(run.model, symbol, span=run.report.span, interval=tape)
     levels.warm_up(data.warm.book, data.warm.since)
-    return LevelsKeeper(instrument_id(symbol), levels, source, on_step, failures)
+    return LevelsKeeper(instrument_id(symbol), levels, tape, on_step, failures)
 
 
 def _strategies(

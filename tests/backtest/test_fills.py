@@ -209,4 +209,4 @@ def test_an_error_while_charging_ends_the_run_with_it(make_market: MakeMarket, m
 
 def _bars(volume: list[float], swing: list[float]) -> MinuteBars:
     price = np.full(len(volume), 60_000.0)
-    return MinuteBars(0, price, price + np.array(swing), price, price, np.array(volume))
+    return MinuteBars(0, price, price + np.array(swing), price, price, np.array(volume), np.full(len(price), True))

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from nautilus_trader.model import AggressorSide, Price, Quantity, TradeId, TradeTick
+from nautilus_trader.model import AggressorSide, Bar, Price, Quantity, TradeId, TradeTick
 
 from liqstrat.backtest import interval
 from liqstrat.backtest.feeds import open_interest_type
 from liqstrat.backtest.indicator import LiquidationLevels
-from liqstrat.backtest.instruments import instrument_id
+from liqstrat.backtest.instruments import instrument_id, minute_bars
+from liqstrat.backtest.interval import BarInterval
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.config import RunFile
 from liqstrat.liquidation.book import LiquidationBook
@@ -111,6 +112,56 @@ def test_levels_read_from_the_tape_are_those_of_an_indicator_that_hears_every_tr
     replayed(run_file(tmp_path, database, hours=3, strategies=use, venue=NO_COSTS))
     assert len(Alone.maps) > 300
     for heard, read in Alone.maps:
+        same(heard, read)
+
+
+class AloneOnBars(LevelStrategy):
+    """Keeps levels of its own that hear every minute bar from the engine."""
+
+    seen: ClassVar[list[tuple[LiquidationMap, LiquidationMap]]] = []
+    swept: ClassVar[list[int]] = []
+
+    def on_begin(self) -> None:
+        self.seen.clear()
+        self.swept.clear()
+        self.closes: set[float] = set()
+        self.own = LiquidationLevels(self.levels.settings, "BTCUSDT", interval=BarInterval())
+        self.register_indicator_for_bars(minute_bars("BTCUSDT"), self.own)
+        self.subscribe_bars(minute_bars("BTCUSDT"))
+        self.subscribe_data(open_interest_type(self.instrument_id))
+
+    def on_bar(self, bar: Bar) -> None:
+        self.closes.add(round(float(bar.close), 1))
+        assert np.isnan(self.levels.price) or self.levels.price in self.closes
+
+    def on_data(self, data: Any) -> None:
+        self.own.handle_open_interest(data.data.contracts, data.ts_event)
+
+    def on_price(self, price: float) -> None:
+        assert self.own.price == price
+        assert len(self.own.clusters()) == len(self.levels.clusters())
+        assert [swept.time_ns for swept in self.own.consumed] == [swept.time_ns for swept in self.levels.consumed]
+        self.swept.append(len(self.own.consumed))
+        self.seen.append((self.own.map(), self.levels.map()))
+
+
+def test_levels_read_from_the_minutes_are_those_of_an_indicator_that_hears_every_bar(tmp_path: Path) -> None:
+    """Also over minutes without a bar, and when the run starts between two values of open interest."""
+    trades = random_trades(5)
+    # Wild, so that clusters are run through.
+    price = np.round(60_000 * (trades.price / 60_000) ** 3, 1)
+    there = (trades.time_us // 60_000_000) % 7 != 3
+    trades = Trades(trades.time_us[there], price[there], trades.contracts[there], trades.buy[there])
+    database = write_history(tmp_path / "m.duckdb", trades, {START: 1_000.0, **open_interest_every(5, 5)})
+    use = [{"use": f"{__name__}:AloneOnBars"}]
+    run = run_file(
+        tmp_path, database, hours=5, start_hours=1.05, strategies=use, venue=NO_COSTS, resolution="1m",
+        data={"db": database, "catalog": tmp_path / "catalog", "warmup_days": 0},
+    )  # fmt: skip
+    replayed(run)
+    assert len(AloneOnBars.seen) > 200
+    assert max(AloneOnBars.swept) > 0
+    for heard, read in AloneOnBars.seen:
         same(heard, read)
 
 

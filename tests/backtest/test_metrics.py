@@ -102,7 +102,7 @@ def test_equity_is_what_was_put_in_plus_all_that_flowed(
     """Whatever is bought and sold, also turned around: at every minute, to the cent."""
     rng = np.random.default_rng(3)
     close = np.round(60_000 + np.cumsum(rng.normal(0, 30, 121)), 1)
-    bars = MinuteBars(START_NS, close, close, close, close, np.ones(121))
+    bars = MinuteBars(START_NS, close, close, close, close, np.ones(121), np.full(121, True))
     made = [fill(minute, number, *rest) for number, (minute, *rest) in enumerate(sorted(fills))]
     paid = [Funding(START_NS + m * MINUTE_NS, "S", "BTCUSDT", Decimal(a) / 100) for m, a in sorted(amounts)]
     end = START + timedelta(minutes=121)
@@ -120,7 +120,7 @@ def test_equity_is_what_was_put_in_plus_all_that_flowed(
 
 def test_a_profit_is_unrealized_while_the_position_is_open_and_in_the_balance_after(tmp_path: Path) -> None:
     close = np.array([60_000.0, 61_000.0, 62_000.0, 63_000.0])
-    bars = MinuteBars(START_NS, close, close, close, close, np.ones(4))
+    bars = MinuteBars(START_NS, close, close, close, close, np.ones(4), np.full(4, True))
     made = [fill(1, 1, 1_000, 600_000, True), fill(3, 2, -1_000, 620_000, True)]
     end = START + timedelta(minutes=4)
     curve = equity_curve(Ledger([], made, [], []), START_BALANCE, {"BTCUSDT": bars}, START, end)

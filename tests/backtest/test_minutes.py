@@ -29,6 +29,7 @@ def test_minutes_without_trades_repeat_the_last_close(catalog: Path) -> None:
     assert bars.low.tolist() == [100, 103, 103, 103, 90]
     assert bars.close.tolist() == [102, 103, 103, 103, 95]
     assert bars.volume.tolist() == [0.375, 0.125, 0, 0, 0.25]
+    assert bars.recorded.tolist() == [True, True, False, False, True]
 
 
 def test_only_minutes_of_the_range_are_read(catalog: Path) -> None:
