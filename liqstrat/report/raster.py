@@ -15,6 +15,7 @@ from liqstrat.report.numbers import doubles, milliseconds
 Floats = npt.NDArray[np.float64]
 Grid = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
 
 #: Cells of a picture that a page carries easily.
 MOST_CELLS = 1_600_000
@@ -91,17 +92,18 @@ def rasterise(levels: pa.Table, view: tuple[float, float] | None = None, most_ce
     contracts = doubles(levels["contracts"])
     if not len(contracts) or not np.nanmax(contracts) > 0:
         return None
+    columns, start_ms, step_ms = _columns(levels["time"])
     lows, highs = doubles(levels["price_low"]), doubles(levels["price_high"])
-    columns, start_ms, step_ms = _columns(milliseconds(levels["time"]))
-    bins, bin_lows, bin_highs = _bins(lows, highs)
-    usdt = np.where(columns >= 0, contracts * np.sqrt(lows * highs), 0.0)
-    shape = (len(bin_lows), int(columns.max()) + 1)
-    cells = np.ravel_multi_index((bins, np.maximum(columns, 0)), shape)
-    amounts: Grid = np.bincount(cells, weights=usdt, minlength=shape[0] * shape[1]).reshape(shape)
+    bins, bin_lows, bin_highs = _bins(levels["price_low"], lows, highs)
     row_height = float(np.min(bin_highs - bin_lows))
-    rows = int(np.ceil((bin_highs[-1] - bin_lows[0]) / row_height))
-    thin = int(np.ceil(rows * shape[1] / most_cells))
-    amounts = amounts[:, ::thin]
+    rows, maps = int(np.ceil((bin_highs[-1] - bin_lows[0]) / row_height)), int(columns.max()) + 1
+    thin = int(np.ceil(rows * maps / most_cells))
+    # First of all what is not shown goes: most of a long run's rows.
+    shown = np.flatnonzero((columns >= 0) & (columns % thin == 0))
+    usdt = contracts[shown] * np.sqrt(lows[shown] * highs[shown])
+    shape = (len(bin_lows), -(-maps // thin))
+    cells = np.ravel_multi_index((bins[shown], columns[shown] // thin), shape)
+    amounts: Grid = np.bincount(cells, weights=usdt, minlength=shape[0] * shape[1]).reshape(shape)
     low, high = view or (bin_lows[0], bin_highs[-1])
     seen = amounts[(bin_highs > low) & (bin_lows < high)]
     scale = colour_scale(seen[seen > 0] if (seen > 0).any() else amounts[amounts > 0])
@@ -121,24 +123,37 @@ def rasterise(levels: pa.Table, view: tuple[float, float] | None = None, most_ce
     )
 
 
-def _columns(time_ms: Floats) -> tuple[npt.NDArray[np.int64], float, float]:
-    """Each row's column, the first column's time and the usual distance between maps.
+def _columns(time: pa.ChunkedArray) -> tuple[Ints, float, float]:
+    """Each row's column, the first column's time (ms) and the usual distance between maps.
 
     Of maps closer together than that the last one of a column counts; rows of the others get column -1.
     """
-    times, which = np.unique(time_ms, return_inverse=True)
+    which, moments = _distinct(time)
+    times, of_moment = np.unique(milliseconds(moments), return_inverse=True)
     minutes, counts = np.unique(np.round(np.diff(times) / 60_000), return_counts=True)
     usual = minutes[minutes > 0][counts[minutes > 0].argmax()] if (minutes > 0).any() else _LONE_MAP_MINUTES
     step = float(usual) * 60_000
     columns = np.round((times - times[0]) / step).astype(np.int64)
     columns[:-1][columns[:-1] == columns[1:]] = -1
-    return columns[which], float(times[0]), step
+    return columns[of_moment][which], float(times[0]), step
 
 
-def _bins(lows: Floats, highs: Floats) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+def _bins(price_low: pa.ChunkedArray, lows: Floats, highs: Floats) -> tuple[Ints, Floats, Floats]:
     """Each row's price bin, and the edges of the bins that occur."""
-    _, first, bins = np.unique(np.round(np.log(lows) * 1e8), return_index=True, return_inverse=True)
-    return bins.astype(np.int64), lows[first], highs[first]
+    which, distinct = _distinct(price_low)
+    _, first, of_distinct = np.unique(np.round(np.log(doubles(distinct)) * 1e8), return_index=True, return_inverse=True)
+    row = np.empty(len(distinct), dtype=np.int64)
+    row[which[::-1]] = np.arange(len(which))[::-1]
+    return of_distinct.astype(np.int64)[which], lows[row[first]], highs[row[first]]
+
+
+def _distinct(column: pa.ChunkedArray) -> tuple[Ints, pa.ChunkedArray]:
+    """For each row which of the distinct values it has, and these, in the order in which they come.
+
+    A record of a year has ten million rows but few moments and prices: to hash them is far quicker than to sort.
+    """
+    encoded = column.combine_chunks().dictionary_encode()
+    return np.asarray(encoded.indices, dtype=np.int64), pa.chunked_array([encoded.dictionary])
 
 
 def _between(there: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
