@@ -123,6 +123,7 @@ class LiquidationLevels:
             time_ns,
             width=self.settings.width,
             brackets=self._book.brackets(time_ns),
+            large=self.settings.large_rule,
         )
         self._book.step(flow, contracts)
         self._begin_interval()

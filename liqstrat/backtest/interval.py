@@ -16,6 +16,7 @@ from nautilus_trader.model import AggressorSide, Bar, Price, Quantity, TradeTick
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_bars, flow_from_trades
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.liquidation.large import LargeRule
 
 _TIME = attrgetter("ts_event")
 _PRICE = attrgetter("price")
@@ -48,7 +49,9 @@ class Interval(Protocol):
 
     def look(self) -> bool: ...
 
-    def close(self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable) -> Flow: ...
+    def close(
+        self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None
+    ) -> Flow: ...
 
 
 class Trades(NamedTuple):
@@ -107,7 +110,9 @@ class TradeInterval:
             self._forget(len(self._trades))
         return True
 
-    def close(self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable) -> Flow:
+    def close(
+        self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None
+    ) -> Flow:
         """The flow of `[start_ns, end_ns)`; what came at `end_ns` or later, and is here already, stays for the next."""
         self.look()
         ended = bisect_left(self._trades, end_ns, key=_TIME)
@@ -117,7 +122,7 @@ class TradeInterval:
             trades = self._after_older(trades, end_ns)
         self._measure()
         return flow_from_trades(
-            start_ns, end_ns, trades.price, trades.contracts, trades.buy, width=width, brackets=brackets
+            start_ns, end_ns, trades.price, trades.contracts, trades.buy, width=width, brackets=brackets, large=large
         )
 
     def _arrays(self, count: int) -> Trades:
@@ -183,7 +188,9 @@ class BarInterval:
         self._seen = len(self._bars)
         return bool(new)
 
-    def close(self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable) -> Flow:
+    def close(
+        self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None
+    ) -> Flow:
         """The flow of the bars that closed in `(start_ns, end_ns]`."""
         self.look()
         ended = bisect_right(self._bars, end_ns, key=attrgetter("ts_init"))

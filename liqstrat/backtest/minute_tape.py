@@ -9,6 +9,7 @@ from liqstrat.backtest.interval import Trades
 from liqstrat.backtest.minutes import MINUTE_NS, MinuteBars
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_bars
+from liqstrat.liquidation.large import LargeRule
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -60,8 +61,10 @@ class MinuteTape:
         self._seen = stop
         return True
 
-    def close(self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable) -> Flow:
-        """The flow of the bars that closed in `(start_ns, end_ns]`."""
+    def close(
+        self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None
+    ) -> Flow:
+        """The flow of the bars that closed in `(start_ns, end_ns]`; `large` finds nothing in bars."""
         self.look()
         ended = bisect_right(self._closes, end_ns, self._first, self._seen)
         bars = slice(self._first, ended)

@@ -26,6 +26,7 @@ from liqstrat.backtest.warmup import Warm
 from liqstrat.config import RunFile
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.progress import SILENT, Progress, Step
 
 #: Market data held in memory at a time.
@@ -50,10 +51,11 @@ class Trader:
 class SymbolData:
     """What the replay needs of one symbol besides the catalog's files.
 
-    funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped. notes: what a
-    reader must know of the catalog.
+    model: the run's, with the bin width of this market. funding: whether there are rates to settle. brackets: those of
+    the history, besides the ones shipped. notes: what a reader must know of the catalog.
     """
 
+    model: ModelSettings
     minutes: MinuteBars
     open_interest: OpenInterestSeries
     warm: Warm
@@ -163,7 +165,7 @@ def _keeper(run: RunFile, symbol: str, data: SymbolData, on_step: OnStep, failur
         tape = TapeInterval(read_tape(run.data.catalog, symbol, run.start, run.end))
     else:
         tape = MinuteTape(data.minutes, nanoseconds(run.start))
-    levels = LiquidationLevels(run.model, symbol, span=run.report.span, interval=tape)
+    levels = LiquidationLevels(data.model, symbol, span=run.report.span, interval=tape)
     levels.warm_up(data.warm.book, data.warm.since)
     return LevelsKeeper(instrument_id(symbol), levels, tape, on_step, failures)
 

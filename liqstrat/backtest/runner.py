@@ -24,6 +24,7 @@ from liqstrat.backtest.warmup import warm_up
 from liqstrat.catalog import build_catalog
 from liqstrat.config import RunFile, minutes_of
 from liqstrat.market.store import Store, open_store
+from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.run_verdict import verdict_on_run
 from liqstrat.strategies import resolve_strategy
@@ -46,7 +47,8 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT) -> Path:
         about = _about(store, run, data)
         warmup = timedelta(days=run.data.warmup_days)
         about["levels"] = [
-            verdict_on_run(store, symbol, run.model, run.start, run.end, warmup, progress) for symbol in run.symbols
+            verdict_on_run(store, symbol, data[symbol].model, run.start, run.end, warmup, progress)
+            for symbol in run.symbols
         ]
     created = datetime.now(UTC)
     name = _free_name(out, f"{run.name}-{created:%Y%m%dT%H%M%S}-{_short_hash(about)}")
@@ -92,10 +94,12 @@ def prepare(store: Store, symbol: str, run: RunFile, progress: Progress = SILENT
     report = build_catalog(store, symbol, catalog, run.start - _BEFORE, run.end, progress=progress)
     known = read_open_interest(catalog, symbol, run.start, run.end)
     times = known["time"].cast(pa.int64()).to_numpy() * 1000
+    model = with_bin_width(store, symbol, run.model, run.start)
     return SymbolData(
+        model=model,
         minutes=read_minutes(catalog, symbol, run.start - _BEFORE, run.end),
         open_interest=OpenInterestSeries(instrument_id(symbol), times, known["contracts"].to_numpy()),
-        warm=warm_up(store, symbol, run, progress),
+        warm=warm_up(store, symbol, run, model, progress),
         funding=report.rows.get("funding", 0) > 0,
         brackets=store.brackets(symbol),
         notes=report.notes,
@@ -124,6 +128,7 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
         "config_hash": config_hash(run),
         "data_hash": hashlib.sha256(prints.encode()).hexdigest(),
         "symbols": run.symbols,
+        "bin_width": {symbol: data[symbol].model.width for symbol in run.symbols},
         "start": run.start.isoformat(),
         "end": run.end.isoformat(),
         "resolution": run.resolution,

@@ -18,6 +18,7 @@ from liqstrat.backtest.interval import Trades, exact, join
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_trades
 from liqstrat.liquidation.grid import Floats
+from liqstrat.liquidation.large import LargeRule
 
 _COLUMNS = ["ts_event", "price", "size", "aggressor_side"]
 _NOTHING = Trades(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, np.bool_))
@@ -100,7 +101,9 @@ class TapeInterval:
         self._take(int(self._held.times.searchsorted(limit, side="right")))
         return self._seen > seen
 
-    def close(self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable) -> Flow:
+    def close(
+        self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None
+    ) -> Flow:
         """The flow of `[start_ns, end_ns)`; trades at `end_ns` or later, already known, stay for the next."""
         self.look()
         ended = min(int(self._held.times.searchsorted(end_ns)), self._seen)
@@ -109,7 +112,7 @@ class TapeInterval:
         self._seen, self.low, self.high = 0, np.inf, -np.inf
         self._take(known)
         return flow_from_trades(
-            start_ns, end_ns, trades.price, trades.contracts, trades.buy, width=width, brackets=brackets
+            start_ns, end_ns, trades.price, trades.contracts, trades.buy, width=width, brackets=brackets, large=large
         )
 
     def _take(self, count: int) -> None:

@@ -9,6 +9,7 @@ from liqstrat.backtest.interval import Trades
 from liqstrat.config import RunFile
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.model import LiquidationModel
+from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.progress import SILENT, Progress
@@ -23,13 +24,13 @@ class Warm:
     notes: list[str]
 
 
-def warm_up(store: Store, symbol: str, run: RunFile, progress: Progress = SILENT) -> Warm:
-    """Step a book through up to `warmup_days` of history before the run starts."""
-    book = new_model(run.model, symbol, store.brackets(symbol))
+def warm_up(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress = SILENT) -> Warm:
+    """Step a book of `model` through up to `warmup_days` of history before the run starts."""
+    book = new_model(model, symbol, store.brackets(symbol))
     if store.span(symbol, "trades") is None:
         return Warm(book, None, [f"{symbol}: the book starts empty, as there are no single trades to fill it from"])
     since = run.start - timedelta(days=run.data.warmup_days)
-    for flow, open_interest in flows(store, symbol, since, run.start, run.model, progress):
+    for flow, open_interest in flows(store, symbol, since, run.start, model, progress):
         book.step(flow, open_interest)
     if not book.open_interest:
         return Warm(book, None, [f"{symbol}: the book starts empty, there is no history before {run.start:%Y-%m-%d}"])

@@ -85,16 +85,45 @@ def _data(run: Run) -> str:
 
 def _model(run: Run) -> str:
     model = run.config.get("model", {})
-    mix = {int(tier): share for tier, share in (model.get("leverage") or {}).items()}
-    total = sum(mix.values()) or 1.0
-    shares = ", ".join(f"{tier}x {numbers.percent(mix[tier] / total, 0)}" for tier in sorted(mix))
+    kind, formula = str(model.get("kind", "conserving")), str(model.get("formula", "exact"))
     lines = [
-        f"{escape(str(model.get('formula', 'exact')))} liquidation price, bins of {_share(model.get('bin_width'))}",
-        f"{_share(model.get('turnover'))} of volume closes, takers weigh {float(model.get('taker_weight', 1)):g} times",
-        _muted(f"assumed leverage: {shares}"),
+        f"<b>{escape(kind)}</b>, {escape(formula)} liquidation price, bins of {_widths(run)}",
+        *(_muted(line) for line in _assumed(kind, model)),
         *(_scored(one, len(run.symbols) > 1) for one in run.levels),
     ]
     return _fact("Model of the levels", lines)
+
+
+def _assumed(kind: str, model: dict[str, Any]) -> list[str]:
+    """What a kind of model takes for granted, in words."""
+    mix = {int(tier): share for tier, share in (model.get("leverage") or {}).items()}
+    total = sum(mix.values()) or 1.0
+    shares = ", ".join(f"{tier}x {numbers.percent(mix[tier] / total, 0)}" for tier in sorted(mix))
+    large, by = float(model.get("large", 0)), model.get("large_by")
+    weight = float(model.get("taker_weight", 1))
+    chosen = {
+        "value": f"from {numbers.amount(large)} USDT on",
+        "top": f"the {large:.0f} largest of an interval",
+        "portion": f"the largest that make {numbers.percent(large, 0)} of an interval",
+    }
+    lines = {
+        "conserving": [
+            f"{_share(model.get('turnover'))} of volume closes, takers weigh {weight:g} times",
+            f"assumed leverage: {shares}",
+        ],
+        "oi_candle": [f"assumed leverage: {shares}"],
+        "large_trades": [f"trades {chosen.get(str(by), '')}, levels at 1, 2, 4 and 10%"],
+        "ensemble": [", ".join(f"{name} {share:g}" for name, share in (model.get("ensemble") or {}).items())],
+    }
+    return lines.get(kind, [])
+
+
+def _widths(run: Run) -> str:
+    """The relative widths of the price bins, by symbol where they differ."""
+    widths = run.bin_width or dict.fromkeys(run.symbols, run.config.get("model", {}).get("bin_width"))
+    if len(set(widths.values())) == 1:
+        return _share(next(iter(widths.values())))
+    return ", ".join(f"{_share(width)} ({symbol})" for symbol, width in widths.items())
 
 
 def _scored(verdict: dict[str, Any], named: bool) -> str:

@@ -28,12 +28,13 @@ _RUN_KEYS = (
     *("end", "resolution", "data", "notes"),
 )
 #: Keys that runs of before lack.
-_LATER_KEYS = ("levels",)
+_LATER_KEYS = ("levels", "bin_width")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was run and on what data, as `run.json` says; `levels` holds the verdict on the levels of each symbol."""
+    """What was run and on what data, as `run.json` says; `levels` holds the verdict on the levels of each symbol,
+    `bin_width` the relative width of its price bins."""
 
     name: str
     run: str
@@ -50,6 +51,7 @@ class Run:
     data: list[dict[str, Any]]
     notes: list[str]
     levels: list[dict[str, Any]] = field(default_factory=list)
+    bin_width: dict[str, float] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

@@ -56,6 +56,7 @@ def run_file(folder: Path, database: Path, *, hours: float, start_hours: float =
         "from": START + timedelta(hours=start_hours),
         "to": START + timedelta(hours=hours),
         "data": {"db": database, "catalog": folder / "catalog"},
+        "model": {"bin_width": 0.001},
         "strategies": [{"use": "RandomEntry"}],
     }
     return RunFile.model_validate({**settings, **changes})

@@ -17,6 +17,7 @@ from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.config import RunFile
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.flow import flow_from_trades
+from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
@@ -42,7 +43,7 @@ def maps_in_replay(run: RunFile) -> list[LiquidationMap]:
 
 def maps_by_sql(run: RunFile, trades: Trades) -> list[LiquidationMap]:
     """The book after each value of open interest, less what the trades of that very moment ran through."""
-    book = LiquidationBook(run.model, "BTCUSDT")
+    book = new_model(run.model, "BTCUSDT")
     maps = []
     with open_store(run.data.db) as store:
         for flow, open_interest in flows(store, "BTCUSDT", START - timedelta(days=1), run.end, run.model):
@@ -63,8 +64,20 @@ def same(one: LiquidationMap, other: LiquidationMap) -> None:
         np.testing.assert_array_equal(kept[name], expected[name])
 
 
-@pytest.mark.parametrize("start_hours", [0.0, 2.0, 2.04])
-def test_maps_in_a_replay_equal_those_of_the_flow_by_sql(tmp_path: Path, start_hours: float) -> None:
+@pytest.mark.parametrize(
+    ("start_hours", "model"),
+    [
+        (0.0, {}),
+        (2.0, {}),
+        (2.04, {}),
+        (2.04, {"kind": "large_trades", "large_by": "top", "large": 3}),
+        (2.04, {"kind": "ensemble", "large_by": "portion", "large": 0.3}),
+    ],
+    ids=["from the start", "later", "within an interval", "large trades", "mixture"],
+)
+def test_maps_in_a_replay_equal_those_of_the_flow_by_sql(
+    tmp_path: Path, start_hours: float, model: dict[str, Any]
+) -> None:
     """Also when the run starts between two values of open interest, and with trades at the very moments of some."""
     trades = random_trades(6)
     five_minutes = 300_000_000
@@ -72,7 +85,7 @@ def test_maps_in_a_replay_equal_those_of_the_flow_by_sql(tmp_path: Path, start_h
     time_us = np.where(late, (trades.time_us // five_minutes + 1) * five_minutes, trades.time_us)
     trades = Trades(time_us, trades.price, trades.contracts, trades.buy)
     database = write_history(tmp_path / "m.duckdb", trades, {START: 1_000.0, **open_interest_every(5, 6)})
-    run = run_file(tmp_path, database, hours=6, start_hours=start_hours)
+    run = run_file(tmp_path, database, hours=6, start_hours=start_hours, model={"bin_width": 0.001, **model})
 
     seen = [one for one in maps_in_replay(run) if one.time_ns > round(run.start.timestamp() * 1e9)]
     expected = maps_by_sql(run, trades)

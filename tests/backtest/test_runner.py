@@ -16,6 +16,8 @@ from liqstrat.backtest import results as tables
 from liqstrat.backtest.runner import run_backtest
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
+from liqstrat.market.store import open_store
+from liqstrat.market.width import automatic_bin_width
 from tests.backtest.runs import rows, run_file, wandering_market
 from tests.history import START, Trades, open_interest_every, random_trades, write_history
 
@@ -264,3 +266,17 @@ def test_a_run_says_nothing_on_the_terminal_and_ends_in_silence(busy: tuple[RunF
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_run_tells_which_bin_width_its_market_got(tmp_path: Path) -> None:
+    """The hour before is calm, so bins are narrow; a width in the run file stays."""
+    database = write_history(tmp_path / "m.duckdb", random_trades(4), {START: 1_000.0, **open_interest_every(5, 4)})
+    widths = []
+    for number, model in enumerate(({}, {"bin_width": 0.002})):
+        run = run_file(tmp_path, database, hours=3, start_hours=1, name=f"w{number}", model=model)
+        folder = run_backtest(run, tmp_path / "results")
+        widths.append(load(folder, "run")["bin_width"]["BTCUSDT"])
+        assert f"bins of {100 * widths[-1]:.4g}%" in (folder / "report.html").read_text()
+    assert widths[1] == 0.002
+    with open_store(database) as store:
+        assert widths[0] == automatic_bin_width(store, "BTCUSDT", START + timedelta(hours=1))

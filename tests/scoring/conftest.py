@@ -83,7 +83,7 @@ def a_map(
 
 @pytest.fixture(scope="session")
 def market() -> BenchMarket:
-    return bench_market(SMALL, seed=5, days=14)
+    return bench_market(SMALL, seed=5, days=16)
 
 
 def models(*kinds: str) -> dict:
