@@ -88,6 +88,9 @@ _path = _parsed(local_path)
 
 Symbol = Annotated[str, typer.Argument(help="The exchange's name of the market, as BTCUSDT.", metavar="SYMBOL")]
 Database = Annotated[Any, typer.Option("--db", parser=_path, metavar="PATH", help="DuckDB file with the history.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="RUN.TOML", help="Run file whose [model] is taken; else the default.")
+]
 Warmup = Annotated[int, typer.Option(min=0, help="Days of history before, used to fill the book.")]
 
 
@@ -298,10 +301,15 @@ def price(
     printing.print_risks(out, risks, entry, notional, symbol.upper(), brackets, json=json)
 
 
+def _model_of(config: Path | None) -> ModelSettings:
+    return load_run_file(config).model if config else ModelSettings()
+
+
 @app.command()
 def levels(
     symbol: Symbol,
     at: Annotated[datetime | None, _time_option("--at", help="Moment, UTC; default the last open interest.")] = None,
+    config: Config = None,
     db: Database = DEFAULT_DATABASE,
     warmup_days: Warmup = 14,
     json: Annotated[bool, typer.Option("--json", help="Print JSON with every bin.")] = False,
@@ -316,7 +324,7 @@ def levels(
 
     with open_store(db) as store:
         moment = at or last_known(store, symbol)
-        (known,) = maps_at(store, symbol, [moment], ModelSettings(), timedelta(days=warmup_days), _progress)
+        (known,) = maps_at(store, symbol, [moment], _model_of(config), timedelta(days=warmup_days), _progress)
         simulated = store.simulated(symbol)
     printing.print_levels(out, known, find_clusters(known), simulated=simulated, json=json)
 
@@ -330,6 +338,7 @@ def heatmap(
     every: Annotated[
         Any, typer.Option(parser=_parsed(minutes_of), metavar="LENGTH", help="5m, 15m, 1h, 4h or 1d.")
     ] = "1h",
+    config: Config = None,
     db: Database = DEFAULT_DATABASE,
     warmup_days: Warmup = 14,
 ) -> None:
@@ -342,8 +351,8 @@ def heatmap(
 
     with open_store(db) as store:
         first, last = period(store, symbol, start, end)
-        moments = marks(first, last, every)
-        rows = save_heatmap(store, symbol, moments, ModelSettings(), timedelta(days=warmup_days), target, _progress)
+        moments, warmup = marks(first, last, every), timedelta(days=warmup_days)
+        rows = save_heatmap(store, symbol, moments, _model_of(config), warmup, target, _progress)
     out.print(f"{target}: {len(moments):,} maps of {symbol}, {rows:,} rows")
 
 
@@ -355,7 +364,7 @@ def score(
     model: Annotated[
         Any, typer.Option(parser=_parsed(_kinds), metavar="LIST", help="conserving, large_trades, oi_candle, ensemble.")
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="Run file whose [model] is scored.")] = None,
+    config: Config = None,
     every: Annotated[
         Any, typer.Option(parser=_parsed(minutes_of), metavar="LENGTH", help="How often maps are made: 5m … 1d.")
     ] = "1h",
@@ -378,7 +387,7 @@ def score(
 
     if target is not None:
         require_page(target)
-    settings = load_run_file(config).model if config else ModelSettings()
+    settings = _model_of(config)
     models = {kind: replace(settings, kind=kind) for kind in model or [settings.kind]}
     warmup, length = timedelta(days=warmup_days), timedelta(minutes=every)
     with open_store(db) as store:

@@ -63,6 +63,14 @@ def test_from_archive_files_to_a_report(liqstrat: Shell, simulated_archive: Path
         contracts = sum(b["contracts"] for b in map_["bins"] if b["side"] == side)
         assert contracts == pytest.approx(map_["open_interest"], rel=1e-6)
     assert "SIMULATED" in liqstrat("levels", "BTCUSDT", "--at", "2024-03-02T06:30").out
+    Path("other.toml").write_text(
+        'name = "other"\nsymbols = ["BTCUSDT"]\nfrom = 2024-03-02\nto = 2024-03-03\n'
+        '[model]\nkind = "large_trades"\n[[strategies]]\nuse = "LevelFade"\n'
+    )
+    drawn = json.loads(
+        liqstrat("levels", "BTCUSDT", "--at", "2024-03-02T06:30", "--config", "other.toml", "--json").out
+    )
+    assert {tier for one in drawn["bins"] for tier in one["by_leverage"]} <= {"10", "25", "50", "100"}
 
     assert liqstrat("heatmap", "BTCUSDT", "--every", "4h", "--out", "heat.parquet").code == 0
     assert {"time", "side", "price_low", "price_high", "leverage", "contracts"} == set(
