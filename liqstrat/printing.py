@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from liqstrat.bench.judge import Verdict
     from liqstrat.catalog import CatalogReport
     from liqstrat.demo import DemoResult
+    from liqstrat.liquidation.agreement import Agreement
     from liqstrat.market.download import DownloadReport
     from liqstrat.market.ingest import IngestReport
     from liqstrat.market.inspect import KindSummary
@@ -344,8 +345,8 @@ def print_demo(out: Console, result: "DemoResult") -> None:
 
 def print_verdicts(out: Console, verdicts: Sequence["Verdict"]) -> None:
     table = _table(
-        "Agreement with the true map (SIMULATED markets), and its share of what can be known without seeing leverage",
-        ("model", "regime", "seeds", "rank", "linear", "overlap", "rank share", "linear share", "overlap share"),
+        "Agreement with the true map (SIMULATED markets): rank correlation, linear correlation, overlap",
+        ("model", "regime", "seeds", "agreement", "share of the bound", "of the strict bound", "lowest share"),
     )
     models = list(dict.fromkeys(v.model for v in verdicts))
     regimes = list(dict.fromkeys(v.regime for v in verdicts))
@@ -353,20 +354,22 @@ def print_verdicts(out: Console, verdicts: Sequence["Verdict"]) -> None:
         own = [v for v in verdicts if v.model == model]
         rows = [(regime, [v for v in own if v.regime == regime]) for regime in regimes]
         for regime, these in [*rows, ("mean", own)] if len(regimes) > 1 else rows:
-            values = [getattr(v.agreement, name) for name in _VIEWS for v in these]
-            shares = [getattr(v.share, name) for name in _VIEWS for v in these]
-            means = [sum(part) / len(part) for values in (values, shares) for part in _thirds(values)]
-            table.add_row(model, regime, str(len(these)), *(f"{mean:.3f}" for mean in means))
+            columns = ([v.agreement for v in these], [v.share for v in these], [v.strict_share for v in these])
+            lowest = min(figure for v in these for figure in _three(v.share))
+            table.add_row(model, regime, str(len(these)), *(_means_text(column) for column in columns), f"{lowest:.2f}")
     out.print(table)
-    out.print('Shares are of "bound, alive": side, entry and size of every position known, leverage only by the mix.')
+    out.print(
+        "Bound: side, entry and size of every position known, leverage only by the mix. "
+        "Strict bound: also which leverages price has run through since each position opened."
+    )
 
 
-_VIEWS = ("rank", "linear", "overlap")
+def _three(agreement: "Agreement") -> tuple[float, float, float]:
+    return agreement.rank, agreement.linear, agreement.overlap
 
 
-def _thirds(values: list[float]) -> list[list[float]]:
-    size = len(values) // len(_VIEWS)
-    return [values[i * size : (i + 1) * size] for i in range(len(_VIEWS))]
+def _means_text(agreements: Sequence["Agreement"]) -> str:
+    return "  ".join(f"{sum(column) / len(column):.2f}" for column in zip(*map(_three, agreements), strict=True))
 
 
 _FIGURES = {

@@ -22,13 +22,15 @@ Setup = Callable[[Regime, BenchMarket], ModelSettings]
 
 @dataclass(frozen=True)
 class Verdict:
-    """How well a model did in one market: mean over hours and sides; `share` is of the bound in the same market."""
+    """How well a model did in one market: mean over hours and sides. `share` is of the bound in the same market,
+    `strict_share` of the strict bound, which also knows what price ran through (see `truth.Bound`)."""
 
     model: str
     regime: str
     seed: int
     agreement: Agreement
     share: Agreement
+    strict_share: Agreement
 
 
 def fixed(settings: ModelSettings) -> Setup:
@@ -66,7 +68,7 @@ def judge(
     cache_folder: Path | None = None,
     progress: Progress = SILENT,
 ) -> list[Verdict]:
-    """Every model in every regime and seed, beside the bounds ("bound" and "bound, alive", the one shares are of)."""
+    """Every model in every regime and seed, beside the bounds that shares are of: "bound" and "strict bound"."""
     verdicts: list[Verdict] = []
     chosen = [REGIMES[name] for name in regimes]
     with progress.task("bench", total=len(chosen) * len(seeds), unit="markets") as step:
@@ -81,16 +83,20 @@ def _in_market(models: Mapping[str, Setup], regime: Regime, seed: int, market: B
     truth = list(moments(market))
     table = brackets_for(regime.symbol, START)
     known = list(bounds(market, table, true_mix(regime)))
-    limit = mean_agreement(truth, [bound.alive for bound in known])
+    limit = mean_agreement(truth, [bound.plain for bound in known])
+    strict = mean_agreement(truth, [bound.alive for bound in known])
     reached = {
-        "bound": mean_agreement(truth, [bound.plain for bound in known]),
-        "bound, alive": limit,
+        "bound": limit,
+        "strict bound": strict,
         **{
             name: mean_agreement(truth, maps_of(setup(regime, market), regime.symbol, market, truth))
             for name, setup in models.items()
         },
     }
-    return [Verdict(name, regime.name, seed, found, _share(found, limit)) for name, found in reached.items()]
+    return [
+        Verdict(name, regime.name, seed, found, _share(found, limit), _share(found, strict))
+        for name, found in reached.items()
+    ]
 
 
 def maps_of(settings: ModelSettings, symbol: str, market: BenchMarket, truth: Sequence[Moment]) -> list[Floats]:

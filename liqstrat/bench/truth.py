@@ -40,8 +40,8 @@ class Moment:
 @dataclass(frozen=True, eq=False)
 class Bound:
     """The map of somebody who knows side, entry, size and opening time of every position, but leverage only by the true
-    mix. `plain` leaves it at that; `alive` also leaves out, for each position, the leverages at which price would
-    already have liquidated it. `alive` is what a model is measured by."""
+    mix. `plain` leaves it at that and is the bound; `alive` also leaves out, for each position, the leverages at which
+    price would already have liquidated it: the strict bound. A book that follows price can beat the first."""
 
     plain: Floats
     alive: Floats

@@ -79,6 +79,7 @@ def test_the_table_has_every_model_and_both_bounds(cache_folder: Path, monkeypat
     monkeypatch.setattr("liqstrat.bench.judge.REGIMES", regimes)
     models = {"book": fixed(ModelSettings()), "book, mix known": mix_known(ModelSettings())}
     verdicts = judge(models, ["small"], [1], days=2, cache_folder=cache_folder)
-    assert [v.model for v in verdicts] == ["bound", "bound, alive", "book", "book, mix known"]
-    assert verdicts[1].share.linear == pytest.approx(1)
+    assert [v.model for v in verdicts] == ["bound", "strict bound", "book", "book, mix known"]
+    assert verdicts[0].share.linear == pytest.approx(1)
+    assert verdicts[1].strict_share.linear == pytest.approx(1)
     assert all(0 < v.agreement.overlap < 1 for v in verdicts)
