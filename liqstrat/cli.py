@@ -381,7 +381,7 @@ def score(
     Example: liqstrat score BTCUSDT --from 2024-03-01 --to 2024-03-31 --model conserving,oi_candle --out score.html
     """
     from liqstrat.market.store import open_store
-    from liqstrat.printing_score import print_score
+    from liqstrat.printing.score import print_score
     from liqstrat.scoring.history import score_history
     from liqstrat.scoring.page import require_page, save_score_page
 

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from liqstrat.printing import print_json
+from liqstrat.printing.text import print_json
 from liqstrat.scoring.bootstrap import Estimate
 from liqstrat.scoring.history import Scored
 from liqstrat.scoring.score import Row

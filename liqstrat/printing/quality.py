@@ -1,0 +1,132 @@
+"""What history there is and what is wrong with it, printed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from liqstrat.printing.text import new_table, price_text, print_json
+
+if TYPE_CHECKING:
+    from liqstrat.market.inspect import KindSummary
+    from liqstrat.market.quality import Quality
+
+
+_SHOWN = 5
+
+
+_A_FEW_MINUTES = timedelta(minutes=10)
+
+
+def print_inspection(out: Console, summaries: Sequence["KindSummary"], *, json: bool) -> None:
+    if json:
+        print_json(out, [asdict(s) for s in summaries])
+        return
+    table = new_table("History (UTC)", ("symbol", "kind", "first", "last", "rows", "days missing", "origin"))
+    for s in summaries:
+        table.add_row(
+            s.symbol,
+            s.kind,
+            f"{s.first:%Y-%m-%d %H:%M}",
+            f"{s.last:%Y-%m-%d %H:%M}",
+            f"{s.rows:,}",
+            "–" if s.kind == "liquidations" else _days_text(s.days_missing),
+            "SIMULATED" if s.origin == "simulated" else s.origin,
+        )
+    out.print(table)
+
+
+def print_qualities(out: Console, qualities: Sequence["Quality"], *, json: bool) -> None:
+    if json:
+        print_json(out, [quality.to_json() for quality in qualities])
+        return
+    for quality in qualities:
+        _print_quality(out, quality)
+
+
+def _print_quality(out: Console, quality: "Quality") -> None:
+    table = new_table(
+        f"{quality.symbol}{' SIMULATED' if quality.simulated else ''} (UTC)",
+        ("kind", "first", "last", "rows", "gaps", "missing", "twice", "no value", "days missing", "origin"),
+    )
+    for kind in quality.kinds:
+        counts = [kind.rows, kind.gaps, kind.missing, kind.twice, kind.without_value, len(kind.days_missing)]
+        # Nobody can know how many liquidations are missing.
+        known = [kind.kind != "liquidations" or i in (0, 3, 4) for i in range(len(counts))]
+        table.add_row(
+            kind.kind,
+            f"{kind.first:%Y-%m-%d %H:%M}",
+            f"{kind.last:%Y-%m-%d %H:%M}",
+            *(f"{count:,}" if told else "–" for count, told in zip(counts, known, strict=True)),
+            "SIMULATED" if kind.origin == "simulated" else kind.origin,
+        )
+    out.print(table)
+    for line in _flaws(quality):
+        out.print(line, markup=False, soft_wrap=True)
+    there = {kind.kind.replace("_", " ") for kind in quality.kinds}
+    for what, needed, ranges in (
+        ("levels can be estimated", ["trades", "open interest"], quality.levels),
+        ("a backtest has all it needs", ["trades", "open interest", "funding"], quality.whole),
+    ):
+        lacking = [kind for kind in needed if kind not in there]
+        reason = f"no {' and no '.join(lacking)}" if lacking else f"{' and '.join(needed)} are never there together"
+        shown = _first(ranges, _from_to, "more ranges")
+        out.print(f"{what}: {'; '.join(shown) or f'nowhere, {reason}'}", soft_wrap=True)
+
+
+def _flaws(quality: "Quality") -> Iterator[str]:
+    """What the table only counts, line by line."""
+    for kind in quality.kinds:
+        if kind.days_missing:
+            yield f"days without {kind.kind}: {_days_text(kind.days_missing, _SHOWN)}"
+        largest = sorted(sorted(kind.largest, key=lambda gap: -gap.missing)[:_SHOWN], key=lambda gap: gap.start)
+        for gap in largest:
+            yield f"gap in {kind.kind}: {_from_to(gap)}, {gap.missing:,} missing"
+        if kind.gaps > len(largest):
+            rest = kind.missing - sum(gap.missing for gap in largest)
+            yield f"gaps in {kind.kind}: {kind.gaps - len(largest):,} smaller ones, {rest:,} missing"
+    yield from _first(
+        quality.quiet, lambda still: f"no trades, though no id is missing: {_from_to(still)}", "more silences"
+    )
+    yield from _first(
+        quality.still,
+        lambda still: f"open interest stood still: {_from_to(still)}, {still.values:,} times {still.contracts:,.3f}",
+        "more times that open interest stood still",
+    )
+    yield from _first(
+        quality.outliers,
+        lambda outlier: (
+            f"price {price_text(outlier.price)} at {outlier.time:%Y-%m-%d %H:%M:%S} lies far from "
+            f"{price_text(outlier.low)} to {price_text(outlier.high)} around it"
+        ),
+        "more such prices",
+        quality.outlier_count,
+    )
+
+
+def _first[T](found: Sequence[T], told: Callable[[T], str], rest: str, count: int | None = None) -> list[str]:
+    """Texts for the first few of what was found, and one that counts the others."""
+    lines = [told(one) for one in found[:_SHOWN]]
+    more = (len(found) if count is None else count) - len(lines)
+    return [*lines, f"{more:,} {rest}"] if more > 0 else lines
+
+
+def _from_to(stretch: Any) -> str:
+    form = "%Y-%m-%d %H:%M" if stretch.end - stretch.start >= _A_FEW_MINUTES else "%Y-%m-%d %H:%M:%S"
+    return f"{stretch.start:{form}} – {stretch.end:{form}}"
+
+
+def _days_text(days: Sequence[date], most: int = 1) -> str:
+    """How many, and the first stretches of them: `4: 2024-03-01 – 2024-03-03, 2024-03-07`."""
+    if not days:
+        return "none"
+    stretches: list[list[date]] = []
+    for day in days:
+        if stretches and day - stretches[-1][-1] == timedelta(days=1):
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    shown = [f"{s[0]}" if len(s) == 1 else f"{s[0]} – {s[-1]}" for s in stretches[:most]]
+    return f"{len(days):,}: {', '.join(shown)}" + (", …" if len(stretches) > most else "")

@@ -1,0 +1,35 @@
+"""What all that is printed has in common: JSON, tables, prices and amounts."""
+
+import json as json_module
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_json(out: Console, value: object) -> None:
+    out.print_json(json_module.dumps(value, default=str))
+
+
+_TEXTS = ("", "side", "symbol", "kind", "risk", "origin", "model", "regime")
+
+
+def new_table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left" if name in _TEXTS else "right")
+    return table
+
+
+def price_text(price: float) -> str:
+    """A price with as many decimals as its size deserves."""
+    decimals = 2 if abs(price) >= 100 else 4 if abs(price) >= 1 else 6
+    return f"{price:,.{decimals}f}"
+
+
+def amount_text(amount: float) -> str:
+    """A large amount in thousands (k), millions (M) or billions (B)."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(amount) >= size:
+            return f"{amount / size:,.1f} {letter}"
+    return f"{amount:,.0f}"
