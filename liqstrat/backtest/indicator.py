@@ -47,7 +47,9 @@ class LiquidationLevels:
     recent_minutes: how long a cluster that was run through stays in `consumed`.
     """
 
-    _found: Sequence[Cluster]
+    #: The clusters as the interval began, less what was run through since; None as long as nobody had to know.
+    _found: Sequence[Cluster] | None
+    #: Of these, the ones whose densest price has not been reached.
     _standing: Sequence[Cluster]
 
     def __init__(
@@ -152,10 +154,11 @@ class LiquidationLevels:
     def clusters(self) -> Sequence[Cluster]:
         """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""
         self._look()
-        if self._ran_into_one():
-            self._found = find_clusters(self.map(self.span), span=self.span)
+        found = self._found_at_first() if self._found is None else self._found
+        if self._ran_into_one(found):
+            self._found = found = find_clusters(self.map(self.span), span=self.span)
             self._found_low, self._found_high = self._interval.low, self._interval.high
-        return self._found
+        return found
 
     def above(self, price: float | None = None) -> Cluster | None:
         """The nearest cluster above `price` (default: the last), with its distance from there."""
@@ -174,10 +177,15 @@ class LiquidationLevels:
 
     def _begin_interval(self) -> None:
         self._found_low, self._found_high = inf, -inf
+        self._found = None
+
+    def _found_at_first(self) -> Sequence[Cluster]:
+        """Find the clusters as the interval began: the book has not changed since."""
         found = find_clusters(self._book.map(span=self.span), span=self.span)
         self._found = self._standing = found
         self._next_long = float(found.longs.max(initial=-inf))
         self._next_short = float(found.shorts.min(initial=inf))
+        return found
 
     def _look(self) -> None:
         """Notice new trades, and which clusters of the last map they reached the heart of.
@@ -187,6 +195,10 @@ class LiquidationLevels:
         if not self._interval.look():
             return
         low, high = self._interval.low, self._interval.high
+        if self._found is None:
+            if not self._book.reaches(low, high):
+                return
+            self._found_at_first()
         if low > self._next_long and high < self._next_short:
             return
         swept = [c for c in self._standing if (c.price >= low if c.side == "long" else c.price <= high)]
@@ -196,14 +208,14 @@ class LiquidationLevels:
         self._next_long = max((c.price for c in self._standing if c.side == "long"), default=-inf)
         self._next_short = min((c.price for c in self._standing if c.side == "short"), default=inf)
 
-    def _ran_into_one(self) -> bool:
+    def _ran_into_one(self, found: Sequence[Cluster]) -> bool:
         """Whether lows or highs since the clusters were found took something out of them."""
         low, high = self._interval.low, self._interval.high
         if low >= self._found_low and high <= self._found_high:
             return False
         return any(
             low < min(c.price_high, self._found_low) if c.side == "long" else high > max(c.price_low, self._found_high)
-            for c in self._found
+            for c in found
         )
 
     def _nearest(self, price: float | None, *, above: bool) -> Cluster | None:

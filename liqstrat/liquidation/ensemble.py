@@ -58,6 +58,10 @@ class Ensemble:
                 told = consumed
         return told
 
+    def reaches(self, low: float, high: float) -> bool:
+        """Whether any member's levels may be run through."""
+        return any(model.reaches(low, high) for _, model in self._members)
+
     def map(
         self,
         *,

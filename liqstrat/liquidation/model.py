@@ -66,6 +66,10 @@ class LiquidationModel(Protocol):
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Work one interval that ended at `flow.end_ns` with `open_interest` contracts; what price ran through."""
 
+    def reaches(self, low: float, high: float) -> bool:
+        """Whether prices from `low` to `high` (USDT) may run through something of the map: false only where there are
+        no longs at or above the one and no shorts at or below the other."""
+
     def map(
         self,
         *,

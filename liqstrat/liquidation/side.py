@@ -109,10 +109,14 @@ class Side:
         """Contracts of each tier that no price liquidates."""
         return self._unplaced * self._scale
 
+    def reaches(self, edge: int) -> bool:
+        """Whether anything may stand in bin `edge` or beyond it towards the price's old side."""
+        return self._nearest is not None and (self._nearest - edge) * self.sign >= 0
+
     def take_out(self, edge: int) -> tuple[int, Floats]:
         """Remove all from bin `edge` towards the price's old side; returns the first bin and what was there."""
         nearest = self._nearest
-        if nearest is None or (nearest - edge) * self.sign < 0:
+        if nearest is None or not self.reaches(edge):
             return edge, self._none
         low, high = (edge, nearest) if self.sign > 0 else (nearest, edge)
         columns = slice(max(low - self.first, 0), min(high + 1 - self.first, self.bins))

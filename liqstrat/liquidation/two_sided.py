@@ -7,7 +7,7 @@ import numpy as np
 
 from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
-from liqstrat.liquidation.grid import Ints, bin_of, bins_within
+from liqstrat.liquidation.grid import Ints, bin_at, bin_of, bins_within
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
@@ -51,6 +51,11 @@ class TwoSidedModel:
             self._day = time_ns // _NS_PER_DAY
             self._of_day = in_force(self._dated, datetime.fromtimestamp(self._day * 86_400, UTC))
         return self._of_day
+
+    def reaches(self, low: float, high: float) -> bool:
+        """Whether prices from `low` to `high` may run through something, see `LiquidationModel.reaches`."""
+        width = self.settings.width
+        return self._longs.reaches(bin_at(low, width)) or self._shorts.reaches(bin_at(high, width))
 
     def map(
         self,

@@ -211,3 +211,25 @@ def test_age_is_the_time_since_opening() -> None:
     here = levels.longs[0] > 0
     age = levels.time_ns / 3.6e12 - levels.long_hours[0][here] / levels.longs[0][here]
     np.testing.assert_allclose(age, 1.0, atol=1e-6)
+
+
+@given(markets(), models(), st.floats(-0.2, 0.2), st.floats(0, 0.2))
+@hypothesis_settings(max_examples=50, deadline=None)
+def test_prices_that_reach_nothing_take_nothing_from_the_map(
+    market: list[tuple[list[float], list[float], float]], model: ModelSettings, away: float, width: float
+) -> None:
+    """And where something is, right at the price on from which it stands, they do reach it."""
+    book = LiquidationBook(model, "BTCUSDT")
+    for number, (prices, contracts, interest) in enumerate(market):
+        book.step(interval(number, prices, contracts, model.width), interest)
+    if np.isnan(book.price):
+        assert not book.reaches(1.0, 1e9)
+        return
+    low, high = book.price * (1 + away), book.price * (1 + away + width)
+    whole, left = book.map(), book.map(low=low, high=high)
+    if not book.reaches(low, high):
+        np.testing.assert_array_equal(left.longs, whole.longs)
+        np.testing.assert_array_equal(left.shorts, whole.shorts)
+    if whole.longs.any():
+        nearest = whole.middles[whole.longs.any(axis=0)].max()
+        assert book.reaches(float(nearest), 0.0001 * book.price)
