@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from math import log1p
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,15 +25,17 @@ _SIDES = pa.array(["long", "short"])
 
 
 class _Coarse(NamedTuple):
-    """The rows of one map as they are kept until they are written: price ranges by their number, amounts unrounded."""
+    """The rows of one map as they are kept until they are written: leverages by their place among the tiers, prices by
+    the number of their range, amounts unrounded."""
 
     symbol: str
     time_ns: int
     #: Relative width of the bins, and how many of them a range has.
     width: float
     merged: int
+    tiers: Ints
     is_short: Ints
-    leverage: Ints
+    row: Ints
     ranges: Ints
     contracts: Floats
 
@@ -95,27 +98,29 @@ def coarse_rows(levels: LiquidationMap, span: float) -> pa.Table:
 
 def _coarse(levels: LiquidationMap, span: float) -> _Coarse:
     near = levels.within(span)
-    merged = max(round(np.log1p(RECORDED_WIDTH) / np.log1p(near.width)), 1)
-    longs, shorts = (_ranges(side, near.first_bin, merged, LEAST_SHARE) for side in (near.longs, near.shorts))
-    tier, ranges, contracts = (np.concatenate(pair) for pair in zip(longs, shorts, strict=True))
-    is_short = np.repeat(np.arange(2), (len(longs[0]), len(shorts[0])))
-    return _Coarse(near.symbol, near.time_ns, near.width, merged, is_short, near.tiers[tier], ranges, contracts)
+    merged = max(round(log1p(RECORDED_WIDTH) / log1p(near.width)), 1)
+    rows = _ranges(near.longs, near.shorts, near.first_bin, merged, LEAST_SHARE)
+    return _Coarse(near.symbol, near.time_ns, near.width, merged, near.tiers, *rows)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _ranges(contracts: Floats, first_bin: int, merged: int, least_share: float) -> tuple[Ints, Ints, Floats]:
-    """Row, number of the range and sum of all sums of `merged` bins that are more than that share of the whole."""
-    tiers, bins = contracts.shape
+def _ranges(
+    longs: Floats, shorts: Floats, first_bin: int, merged: int, least_share: float
+) -> tuple[Ints, Ints, Ints, Floats]:
+    """Of all sums of `merged` bins that are more than that share of their side: 0 for longs or 1 for shorts, the row,
+    the number of the range, and the sum."""
+    tiers, bins = longs.shape
     first = first_bin // merged
-    sums = np.zeros((tiers, (first_bin + bins - 1) // merged - first + 1 if bins else 0))
-    for tier in range(tiers):
-        for column in range(bins):
-            sums[tier, (first_bin + column) // merged - first] += contracts[tier, column]
-    row, column = np.nonzero(sums > least_share * sums.sum())
-    found = np.empty(len(row))
-    for i in range(len(row)):
-        found[i] = sums[row[i], column[i]]
-    return row, first + column, found
+    sums = np.zeros((2, tiers, (first_bin + bins - 1) // merged - first + 1 if bins else 0))
+    place = (first_bin + np.arange(bins)) // merged - first
+    for side, contracts in enumerate((longs, shorts)):
+        for tier in range(tiers):
+            for column in range(bins):
+                sums[side, tier, place[column]] += contracts[tier, column]
+    least = least_share * np.array([sums[0].sum(), sums[1].sum()])
+    more = (sums > least.reshape(2, 1, 1)).ravel()
+    at, places = np.flatnonzero(more), sums.shape[1] * sums.shape[2]
+    return at // places, at % places // sums.shape[2], first + at % sums.shape[2], sums.ravel()[at]
 
 
 def _table(maps: Sequence[_Coarse]) -> pa.Table:
@@ -127,8 +132,8 @@ def _table(maps: Sequence[_Coarse]) -> pa.Table:
 def _table_of_equal_bins(maps: Sequence[_Coarse], width: float, merged: int) -> pa.Table:
     lengths = [len(one.contracts) for one in maps]
     symbols = pa.array([one.symbol for one in maps]).dictionary_encode()
-    is_short, leverage, ranges, contracts = (
-        np.concatenate([getattr(one, name) for one in maps]) for name in ("is_short", "leverage", "ranges", "contracts")
+    is_short, ranges, contracts = (
+        np.concatenate([getattr(one, name) for one in maps]) for name in ("is_short", "ranges", "contracts")
     )
     columns = {
         "time": times(np.repeat(np.array([one.time_ns for one in maps], dtype=np.int64), lengths)),
@@ -136,7 +141,7 @@ def _table_of_equal_bins(maps: Sequence[_Coarse], width: float, merged: int) -> 
         "side": _SIDES.take(pa.array(is_short)),
         "price_low": low_edge(ranges * merged, width),
         "price_high": low_edge((ranges + 1) * merged, width),
-        "leverage": leverage.astype(np.int32),
+        "leverage": np.concatenate([one.tiers[one.row] for one in maps]).astype(np.int32),
         "contracts": _three_digits(contracts),
     }
     return pa.table(columns, schema=LEVELS)

@@ -7,7 +7,7 @@ import numpy as np
 
 from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
-from liqstrat.liquidation.grid import Ints, bin_at, bin_of, bins_within
+from liqstrat.liquidation.grid import Ints, bin_at, bins_within
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
@@ -78,9 +78,9 @@ class TwoSidedModel:
         longs, long_hours = self._longs.window(first, last)
         shorts, short_hours = self._shorts.window(first, last)
         if low is not None and not np.isnan(low):
-            longs[:, max(int(bin_of(low, width)) - first, 0) :] = 0.0
+            longs[:, max(bin_at(low, width) - first, 0) :] = 0.0
         if high is not None and not np.isnan(high):
-            shorts[:, : max(int(bin_of(high, width)) + 1 - first, 0)] = 0.0
+            shorts[:, : max(bin_at(high, width) + 1 - first, 0)] = 0.0
         return LiquidationMap(
             symbol=self.symbol,
             time_ns=self.time_ns if time_ns is None else time_ns,
