@@ -11,6 +11,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.liquidations import Liquidations
+from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
@@ -116,12 +117,27 @@ def gather_history(
     progress: Progress = SILENT,
 ) -> Reached:
     """The bands reached from `start` to `end`, by models that are filled with up to `warmup` of history before."""
-    if store.span(symbol, "open_interest") is None:
-        raise LiqstratError(f"{store.path}: no open interest of {symbol}: without it levels cannot be estimated")
     # Flows are the same for all, but for the large trades, which some models look at.
     settings = next((one for one in models.values() if one.large_rule), next(iter(models.values())))
     loaded = store.brackets(symbol)
     running = {name: new_model(one, symbol, loaded) for name, one in models.items()}
+    return gather_models(store, symbol, start, end, running, settings, warmup, every, progress)
+
+
+def gather_models(
+    store: Store,
+    symbol: str,
+    start: datetime,
+    end: datetime,
+    running: Mapping[str, LiquidationModel],
+    settings: ModelSettings,
+    warmup: timedelta,
+    every: timedelta,
+    progress: Progress = SILENT,
+) -> Reached:
+    """As `gather_history`, for models that are there, with the flows of `settings`."""
+    if store.span(symbol, "open_interest") is None:
+        raise LiqstratError(f"{store.path}: no open interest of {symbol}: without it levels cannot be estimated")
     source = flows(store, symbol, start - warmup, end, settings, progress)
     reached = gather(source, running, every // timedelta(microseconds=1) * 1000, _ns(start))
     if not len(reached):
