@@ -177,6 +177,7 @@ class LiquidationLevels:
 
     def _begin_interval(self) -> None:
         self._found_low, self._found_high = inf, -inf
+        self._free_low, self._free_high = inf, -inf
         self._found = None
 
     def _found_at_first(self) -> Sequence[Cluster]:
@@ -196,7 +197,10 @@ class LiquidationLevels:
             return
         low, high = self._interval.low, self._interval.high
         if self._found is None:
+            if low >= self._free_low and high <= self._free_high:
+                return
             if not self._book.reaches(low, high):
+                self._free_low, self._free_high = low, high
                 return
             self._found_at_first()
         if low > self._next_long and high < self._next_short:
