@@ -1,6 +1,8 @@
 """What a results folder holds, read and checked."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow.dataset import dataset
 
 from liqstrat.errors import LiqstratError
 
@@ -23,6 +26,9 @@ _COLUMNS = {
     "map.parquet": ("symbol", "side", "price_low", "price_high", "leverage", "contracts", "price"),
     "candles.parquet": ("symbol", "time", "open", "high", "low", "close"),
 }
+#: More maps than this in a row have no room on a page: they are not even read.
+MOST_MAPS = 8000
+_MOMENT = pa.timestamp("us", "UTC")
 _RUN_KEYS = (
     *("name", "run", "created", "simulated", "versions", "config", "config_hash", "data_hash", "symbols", "start"),
     *("end", "resolution", "data", "notes"),
@@ -89,20 +95,39 @@ class Results:
         return self.positions.filter(pc.field("symbol") == symbol)
 
     def levels(self, symbol: str) -> pa.Table:
-        """Maps over time: `time`, `price_low`, `price_high`, `contracts`."""
-        return self._table("levels.parquet", symbol)
+        """Maps over time: `time`, `price_low`, `price_high`, `contracts`; of more than `MOST_MAPS` every nth."""
+        of_symbol = pc.field("symbol") == symbol
+        moments = self._moments("levels.parquet", of_symbol)
+        every = -(-len(moments) // MOST_MAPS)
+        shown = of_symbol & pc.field("time").isin(moments[::every]) if every > 1 else of_symbol
+        return self._table("levels.parquet", shown)
 
     def last_map(self, symbol: str) -> pa.Table:
         """The map at the end: `side`, `price_low`, `price_high`, `leverage`, `contracts`, `price`."""
-        return self._table("map.parquet", symbol)
+        return self._table("map.parquet", pc.field("symbol") == symbol)
 
     def candles(self, symbol: str) -> pa.Table:
         """`time` (open), `open`, `high`, `low`, `close`, by time."""
-        return self._table("candles.parquet", symbol).sort_by("time")
+        return self._table("candles.parquet", pc.field("symbol") == symbol).sort_by("time")
 
-    def _table(self, name: str, symbol: str | None = None) -> pa.Table:
-        path = self.folder / name
-        wanted = _COLUMNS[name]
+    def _table(self, name: str, rows: pc.Expression | None = None) -> pa.Table:
+        with self._checked(name) as path:
+            return pq.read_table(path, columns=list(_COLUMNS[name]), filters=rows)
+
+    def _moments(self, name: str, rows: pc.Expression) -> pa.Array:
+        """The different times of a table, ascending."""
+        with self._checked(name) as path:
+            parts = [
+                pc.unique(batch["time"])
+                for batch in dataset(path).to_batches(columns=["time"], filter=rows)
+                if len(batch)
+            ]
+        return pc.unique(pa.chunked_array(parts, _MOMENT)).sort()
+
+    @contextmanager
+    def _checked(self, name: str) -> Iterator[Path]:
+        """The path of a table that has all its columns; `LiqstratError` where it has not, or cannot be read."""
+        path, wanted = self.folder / name, _COLUMNS[name]
         try:
             with pq.ParquetFile(path) as file:
                 present = file.schema_arrow.names
@@ -112,8 +137,7 @@ class Results:
                     f"{path}: no column {', '.join(missing)}; found {', '.join(present) or 'none'}, "
                     f"expected {', '.join(wanted)}"
                 )
-            only = None if symbol is None else pc.field("symbol") == symbol
-            return pq.read_table(path, columns=list(wanted), filters=only)
+            yield path
         except (OSError, pa.ArrowInvalid) as error:
             raise LiqstratError(f"{path}: cannot be read as Parquet: {error}") from None
 

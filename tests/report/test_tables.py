@@ -4,6 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from liqstrat.errors import LiqstratError
+from liqstrat.report import tables
 from liqstrat.report.tables import read_results
 
 
@@ -15,6 +16,18 @@ def test_a_real_run_is_read(demo_results: Path) -> None:
     for table in (results.equity, results.levels(symbol), results.last_map(symbol), results.candles(symbol)):
         assert len(table) > 0
     assert len(results.levels("NOSUCH")) == 0
+
+
+def test_of_a_long_record_maps_are_read_evenly_and_whole(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    symbol = read_results(results).run.symbols[0]
+    every = read_results(results).levels(symbol)
+    moments = every["time"].unique().to_pylist()
+    monkeypatch.setattr(tables, "MOST_MAPS", len(moments) // 3)
+    some = read_results(results).levels(symbol)
+    shown = some["time"].unique().to_pylist()
+    assert len(moments) // 5 < len(shown) <= len(moments) // 3
+    assert shown == moments[:: len(moments) // len(shown)]
+    assert len(some) == sum(every["time"].to_pylist().count(moment) for moment in shown)
 
 
 @pytest.mark.parametrize("name", ["run.json", "metrics.json", "levels.parquet", "equity.parquet"])
