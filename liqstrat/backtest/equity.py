@@ -37,9 +37,10 @@ def equity_curve(
     """The account over `[start, end]`, which began with `balance`. Minutes hold prices of the symbols traded."""
     first, last = round(start.timestamp() * 1e9), round(end.timestamp() * 1e9)
     times = np.unique(np.append(np.arange(first, last, MINUTE_NS, dtype=np.int64), last))
-    realized, unrealized, notional = np.zeros(len(times)), np.zeros(len(times)), np.zeros(len(times))
-    for payment in ledger.funding:
-        realized[np.searchsorted(times, payment.time_ns) :] += float(payment.amount)
+    unrealized, notional = np.zeros(len(times)), np.zeros(len(times))
+    paid = np.cumsum([0.0, *(float(payment.amount) for payment in ledger.funding)])
+    paid_at = np.array([payment.time_ns for payment in ledger.funding], dtype=np.int64)
+    realized = paid[np.searchsorted(paid_at, times, side="right")]
     for strategy, symbol in sorted({(fill.strategy, fill.symbol) for fill in ledger.fills}):
         fills = [fill for fill in ledger.fills if (fill.strategy, fill.symbol) == (strategy, symbol)]
         at = np.searchsorted(np.array([fill.time_ns for fill in fills]), times, side="right")

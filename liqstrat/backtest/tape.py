@@ -21,6 +21,7 @@ from liqstrat.liquidation.grid import Floats
 from liqstrat.liquidation.large import LargeRule
 
 _COLUMNS = ["ts_event", "price", "size", "aggressor_side"]
+_FEW = 100
 _NOTHING = Trades(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, np.bool_))
 
 
@@ -119,8 +120,9 @@ class TapeInterval:
         """Of what is held, the first `count` trades have happened."""
         if count > self._seen:
             new = self._held.price[self._seen : count]
-            self.low = min(self.low, float(np.minimum.reduce(new)))
-            self.high = max(self.high, float(np.maximum.reduce(new)))
-            self.last, self.time_ns = float(new[-1]), int(self._held.times[count - 1])
+            # Few numbers are compared sooner by Python, and mostly there are few since the last look.
+            low, high = (new.min(), new.max()) if len(new) > _FEW else (min(few := new.tolist()), max(few))
+            self.low, self.high = min(self.low, float(low)), max(self.high, float(high))
+            self.last, self.time_ns = new.item(-1), self._held.times.item(count - 1)
         self._seen = count
-        self._next_ns = int(self._held.times[count]) if count < len(self._held.times) else 0
+        self._next_ns = self._held.times.item(count) if count < len(self._held.times) else 0
