@@ -1,0 +1,1 @@
+"""The book's settings, fitted to what was really liquidated."""
