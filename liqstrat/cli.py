@@ -83,6 +83,15 @@ def _leverages(text: str) -> list[int]:
         raise ValueError(f'"{text}" is not a list of leverages, expected for example 5,10,25') from None
 
 
+def _one_of(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f'"{text}" is not one of {", ".join(names)}{did_you_mean(text, names)}')
+        return text
+
+    return parse
+
+
 _moment = _parsed(parse_time)
 _path = _parsed(local_path)
 
@@ -401,6 +410,70 @@ def score(
         out.print(f"page: {target}", markup=False, soft_wrap=True)
     if any(scored.lookahead.values()):
         raise typer.Exit(1)
+
+
+@app.command()
+def calibrate(
+    symbol: Symbol,
+    start: Annotated[datetime, _time_option("--from", help="First moment, UTC: 2024-03-01 or 2024-03-01T12:00.")],
+    end: Annotated[datetime, _time_option("--to", help="Up to this moment, UTC, itself not included.")],
+    kind: Annotated[
+        Any,
+        typer.Option(
+            parser=_parsed(_one_of("conserving", "ensemble")),
+            metavar="conserving|ensemble",
+            help="Fit the book, or the weights of a mixture of models.",
+        ),
+    ] = "conserving",
+    config: Config = None,
+    db: Database = DEFAULT_DATABASE,
+    warmup_days: Warmup = 14,
+    recorded: Annotated[
+        Any,
+        typer.Option(
+            parser=_parsed(_one_of("all", "some")),
+            metavar="all|some",
+            help="Whether all liquidations are recorded; default: all of a simulated market, some of a real one.",
+        ),
+    ] = None,
+    source: Annotated[
+        Any,
+        typer.Option(
+            "--by",
+            parser=_parsed(_one_of("liquidations", "open-interest")),
+            metavar="liquidations|open-interest",
+            help="What to fit to; default: liquidations where any are recorded.",
+        ),
+    ] = None,
+    target: Annotated[Path | None, typer.Option("--out", help="Write the [model] block to this file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fit the leverage mix, turnover and taker weight of the book to what was liquidated.
+
+    Example: liqstrat calibrate BTCUSDT --from 2024-03-01 --to 2024-04-01 --out model.toml
+    """
+    from liqstrat.calibration.block import write_block
+    from liqstrat.calibration.history import calibrate_history
+    from liqstrat.market.store import open_store
+    from liqstrat.printing.calibration import block_of, mixture_block, print_calibration, print_mixture
+    from liqstrat.scoring.mixture import fit_mixture
+
+    settings, warmup = _model_of(config), timedelta(days=warmup_days)
+    with open_store(db) as store:
+        simulated = store.simulated(symbol)
+        if kind == "ensemble":
+            mixture = fit_mixture(store, symbol, start, end, settings, warmup, _progress)
+            print_mixture(out, symbol, mixture, simulated=simulated, json=json)
+            block = mixture_block(symbol, mixture)
+        else:
+            by = source.replace("-", " ") if source else None
+            found = calibrate_history(
+                store, symbol, start, end, settings, warmup, recorded=recorded, source=by, progress=_progress
+            )
+            print_calibration(out, symbol, found, simulated=simulated, json=json)
+            block = block_of(symbol, found)
+    if target:
+        write_block(target, block)
 
 
 def _seeds(text: str) -> list[int]:

@@ -20,6 +20,7 @@ COMMANDS = [
     "levels",
     "heatmap",
     "backtest",
+    "calibrate",
     "bench-model",
     "score",
     "brackets",

@@ -9,6 +9,7 @@ import numpy as np
 from liqstrat.bench.market import START, WIDTH, BenchMarket, bench_market
 from liqstrat.bench.regimes import REGIMES, Regime
 from liqstrat.bench.truth import Moment, bounds, moments
+from liqstrat.calibration.calibrate import calibrate
 from liqstrat.liquidation.agreement import Agreement, agreement
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.grid import Floats
@@ -50,11 +51,26 @@ def true_mix(regime: Regime) -> dict[int, float]:
     return {tier: share for tier in tiers if (share := 0.5 * first.get(tier, 0.0) + 0.5 * last.get(tier, 0.0)) > 0}
 
 
+def calibrated(settings: ModelSettings) -> Setup:
+    """`settings`, fitted to the liquidations of the first half where that holds on days left out of the fit."""
+
+    def setup(regime: Regime, market: BenchMarket) -> ModelSettings:
+        middle = int(market.hours[0])
+        chosen = replace(settings, bin_width=WIDTH)
+        found = calibrate(
+            list(market.flows(middle)), market.liquidations(middle), regime.symbol, chosen, recorded="all"
+        )
+        return found.settings
+
+    return setup
+
+
 #: The models of the table, each by what it starts from.
 MODELS: Mapping[str, Setup] = {
     "large trades": fixed(ModelSettings(kind="large_trades")),
     "oi candle": fixed(ModelSettings(kind="oi_candle", formula="linear")),
     "conserving": fixed(ModelSettings()),
+    "conserving, calibrated": calibrated(ModelSettings()),
     "conserving, mix known": mix_known(ModelSettings()),
 }
 

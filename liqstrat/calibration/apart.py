@@ -13,14 +13,12 @@ _BETTER = 0.7
 
 @dataclass(frozen=True)
 class Together:
-    """Neighbouring tiers of which the data tell the sum only, or (`told` false) nothing: their sum, with its 95 %
-    interval."""
+    """Neighbouring tiers of which the data tell the sum only, with its 95 % interval."""
 
     tiers: tuple[int, ...]
     share: float
     low: float
     high: float
-    told: bool
 
 
 def together(tiers: Ints, shares: Floats, draws: Floats) -> list[Together]:
@@ -41,4 +39,4 @@ def together(tiers: Ints, shares: Floats, draws: Floats) -> list[Together]:
 
 def _group(members: list[int], tiers: Ints, shares: Floats, draws: Floats) -> Together:
     low, high = np.quantile(draws[:, members].sum(axis=1), [0.025, 0.975]).tolist()
-    return Together(tuple(tiers[members].tolist()), float(shares[members].sum()), low, high, True)
+    return Together(tuple(tiers[members].tolist()), float(shares[members].sum()), low, high)

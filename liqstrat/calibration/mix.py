@@ -7,7 +7,7 @@ import numpy as np
 
 from liqstrat.calibration.evidence import Evidence, History, gather
 from liqstrat.calibration.maximum import curvature, maximum
-from liqstrat.calibration.posterior import Level, Posterior, mix_of, prior_precision
+from liqstrat.calibration.posterior import Level, Posterior, mix_of
 from liqstrat.calibration.sizes import SizeClass
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.liquidations import Liquidations
@@ -30,14 +30,12 @@ class MixFit:
     """Shares by tier at the posterior's mode, and draws from around it.
 
     `draws[draw, tier]` are of the normal approximation in logarithms of shares, divided by the overdispersion.
-    `told[tier, tier]` is the information of the data about the logarithms, without the prior's.
     `level` is the share of reached contracts that is recorded as liquidated.
     """
 
     tiers: Ints
     shares: Floats
     draws: Floats
-    told: Floats
     level: float
     overdispersion: float
 
@@ -91,7 +89,6 @@ def fit_to(evidence: Evidence, tiers: Ints, centre: Floats, level: Level) -> Mix
         tiers=tiers,
         shares=mix_of(point[: len(tiers)]),
         draws=drawn(point[: len(tiers)], spread),
-        told=np.linalg.inv(spread + 1e-9 * np.eye(len(tiers))) - prior_precision(tiers),
         level=posterior.level_of(point),
         overdispersion=posterior.overdispersion,
     )

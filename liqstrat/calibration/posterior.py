@@ -95,7 +95,11 @@ class Posterior:
         self.used = np.ones(evidence.bins.shape[1], dtype=np.bool_) if used is None else used
         rows = self.used[evidence.block]
         self._place = (evidence.side[rows], (np.cumsum(self.used) - 1)[evidence.block[rows]])
-        self._class, self._at, self._guessed_at = evidence.size_class[rows], evidence.at[rows], evidence.guessed_at[rows]
+        self._class, self._at, self._guessed_at = (
+            evidence.size_class[rows],
+            evidence.at[rows],
+            evidence.guessed_at[rows],
+        )
         self._reached, self._guessed = evidence.reached[:, self.used], evidence.guessed[:, self.used]
         self._bins = evidence.bins[:, self.used, np.newaxis]
         self._classes = self._reached.shape[2]
@@ -141,10 +145,9 @@ class Posterior:
         mix, guess, stray, scale = self._split(parameters)
         tiers = len(mix)
         at = np.column_stack([self._at, guess * self._guessed_at, np.full(len(self._at), stray)])
-        base = np.concatenate(
-            [self._reached, guess * self._guessed[..., np.newaxis], stray * np.repeat(self._bins, self._classes, 2)[..., np.newaxis]],
-            axis=3,
-        )
+        everywhere = np.repeat(self._bins, self._classes, axis=2)
+        beside = np.stack([guess * self._guessed, stray * everywhere], axis=3)
+        base = np.concatenate([self._reached, beside], axis=3)
         weights = np.concatenate([mix, [1.0, 1.0]])
         expected = base @ weights
         pull = ((self._counts + _SHAPE) / (expected @ scale + _SHAPE))[:, :, np.newaxis] * scale
@@ -182,4 +185,3 @@ class Posterior:
         off = np.log(amounts.sum() / self.level.median) / self.level.spread**2
         found[tiers + 2 :] -= off * amounts / amounts.sum()
         return found
-

@@ -12,8 +12,8 @@ _EMPTY = 1e-6
 class Seeds:
     """Where a book's first map put contracts, and how much of them is left.
 
-    They are still there beyond the lowest and highest bin ever traded at. Each leverage closes in proportion, so what is
-    left of a tier shows where nothing has been added to it.
+    They are still there beyond the lowest and highest bin ever traded at. Each leverage closes in proportion, so what
+    is left of a tier shows where nothing has been added to it.
     """
 
     def __init__(self, first: LiquidationMap, low: int, high: int) -> None:

@@ -17,3 +17,7 @@ class Liquidations:
     price: Floats
     contracts: Floats
     long: npt.NDArray[np.bool_]
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> "Liquidations":
+        """Those for which `chosen` is true."""
+        return Liquidations(self.time_ns[chosen], self.price[chosen], self.contracts[chosen], self.long[chosen])

@@ -1,0 +1,32 @@
+"""A fitted model as the `[model]` block of a run file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from liqstrat.liquidation.settings import ModelSettings
+
+_KEYS = ("bin_width", "turnover", "unrest", "haste", "seed_spread", "taker_weight")
+
+
+def model_block(settings: ModelSettings, remarks: list[str]) -> str:
+    """TOML to paste into a run file, with `remarks` as comments above."""
+    lines = [f"# {remark}" for remark in remarks]
+    lines += ["[model]", f'kind = "{settings.kind}"']
+    lines += [f"{key} = {getattr(settings, key):.6g}" for key in _KEYS]
+    lines += [f'formula = "{settings.formula}"', f"leverage = {{ {_mix(settings.leverage)} }}"]
+    return "\n".join(lines) + "\n"
+
+
+def write_block(path: Path, text: str) -> None:
+    """Write the block; the file appears when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _mix(leverage: Mapping[int, float]) -> str:
+    return ", ".join(f"{tier} = {share:.4f}" for tier, share in sorted(leverage.items()))

@@ -1,0 +1,74 @@
+"""Whether a fit holds on days it has not seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from liqstrat.calibration.evidence import Evidence
+from liqstrat.calibration.maximum import maximum
+from liqstrat.calibration.posterior import Level, Posterior
+from liqstrat.liquidation.grid import Floats, Ints
+
+#: Days are left out in at most so many groups.
+_MOST_FOLDS = 10
+_RESAMPLES, _SEED = 2000, 1
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Gain in log-likelihood over the default mix, on days that were left out of the fit, in bits.
+
+    `per_event` is the mean per liquidation (per interval, where open interest is fitted to), with its 95 % interval,
+    `low` to `high`, by bootstrap over days; `per_contract` weighs each day by its contracts. `days` is their number.
+    """
+
+    per_event: float
+    low: float
+    high: float
+    per_contract: float
+    days: int
+
+    @property
+    def better(self) -> bool:
+        """Whether the fit beats the default on days it has not seen."""
+        return self.per_event > 0
+
+
+def held_out(evidence: Evidence, tiers: Ints, centre: Floats, level: Level, overdispersion: float) -> HeldOut:
+    """Fit on some days, judge on the others, all days in turn.
+
+    The evidence should be that of the default mix, so that nothing of the days left out is in it. What else is fitted
+    (scales, guess, stray) is fitted for the default as well, on the same days.
+    """
+    days, day = np.unique(evidence.days, return_inverse=True)
+    fold = folds(len(days))
+    gain, counts, contracts = (np.zeros(len(days)) for _ in range(3))
+    np.add.at(counts, day[evidence.block], 1.0)
+    np.add.at(contracts, day[evidence.block], evidence.contracts)
+    for number in range(int(fold[-1]) + 1):
+        left_out = fold[day] == number
+        if not counts[fold == number].sum():
+            continue
+        learnt = Posterior(evidence, tiers, centre, level, overdispersion, ~left_out)
+        asked = Posterior(evidence, tiers, centre, level, overdispersion, left_out)
+        fitted = maximum(learnt.value, learnt.gradient, learnt.start())
+        others = np.arange(len(tiers), len(fitted))
+        default = maximum(learnt.value, learnt.gradient, learnt.start(), others)
+        difference = (asked.log_likelihood(fitted) - asked.log_likelihood(default)).sum(axis=0)
+        np.add.at(gain, day[left_out], difference / np.log(2))
+    return summary(gain, counts, contracts)
+
+
+def folds(days: int) -> Ints:
+    """Which days are left out together."""
+    return np.arange(days) * min(days, _MOST_FOLDS) // max(days, 1)
+
+
+def summary(gain: Floats, counts: Floats, contracts: Floats) -> HeldOut:
+    """From the gain (bits), events and contracts of each day."""
+    some = counts > 0
+    gain, counts, contracts = gain[some], counts[some], contracts[some]
+    drawn = np.random.default_rng(_SEED).integers(0, len(gain), (_RESAMPLES, len(gain)))
+    low, high = np.quantile(gain[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975]).tolist()
+    by_contract = float((gain / counts) @ contracts / contracts.sum())
+    return HeldOut(float(gain.sum() / counts.sum()), low, high, by_contract, len(gain))

@@ -1,0 +1,69 @@
+"""Calibration from a history file: what it reads, and nothing else."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from liqstrat.calibration.calibrate import Calibration, Recorded, Source, calibrate
+from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.liquidations import Liquidations
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.flow import flows
+from liqstrat.market.store import Store
+from liqstrat.progress import SILENT, Progress
+
+
+def calibrate_history(
+    store: Store,
+    symbol: str,
+    start: datetime,
+    end: datetime,
+    settings: ModelSettings,
+    warmup: timedelta,
+    *,
+    recorded: Recorded | None = None,
+    source: Source | None = None,
+    progress: Progress = SILENT,
+) -> Calibration:
+    """Fit the book to `[start, end)` of a symbol; up to `warmup` before fills it, and nothing at or after `end` counts.
+
+    `recorded` None: all liquidations are there where the history is simulated, else some. `source` None: liquidations
+    where any are recorded, else open interest. Raises `LiqstratError` where there is too little to fit to.
+    """
+    span = store.span(symbol, "open_interest")
+    if span is None:
+        raise LiqstratError(f"{store.path}: no open interest of {symbol}: without it nothing can be fitted")
+    if end <= start:
+        raise LiqstratError(f"--to is {end:%Y-%m-%d %H:%M}, expected a time after --from ({start:%Y-%m-%d %H:%M})")
+    if end <= span[0] or start >= span[1]:
+        raise LiqstratError(
+            f"{store.path}: open interest of {symbol} reaches from {span[0]:%Y-%m-%d %H:%M} to "
+            f"{span[1]:%Y-%m-%d %H:%M} UTC, asked for {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
+        )
+    known = _liquidations(store, symbol, start, end, source)
+    history = list(flows(store, symbol, start - warmup, end, settings, progress))
+    return calibrate(
+        history,
+        known,
+        symbol,
+        settings,
+        loaded=store.brackets(symbol),
+        since_ns=round(start.timestamp() * 1_000_000) * 1000,
+        recorded=recorded or ("all" if store.simulated(symbol) else "some"),
+        progress=progress,
+    )
+
+
+def _liquidations(store: Store, symbol: str, start: datetime, end: datetime, source: Source | None) -> Liquidations:
+    rows = store.liquidations(symbol, start, end)
+    if source == "open interest":
+        rows = rows.slice(0, 0)
+    elif source == "liquidations" and not len(rows):
+        raise LiqstratError(
+            f"{store.path}: no liquidations of {symbol} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC; "
+            "without --by, it is fitted to the falls of open interest"
+        )
+    long = np.array([side == "long" for side in rows["side"].to_pylist()], dtype=np.bool_)
+    time_us = rows["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+    return Liquidations(time_us * 1000, rows["price"].to_numpy(), rows["contracts"].to_numpy(), long)

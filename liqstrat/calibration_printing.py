@@ -1,0 +1,88 @@
+"""What `liqstrat calibrate` prints."""
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from liqstrat.calibration.apart import Together
+from liqstrat.calibration.block import model_block
+from liqstrat.calibration.calibrate import Calibration
+from liqstrat.printing import print_json
+
+
+def print_calibration(out: Console, symbol: str, found: Calibration, *, simulated: bool, json: bool) -> None:
+    if json:
+        print_json(out, calibration_json(symbol, found, simulated))
+        return
+    out.print(f"{symbol}{' SIMULATED' if simulated else ''}: {source_text(found)}", markup=False, soft_wrap=True)
+    out.print(_shares(found))
+    for group in found.together:
+        out.print(together_text(group), markup=False, soft_wrap=True)
+    for one in found.flow:
+        told = f"{one.low:g} to {one.high:g} not ruled out" if one.told else "the data do not tell; kept as it is"
+        tried = ", ".join(f"{value:g}" for value in one.tried)
+        out.print(f"{one.name} {one.value:g} ({told}; tried {tried})", markup=False, soft_wrap=True)
+    out.print(verdict_text(found), markup=False, soft_wrap=True)
+    out.print()
+    out.print(block_of(symbol, found), markup=False, soft_wrap=True, end="")
+
+
+def calibration_json(symbol: str, found: Calibration, simulated: bool) -> dict[str, Any]:
+    """All that was found, as plain values."""
+    return {
+        "symbol": symbol,
+        "simulated": simulated,
+        "better": found.better,
+        "verdict": verdict_text(found),
+        **asdict(found),
+        "model": block_of(symbol, found),
+    }
+
+
+def block_of(symbol: str, found: Calibration) -> str:
+    """The recommended `[model]` block."""
+    remarks = [f"{symbol}: {source_text(found)}.", verdict_text(found)]
+    return model_block(found.settings, remarks)
+
+
+def source_text(found: Calibration) -> str:
+    """What it was fitted to."""
+    if found.source == "open interest":
+        return (
+            f"no liquidations used: fitted to falls of open interest in {found.observed:,} intervals, which is weaker "
+            "and often says nothing"
+        )
+    how = "all that happened" if found.recorded == "all" else "an unknown part of what happened"
+    return f"fitted to {found.observed:,} recorded liquidations, taken as {how}"
+
+
+def together_text(group: Together) -> str:
+    """That some tiers cannot be told apart."""
+    names = [f"{tier}x" for tier in group.tiers]
+    listed = f"{', '.join(names[:-1])} from {names[-1]}"
+    return f"the data cannot tell {listed}: their sum is {group.share:.2f} ({group.low:.2f} to {group.high:.2f})"
+
+
+def verdict_text(found: Calibration) -> str:
+    """Whether to use the fit."""
+    held = found.held_out
+    if held is None:
+        return "There are not enough days to judge the fit on days it has not seen: the default is recommended."
+    event = "liquidation" if found.source == "liquidations" else "interval"
+    gain = f"{held.per_event:+.3f} bits a {event} ({held.low:+.3f} to {held.high:+.3f}) against the default"
+    days = f"on {held.days} days left out of the fit"
+    if not held.better:
+        return f"{gain} {days}: not better, the default is recommended."
+    sure = "" if held.low > 0 else ", though chance alone could do that"
+    return f"{gain} {days}: the fit is recommended{sure}."
+
+
+def _shares(found: Calibration) -> Table:
+    table = Table(title="Leverage mix, shares of opened contracts", title_justify="left", box=None, pad_edge=False)
+    for name in ("leverage", "fitted", "95 % interval", "default"):
+        table.add_column(name, justify="right")
+    for one in found.shares:
+        table.add_row(f"{one.leverage}x", f"{one.share:.3f}", f"{one.low:.3f} – {one.high:.3f}", f"{one.default:.3f}")
+    return table
