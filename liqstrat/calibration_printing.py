@@ -71,12 +71,12 @@ def verdict_text(found: Calibration) -> str:
     if held is None:
         return "There are not enough days to judge the fit on days it has not seen: the default is recommended."
     event = "liquidation" if found.source == "liquidations" else "interval"
-    gain = f"{held.per_event:+.3f} bits a {event} ({held.low:+.3f} to {held.high:+.3f}) against the default"
+    gain = f"{held.per_event:+.3f} bits per {event} ({held.low:+.3f} to {held.high:+.3f}) against the default"
     days = f"on {held.days} days left out of the fit"
-    if not held.better:
-        return f"{gain} {days}: not better, the default is recommended."
-    sure = "" if held.low > 0 else ", though chance alone could do that"
-    return f"{gain} {days}: the fit is recommended{sure}."
+    if held.better:
+        return f"{gain} {days}: better, the fit is recommended."
+    how = "not better" if held.per_event <= 0 else "no better than chance could do"
+    return f"{gain} {days}: {how}, the default is recommended."
 
 
 def _shares(found: Calibration) -> Table:

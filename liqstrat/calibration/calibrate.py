@@ -103,7 +103,7 @@ def calibrate(
     brackets = in_force(dated_brackets(symbol, loaded), datetime.fromtimestamp(end_ns / 1e9, UTC))
     tiers, centre = starting_mix(settings)
     classes = size_classes(known, tiers, brackets)
-    fit, unfitted = fit_mix(history, known, classes, settings, level, since_ns, progress)
+    fit, default, refitted = fit_mix(history, known, classes, settings, level, since_ns, progress)
     fitted, flow = with_mix(settings, tiers, fit.shares), []
     if flow_settings:
         flow = fit_flow_settings(
@@ -111,7 +111,7 @@ def calibrate(
         )
         for one in flow:
             fitted = changed(fitted, one.name, one.value)
-    held = held_out(unfitted, tiers, centre, level, fit.overdispersion)
+    held = held_out(default, refitted, tiers, centre, level, fit.overdispersion)
     return Calibration(
         source="liquidations",
         recorded=recorded,

@@ -30,32 +30,37 @@ class HeldOut:
 
     @property
     def better(self) -> bool:
-        """Whether the fit beats the default on days it has not seen."""
-        return self.per_event > 0
+        """Whether the fit beats the default on days it has not seen, beyond what chance could do."""
+        return self.low > 0
 
 
-def held_out(evidence: Evidence, tiers: Ints, centre: Floats, level: Level, overdispersion: float) -> HeldOut:
+def held_out(
+    default: Evidence, refitted: Evidence, tiers: Ints, centre: Floats, level: Level, overdispersion: float
+) -> HeldOut:
     """Fit on some days, judge on the others, all days in turn.
 
-    The evidence should be that of the default mix, so that nothing of the days left out is in it. What else is fitted
-    (scales, guess, stray) is fitted for the default as well, on the same days.
+    Each mix is judged by its own book: the default's by the evidence `default`, the fitted one by `refitted`. Of the
+    days left out, only their part in the mix that this book was built with is in the fit. What else is fitted (scales,
+    guess, stray) is fitted for the default as well, on the same days.
     """
-    days, day = np.unique(evidence.days, return_inverse=True)
+    days, day = np.unique(default.days, return_inverse=True)
     fold = folds(len(days))
     gain, counts, contracts = (np.zeros(len(days)) for _ in range(3))
-    np.add.at(counts, day[evidence.block], 1.0)
-    np.add.at(contracts, day[evidence.block], evidence.contracts)
+    np.add.at(counts, day[default.block], 1.0)
+    np.add.at(contracts, day[default.block], default.contracts)
     for number in range(int(fold[-1]) + 1):
         left_out = fold[day] == number
         if not counts[fold == number].sum():
             continue
-        learnt = Posterior(evidence, tiers, centre, level, overdispersion, ~left_out)
-        asked = Posterior(evidence, tiers, centre, level, overdispersion, left_out)
-        fitted = maximum(learnt.value, learnt.gradient, learnt.start())
-        others = np.arange(len(tiers), len(fitted))
-        default = maximum(learnt.value, learnt.gradient, learnt.start(), others)
-        difference = (asked.log_likelihood(fitted) - asked.log_likelihood(default)).sum(axis=0)
-        np.add.at(gain, day[left_out], difference / np.log(2))
+        found = []
+        for evidence, moves in ((refitted, True), (default, False)):
+            learnt = Posterior(evidence, tiers, centre, level, overdispersion, ~left_out)
+            asked = Posterior(evidence, tiers, centre, level, overdispersion, left_out)
+            start = learnt.start()
+            free = np.arange(0 if moves else len(tiers), len(start))
+            found.append(asked.log_likelihood(maximum(learnt.value, learnt.gradient, start, free)).sum(axis=0))
+        difference = (found[0] - found[1]) / np.log(2)
+        np.add.at(gain, day[left_out], difference)
     return summary(gain, counts, contracts)
 
 

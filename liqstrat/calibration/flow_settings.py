@@ -16,14 +16,15 @@ from liqstrat.progress import SILENT, Progress
 
 #: Values tried, as multiples of the setting's.
 _FACTORS = (0.5, 1.0, 2.0)
-#: Half the 95 % point of chi-squared with one degree of freedom, in nats: a setting must be this much better.
-_CLEAR = 1.92
+#: Half the 95 % point of chi-squared with one degree of freedom, in nats; and how much better another value must be to
+#: take the place of the default, which was chosen where all positions are known.
+_POSSIBLE, _CLEAR = 1.92, 6.0
 
 
 @dataclass(frozen=True)
 class Setting:
     """A setting by profile likelihood over a few values: the value to take, and the lowest and highest tried that the
-    data do not rule out. Where nothing is ruled out, the value is the default's."""
+    data do not rule out. The value is the default's unless another is far more likely."""
 
     name: str
     value: float
@@ -87,5 +88,7 @@ def changed(settings: ModelSettings, name: str, value: float) -> ModelSettings:
 def _setting(name: str, default: float, found: dict[tuple[str, float], float]) -> Setting:
     values = {value: likelihood for (of, value), likelihood in sorted(found.items()) if of == name}
     best = max(values, key=lambda value: values[value])
-    possible = [value for value, likelihood in values.items() if likelihood > values[best] - _CLEAR]
-    return Setting(name, default if default in possible else best, min(possible), max(possible), tuple(values))
+    possible = [value for value, likelihood in values.items() if likelihood > values[best] - _POSSIBLE]
+    return Setting(
+        name, default if values[default] > values[best] - _CLEAR else best, min(possible), max(possible), tuple(values)
+    )

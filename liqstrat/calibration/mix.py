@@ -61,9 +61,9 @@ def fit_mix(
     level: Level,
     since_ns: int,
     progress: Progress = SILENT,
-) -> tuple[MixFit, Evidence]:
-    """Fit the mix, starting from and shrunk to the one of `settings`; also the evidence of the first round, which
-    knows nothing of the fit."""
+) -> tuple[MixFit, Evidence, Evidence]:
+    """Fit the mix, starting from and shrunk to the one of `settings`; also the evidence of the first round, with
+    the mix of `settings`, and of the last."""
     tiers, centre = starting_mix(settings)
     current, first = settings, None
     with progress.task("leverage mix", total=_ROUNDS, unit="rounds") as done:
@@ -74,7 +74,7 @@ def fit_mix(
             current = with_mix(settings, tiers, fit.shares)
             done(1)
     assert first is not None
-    return fit, first
+    return fit, first, evidence
 
 
 def fit_to(evidence: Evidence, tiers: Ints, centre: Floats, level: Level) -> MixFit:
