@@ -1,0 +1,139 @@
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liqstrat.bench.market import BenchMarket
+from liqstrat.calibration.block import model_block
+from liqstrat.calibration.calibrate import Calibration, calibrate
+from liqstrat.calibration_printing import source_text, together_text, verdict_text
+from liqstrat.config import load_run_file
+from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.liquidations import Liquidations
+from liqstrat.liquidation.settings import ModelSettings
+from tests.calibration.markets import EVEN, HIGH, LOW, NONE, TIERS, history_of, wide_market
+
+RUN = 'name = "x"\nsymbols = ["BTCUSDT"]\nfrom = 2024-03-03\nto = 2024-03-08\n[[strategies]]\nuse = "LevelFade"\n'
+
+
+@pytest.fixture(scope="module")
+def low() -> BenchMarket:
+    return wide_market(LOW, days=8)
+
+
+@pytest.fixture(scope="module")
+def fitted(low: BenchMarket) -> Calibration:
+    return calibrate(history_of(low), low.liquidations(), "BTCUSDT", EVEN, recorded="all", flow_settings=False)
+
+
+@pytest.fixture(scope="module")
+def short() -> BenchMarket:
+    return wide_market(HIGH, seed=3, days=2)
+
+
+def shares_of(found: Calibration) -> list[float]:
+    assert [one.leverage for one in found.shares] == list(TIERS)
+    return [one.share for one in found.shares]
+
+
+def test_a_mix_of_low_leverage_is_recovered_within_five_points(fitted: Calibration) -> None:
+    assert shares_of(fitted) == pytest.approx([share for _, share in LOW], abs=0.05)
+    for one, (_, true) in zip(fitted.shares, LOW, strict=True):
+        assert one.low <= true <= one.high
+    assert fitted.held_out is not None
+    assert fitted.held_out.low > 0
+    assert fitted.settings is fitted.fitted
+
+
+def test_a_mix_of_high_leverage_is_found_on_the_right_side_of_the_default() -> None:
+    market = wide_market(HIGH, days=5)
+    found = calibrate(history_of(market), market.liquidations(), "BTCUSDT", EVEN, recorded="all", flow_settings=False)
+    assert shares_of(found) == pytest.approx([share for _, share in HIGH], abs=0.1)
+    wrong = np.abs(np.array(shares_of(found)) - [share for _, share in HIGH])
+    assert wrong.mean() < 0.6 * np.mean([abs(0.25 - share) for _, share in HIGH])
+
+
+def test_what_comes_after_the_history_changes_nothing(short: BenchMarket) -> None:
+    history = history_of(short)
+    cut = history[: len(history) * 3 // 4]
+    until = cut[-1][0].end_ns
+    chosen = {"recorded": "all", "flow_settings": False}
+    whole = calibrate(cut, short.liquidations(), "BTCUSDT", EVEN, **chosen)
+    known = calibrate(cut, short.liquidations(until), "BTCUSDT", EVEN, **chosen)
+    assert shares_of(whole) == shares_of(known)
+    assert whole.observed == known.observed < len(short.liquidations().price)
+
+
+def test_only_liquidations_since_the_start_count_and_what_was_before_fills_the_book(short: BenchMarket) -> None:
+    history = history_of(short)
+    middle = history[len(history) // 2][0].end_ns
+    found = calibrate(
+        history, short.liquidations(), "BTCUSDT", EVEN, since_ns=middle, recorded="all", flow_settings=False
+    )
+    times = short.liquidations().time_ns
+    assert found.observed == ((times >= middle) & (times < history[-1][0].end_ns)).sum()
+
+
+def test_tiers_that_cannot_be_told_apart_are_named_with_their_sum(short: BenchMarket) -> None:
+    settings = replace(EVEN, leverage={10: 0.3, 50: 0.3, 100: 0.2, 125: 0.2})
+    found = calibrate(history_of(short), short.liquidations(), "BTCUSDT", settings, recorded="all", flow_settings=False)
+    (group,) = (group for group in found.together if 125 in group.tiers)
+    assert {100, 125} <= set(group.tiers)
+    assert group.low < group.share < group.high
+    assert "cannot tell" in together_text(group)
+    assert "100x from 125x" in together_text(group)
+
+
+def test_without_liquidations_open_interest_is_fitted_to_and_called_weaker(short: BenchMarket) -> None:
+    found = calibrate(history_of(short), NONE, "BTCUSDT", EVEN)
+    assert found.source == "open interest"
+    assert "weaker" in source_text(found)
+    told = calibrate(history_of(short), short.liquidations(), "BTCUSDT", EVEN, recorded="all", flow_settings=False)
+    assert sum(one.high - one.low for one in found.shares) > sum(one.high - one.low for one in told.shares)
+
+
+def test_too_few_liquidations_are_counted_in_the_error(short: BenchMarket) -> None:
+    some = short.liquidations()
+    few = Liquidations(some.time_ns[:7], some.price[:7], some.contracts[:7], some.long[:7])
+    with pytest.raises(LiqstratError, match="7 liquidations of BTCUSDT in the range, expected at least 100"):
+        calibrate(history_of(short), few, "BTCUSDT", EVEN)
+    with pytest.raises(LiqstratError, match="no liquidations .* and 10 values of open interest, expected at least 288"):
+        calibrate(history_of(short)[:10], NONE, "BTCUSDT", EVEN)
+    with pytest.raises(LiqstratError, match="no open interest of BTCUSDT"):
+        calibrate([], NONE, "BTCUSDT", EVEN)
+
+
+def test_liquidations_at_random_prices_and_times_never_recommend_a_fit(short: BenchMarket) -> None:
+    rng = np.random.default_rng(5)
+    real = short.liquidations()
+    order = rng.permutation(len(real.price))
+    shuffled = Liquidations(
+        np.sort(rng.integers(short.times[0], short.times[-1], len(order))),
+        real.price[order],
+        real.contracts[order],
+        rng.random(len(order)) < 0.5,
+    )
+    found = calibrate(history_of(short), shuffled, "BTCUSDT", EVEN, recorded="all", flow_settings=False)
+    assert not found.better
+    assert found.settings.leverage == EVEN.leverage
+    assert "the default is recommended" in verdict_text(found)
+
+
+def test_the_block_is_what_a_run_file_takes(tmp_path: Path, fitted: Calibration) -> None:
+    block = model_block(fitted.settings, ["one remark", "another"])
+    assert tomllib.loads(block)["model"]["turnover"] == fitted.settings.turnover
+    file = tmp_path / "run.toml"
+    file.write_text(RUN + block)
+    model = load_run_file(file).model
+    assert dict(model.leverage) == pytest.approx(dict(fitted.settings.leverage), abs=1e-4)
+    assert replace(model, leverage={} | dict(fitted.settings.leverage)) == fitted.settings
+
+
+def test_turnover_and_taker_weight_are_tried_and_kept_unless_another_is_far_more_likely(short: BenchMarket) -> None:
+    found = calibrate(history_of(short), short.liquidations(), "BTCUSDT", ModelSettings(), recorded="all")
+    assert [one.name for one in found.flow] == ["turnover", "taker_weight"]
+    for one in found.flow:
+        assert one.value in one.tried
+        assert one.tried[0] <= one.low <= one.high <= one.tried[-1]
