@@ -14,6 +14,9 @@ def model_block(settings: ModelSettings, remarks: list[str]) -> str:
     lines += ["[model]", f'kind = "{settings.kind}"']
     lines += [f"{key} = {getattr(settings, key):.6g}" for key in _KEYS]
     lines += [f'formula = "{settings.formula}"', f"leverage = {{ {_mix(settings.leverage)} }}"]
+    if settings.kind == "ensemble":
+        weights = ", ".join(f"{kind} = {weight:g}" for kind, weight in settings.ensemble.items())
+        lines += [f"ensemble = {{ {weights} }}", f'large_by = "{settings.large_by}"', f"large = {settings.large:g}"]
     return "\n".join(lines) + "\n"
 
 

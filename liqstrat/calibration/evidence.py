@@ -77,7 +77,7 @@ def gather(
     blocks = int((int(ends[-1]) - 1) // _BLOCK_NS - first) + 1
     interest = float(np.mean([contracts for _, contracts in history]))
     size_class = class_of(classes, price * contracts)
-    seen = _Seen(np.searchsorted(ends, time_ns, side="right"), bin_of(price, settings.bin_width), side)
+    seen = _Seen(np.searchsorted(ends, time_ns, side="right"), bin_of(price, settings.width), side)
     shape = (2, blocks, len(classes))
     reached, guessed = np.zeros((*shape, len(settings.leverage))), np.zeros(shape)
     at, guessed_at = np.zeros((len(price), len(settings.leverage))), np.zeros(len(price))
@@ -91,7 +91,7 @@ def gather(
     return Evidence(
         reached=reached / interest,
         guessed=guessed / interest,
-        bins=_bins(history, settings.bin_width, since_ns, first, blocks),
+        bins=_bins(history, settings.width, since_ns, first, blocks),
         days=(np.arange(blocks) + first) // 24,
         at=at / interest,
         guessed_at=guessed_at / interest,
@@ -119,7 +119,7 @@ class _Tally:
         shares = np.array([settings.leverage[int(tier)] for tier in self._book.tiers])
         self._mix = shares / shares.sum()
         self._effective = size.capped @ self._mix
-        self._seen, self._rows, self._width = seen, rows, settings.bin_width
+        self._seen, self._rows, self._width = seen, rows, settings.width
         self._next = 0
         self._seeds: Seeds | None = None
         self.reached, self.guessed = np.zeros((2, blocks, len(shares))), np.zeros((2, blocks))

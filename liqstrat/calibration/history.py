@@ -11,6 +11,7 @@ from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
+from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
 
 
@@ -42,6 +43,7 @@ def calibrate_history(
             f"{span[1]:%Y-%m-%d %H:%M} UTC, asked for {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
         )
     known = _liquidations(store, symbol, start, end, source)
+    settings = with_bin_width(store, symbol, settings, start)
     history = list(flows(store, symbol, start - warmup, end, settings, progress))
     return calibrate(
         history,

@@ -1,4 +1,4 @@
-"""What `liqstrat calibrate` prints."""
+"""What was fitted, printed."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +9,8 @@ from rich.table import Table
 from liqstrat.calibration.apart import Together
 from liqstrat.calibration.block import model_block
 from liqstrat.calibration.calibrate import Calibration
-from liqstrat.printing import print_json
+from liqstrat.printing.text import new_table, print_json
+from liqstrat.scoring.mixture import Mixture
 
 
 def print_calibration(out: Console, symbol: str, found: Calibration, *, simulated: bool, json: bool) -> None:
@@ -79,10 +80,44 @@ def verdict_text(found: Calibration) -> str:
     return f"{gain} {days}: {how}, the default is recommended."
 
 
+def print_mixture(out: Console, symbol: str, found: Mixture, *, simulated: bool, json: bool) -> None:
+    if json:
+        block = mixture_block(symbol, found)
+        print_json(
+            out, {"symbol": symbol, "simulated": simulated, "better": found.better, **asdict(found), "model": block}
+        )
+        return
+    table = new_table(f"{symbol}{' SIMULATED' if simulated else ''}: mixture of models", ("model", "weight"))
+    for kind, weight in found.weights.items():
+        table.add_row(kind, f"{weight:.3f}")
+    out.print(table)
+    out.print(mixture_text(found), markup=False, soft_wrap=True)
+    out.print()
+    out.print(mixture_block(symbol, found), markup=False, soft_wrap=True, end="")
+
+
+def mixture_block(symbol: str, found: Mixture) -> str:
+    """The recommended `[model]` block."""
+    return model_block(found.settings, [f"{symbol}: weights of a mixture.", mixture_text(found)])
+
+
+def mixture_text(found: Mixture) -> str:
+    """Whether to mix."""
+    gain = found.over_best
+    if gain.value is None or gain.low is None or gain.high is None:
+        return f"{found.days} later days are too few to judge a mixture by: {found.best} alone is recommended."
+    told = (
+        f"{gain.value:+.3f} bits per liquidated contract ({gain.low:+.3f} to {gain.high:+.3f}) over {found.best} alone"
+    )
+    words = (
+        "the mixture is recommended" if found.better else f"no better than chance could do, {found.best} is recommended"
+    )
+    return f"{told}, on {found.days} later days: {words}."
+
+
 def _shares(found: Calibration) -> Table:
-    table = Table(title="Leverage mix, shares of opened contracts", title_justify="left", box=None, pad_edge=False)
-    for name in ("leverage", "fitted", "95 % interval", "default"):
-        table.add_column(name, justify="right")
+    columns = ("leverage", "fitted", "95 % interval", "default")
+    table = new_table("Leverage mix, shares of opened contracts", columns)
     for one in found.shares:
         table.add_row(f"{one.leverage}x", f"{one.share:.3f}", f"{one.low:.3f} – {one.high:.3f}", f"{one.default:.3f}")
     return table
