@@ -9,7 +9,7 @@ import numpy as np
 from liqstrat.bench.market import START, WIDTH, BenchMarket, bench_market
 from liqstrat.bench.regimes import REGIMES, Regime
 from liqstrat.bench.truth import Moment, bounds, moments
-from liqstrat.calibration.calibrate import calibrate
+from liqstrat.calibration.calibrate import FEWEST, calibrate
 from liqstrat.liquidation.agreement import Agreement, agreement
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.grid import Floats
@@ -52,15 +52,16 @@ def true_mix(regime: Regime) -> dict[int, float]:
 
 
 def calibrated(settings: ModelSettings) -> Setup:
-    """`settings`, fitted to the liquidations of the first half where that holds on days left out of the fit."""
+    """`settings`, fitted to what was liquidated before the hours that are judged; unfitted where that is too little,
+    or where the fit does not hold on days left out of it."""
 
     def setup(regime: Regime, market: BenchMarket) -> ModelSettings:
-        middle = int(market.hours[0])
+        until = int(market.hours[0])
+        history, known = list(market.flows(until)), market.liquidations(until)
+        if len(known.price) < FEWEST:
+            return settings
         chosen = replace(settings, bin_width=WIDTH)
-        found = calibrate(
-            list(market.flows(middle)), market.liquidations(middle), regime.symbol, chosen, recorded="all"
-        )
-        return found.settings
+        return calibrate(history, known, regime.symbol, chosen, recorded="all").settings
 
     return setup
 

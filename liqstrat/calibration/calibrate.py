@@ -28,6 +28,8 @@ Recorded = Literal["all", "some"]
 #: Fewer liquidations than this say nothing.
 FEWEST = 100
 _FEWEST_INTERVALS = 288
+#: With less of the liquidations where the book has something, no mix is any good.
+_LEAST_EXPLAINED = 0.5
 _INTERVAL = (0.025, 0.975)
 
 
@@ -47,7 +49,8 @@ class Calibration:
     """What was fitted, and how much of it to believe.
 
     `source` says what it was fitted to; `observed` counts the liquidations, or the intervals of open interest. `level`
-    is the share of reached contracts that is recorded as liquidated (by which open interest falls). `held_out` is None
+    is the share of reached contracts that is recorded as liquidated (by which open interest falls), `explained` the
+    part of liquidations that stand where the book has something (of the variance of the falls). `held_out` is None
     where the fit could not be judged on days it had not seen. `settings` are those recommended: the fitted ones where
     they hold on days left out, else the default.
     """
@@ -60,6 +63,7 @@ class Calibration:
     flow: list[Setting]
     level: float
     overdispersion: float
+    explained: float
     held_out: HeldOut | None
     fitted: ModelSettings
     settings: ModelSettings
@@ -67,7 +71,12 @@ class Calibration:
     @property
     def better(self) -> bool:
         """Whether the fit is recommended over the default."""
-        return self.held_out is not None and self.held_out.better
+        return self.held_out is not None and self.held_out.better and not self.stray
+
+    @property
+    def stray(self) -> bool:
+        """Whether most liquidations stand where the book has nothing: then a better fit says nothing of leverage."""
+        return self.source == "liquidations" and self.explained < _LEAST_EXPLAINED
 
 
 def calibrate(
@@ -112,7 +121,7 @@ def calibrate(
         for one in flow:
             fitted = changed(fitted, one.name, one.value)
     held = held_out(default, refitted, tiers, centre, level, fit.overdispersion)
-    return Calibration(
+    found = Calibration(
         source="liquidations",
         recorded=recorded,
         observed=inside,
@@ -121,10 +130,12 @@ def calibrate(
         flow=flow,
         level=fit.level,
         overdispersion=fit.overdispersion,
+        explained=fit.explained,
         held_out=held,
         fitted=fitted,
-        settings=fitted if held.better else settings,
+        settings=settings,
     )
+    return replace(found, settings=fitted) if found.better else found
 
 
 def _by_falls(
@@ -138,7 +149,7 @@ def _by_falls(
         )
     fit, held = fit_falls(history, symbol, loaded, settings, since_ns)
     fitted = with_mix(settings, fit.tiers, fit.shares)
-    return Calibration(
+    found = Calibration(
         source="open interest",
         recorded=None,
         observed=intervals,
@@ -147,10 +158,12 @@ def _by_falls(
         flow=[],
         level=fit.level,
         overdispersion=fit.overdispersion,
+        explained=fit.explained,
         held_out=held,
         fitted=fitted,
-        settings=fitted if held.better else settings,
+        settings=settings,
     )
+    return replace(found, settings=fitted) if found.better else found
 
 
 def _shares(fit: MixFit, settings: ModelSettings) -> list[Share]:

@@ -36,21 +36,24 @@ class HeldOut:
 
 def held_out(
     default: Evidence, refitted: Evidence, tiers: Ints, centre: Floats, level: Level, overdispersion: float
-) -> HeldOut:
+) -> HeldOut | None:
     """Fit on some days, judge on the others, all days in turn.
 
     Each mix is judged by its own book: the default's by the evidence `default`, the fitted one by `refitted`. Of the
     days left out, only their part in the mix that this book was built with is in the fit. What else is fitted (scales,
-    guess, stray) is fitted for the default as well, on the same days.
+    guess, stray) is fitted for the default as well, on the same days. None where there are not two days with
+    liquidations.
     """
     days, day = np.unique(default.days, return_inverse=True)
+    if len(np.unique(day[default.block])) < 2:
+        return None
     fold = folds(len(days))
     gain, counts, contracts = (np.zeros(len(days)) for _ in range(3))
     np.add.at(counts, day[default.block], 1.0)
     np.add.at(contracts, day[default.block], default.contracts)
     for number in range(int(fold[-1]) + 1):
         left_out = fold[day] == number
-        if not counts[fold == number].sum():
+        if not counts[fold == number].sum() or not counts[fold != number].sum():
             continue
         found = []
         for evidence, moves in ((refitted, True), (default, False)):

@@ -39,7 +39,7 @@ class FallPosterior:
         basis, _ = np.linalg.qr(np.column_stack([weight, volume * weight]))
         self._falls = _without(basis, falls * weight)
         self._reached = _without(basis, reached * weight[:, np.newaxis])
-        self.noise = float(self._falls.var())
+        self.noise = self.total = float(self._falls.var())
         self.overdispersion = _LEAST
 
     def start(self) -> Floats:
@@ -97,6 +97,7 @@ def fit_falls(
         draws=drawn(point[:-1], spread),
         level=float(np.exp(point[-1])),
         overdispersion=posterior.overdispersion,
+        explained=float(1 - posterior.residuals(point).var() / posterior.total),
     )
     return fit, _held_out(days, falls, volume, reached, posterior)
 

@@ -30,7 +30,8 @@ class MixFit:
     """Shares by tier at the posterior's mode, and draws from around it.
 
     `draws[draw, tier]` are of the normal approximation in logarithms of shares, divided by the overdispersion.
-    `level` is the share of reached contracts that is recorded as liquidated.
+    `level` is the share of reached contracts that is recorded as liquidated, `explained` that of liquidations which
+    stand where the book has something.
     """
 
     tiers: Ints
@@ -38,6 +39,7 @@ class MixFit:
     draws: Floats
     level: float
     overdispersion: float
+    explained: float
 
 
 def starting_mix(settings: ModelSettings) -> tuple[Ints, Floats]:
@@ -91,6 +93,7 @@ def fit_to(evidence: Evidence, tiers: Ints, centre: Floats, level: Level) -> Mix
         draws=drawn(point[: len(tiers)], spread),
         level=posterior.level_of(point),
         overdispersion=posterior.overdispersion,
+        explained=posterior.explained(point),
     )
 
 
@@ -109,7 +112,7 @@ def overdispersion(posterior: Posterior, point: Floats) -> float:
     tiers = len(posterior.tiers)
     scores = posterior.scores(point)[..., :tiers].sum(axis=0)
     blocks = np.add.reduceat(scores, np.arange(0, len(scores), _HOURS))
-    information = curvature(lambda at: posterior.scores(at).sum(axis=(0, 1)), point, np.arange(tiers))
+    information = curvature(posterior.slope, point, np.arange(tiers))
     sizes, axes = np.linalg.eigh(information)
     told = sizes > max(_TOLD * sizes[-1], 1e-9)
     varied = ((blocks @ axes) ** 2).sum(axis=0)

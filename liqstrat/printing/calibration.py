@@ -68,6 +68,11 @@ def together_text(group: Together) -> str:
 
 def verdict_text(found: Calibration) -> str:
     """Whether to use the fit."""
+    if found.stray:
+        return (
+            f"Only {found.explained:.0%} of the liquidations stand where the book has something: they cannot tell its "
+            "leverage, the default is recommended."
+        )
     held = found.held_out
     if held is None:
         return "There are not enough days to judge the fit on days it has not seen: the default is recommended."

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liqstrat.bench.judge import fixed, judge, maps_of, mean_agreement, mix_known
+from liqstrat.bench.judge import calibrated, fixed, judge, maps_of, mean_agreement, mix_known
 from liqstrat.bench.market import START, BenchMarket, bench_market
 from liqstrat.bench.regimes import REGIMES, Regime
 from liqstrat.bench.truth import bounds, moments
@@ -83,3 +83,9 @@ def test_the_table_has_every_model_and_both_bounds(cache_folder: Path, monkeypat
     assert verdicts[0].share.linear == pytest.approx(1)
     assert verdicts[1].strict_share.linear == pytest.approx(1)
     assert all(0 < v.agreement.overlap < 1 for v in verdicts)
+
+
+def test_a_market_with_too_few_liquidations_is_judged_with_the_settings_as_they_are() -> None:
+    market = bench_market(SMALL, seed=1, days=1)
+    few = replace(market, liquidated_at=market.liquidated_at + 10**18)
+    assert calibrated(ModelSettings())(SMALL, few) == ModelSettings()

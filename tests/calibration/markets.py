@@ -19,14 +19,14 @@ MIDDLE: Mix = ((10, 0.2), (20, 0.5), (50, 0.2), (100, 0.1))
 NONE = Liquidations(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.bool_))
 
 
-def wide_market(mix: Mix, seed: int = 1, days: int = 8) -> BenchMarket:
+def wide_market(mix: Mix, seed: int = 1, days: int = 6) -> BenchMarket:
     """A market of many small positions in which every tier's prices are run through."""
     usual = REGIMES["usual"]
     settings = replace(
         usual.settings,
         leverage=mix,
         positions=8_000,
-        trades=8_000,
+        trades=3_000,
         volatility=0.06,
         home_pull=0.3,
         warmup_days=3,

@@ -24,6 +24,7 @@ def test_the_gradient_is_that_of_the_value(evidence: Evidence) -> None:
     steps = np.eye(len(at)) * 1e-5
     measured = [(posterior.value(at + step) - posterior.value(at - step)) / 2e-5 for step in steps]
     np.testing.assert_allclose(posterior.gradient(at), measured, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(posterior.slope(at), posterior.scores(at).sum(axis=(0, 1)), rtol=1e-9, atol=1e-8)
 
 
 def test_the_maximum_is_one(evidence: Evidence) -> None:
