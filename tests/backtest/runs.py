@@ -15,7 +15,7 @@ from liqstrat.market.store import open_store
 from tests.history import START, START_US, Trades, open_interest_every, random_trades, write_history
 
 #: One leverage only, so that everything opened at one price is liquidated at one price on each side.
-ONE_TIER = {"leverage": {50: 1.0}, "turnover": 0.0, "unrest": 0.0, "haste": 0.0, "seed_spread": 0.0}
+ONE_TIER = {"bin_width": 0.001, "leverage": {50: 1.0}, "turnover": 0.0, "unrest": 0.0, "haste": 0.0, "seed_spread": 0.0}
 NO_COSTS = {
     "maker_fee": 0,
     "taker_fee": 0,
