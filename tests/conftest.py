@@ -11,6 +11,7 @@ from liqstrat.config import DataSettings, StrategySettings
 from liqstrat.demo import demo_run
 from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import simulate
+from tests.once import made_once
 from tests.shell import Shell
 
 
@@ -26,20 +27,35 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def simulated_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two days of a simulated BTCUSDT as archive files."""
-    folder = tmp_path_factory.mktemp("simulated") / "archive"
-    simulate(folder, "BTCUSDT", days=2, seed=1, start=date(2024, 3, 1))
-    return folder
+    return made_once(
+        tmp_path_factory,
+        "simulated-archive",
+        lambda folder: simulate(folder, "BTCUSDT", days=2, seed=1, start=date(2024, 3, 1)),
+    )
 
 
 @pytest.fixture(scope="session")
-def demo_results(simulated_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def simulated_database(simulated_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in a DuckDB file, for tests that only read it."""
+    name = "market.duckdb"
+    return (
+        made_once(tmp_path_factory, "simulated-database", lambda folder: ingest([simulated_archive], folder / name))
+        / name
+    )
+
+
+@pytest.fixture(scope="session")
+def demo_results(simulated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results folder of a run of every strategy of the package over the second simulated day."""
-    folder = tmp_path_factory.mktemp("demo")
-    ingest([simulated_archive], folder / "market.duckdb")
-    data = DataSettings(db=folder / "market.duckdb", catalog=folder / "nautilus")
-    strategies = [StrategySettings(use=use) for use in ("LevelFade", "LevelMagnet", "RandomEntry")]
-    run = demo_run("all", "LevelFade", 2, data).model_copy(update={"strategies": strategies})
-    return run_backtest(run, folder / "results")
+
+    def make(folder: Path) -> None:
+        data = DataSettings(db=simulated_database, catalog=folder / "nautilus")
+        strategies = [StrategySettings(use=use) for use in ("LevelFade", "LevelMagnet", "RandomEntry")]
+        run = demo_run("all", "LevelFade", 2, data).model_copy(update={"strategies": strategies})
+        run_backtest(run, folder / "results")
+
+    (made,) = (made_once(tmp_path_factory, "demo", make) / "results").iterdir()
+    return made
 
 
 @pytest.fixture

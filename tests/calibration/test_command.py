@@ -6,23 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from liqstrat.market.ingest import ingest
 from tests.shell import Shell
 
 RANGE = ("--from", "2024-03-01", "--to", "2024-03-03")
 
 
-@pytest.fixture(scope="module")
-def database(simulated_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("calibrate") / "market.duckdb"
-    ingest([simulated_archive], path)
-    return path
-
-
 def test_it_prints_shares_verdict_and_a_block_and_writes_the_block(
-    liqstrat: Shell, tmp_path: Path, database: Path
+    liqstrat: Shell, tmp_path: Path, simulated_database: Path
 ) -> None:
-    done = liqstrat("calibrate", "BTCUSDT", *RANGE, "--db", str(database), "--out", "deep/model.toml")
+    done = liqstrat("calibrate", "BTCUSDT", *RANGE, "--db", str(simulated_database), "--out", "deep/model.toml")
     assert done.code == 0
     assert "SIMULATED" in done.out
     assert "95 % interval" in done.out
@@ -32,8 +24,8 @@ def test_it_prints_shares_verdict_and_a_block_and_writes_the_block(
     assert sum(tomllib.loads(written)["model"]["leverage"].values()) == pytest.approx(1, abs=1e-3)
 
 
-def test_json_holds_everything_and_open_interest_can_be_asked_for(liqstrat: Shell, database: Path) -> None:
-    done = liqstrat("calibrate", "BTCUSDT", *RANGE, "--db", str(database), "--by", "open-interest", "--json")
+def test_json_holds_everything_and_open_interest_can_be_asked_for(liqstrat: Shell, simulated_database: Path) -> None:
+    done = liqstrat("calibrate", "BTCUSDT", *RANGE, "--db", str(simulated_database), "--by", "open-interest", "--json")
     found = json.loads(done.out)
     assert found["source"] == "open interest"
     assert "weaker" in found["model"]
@@ -50,9 +42,9 @@ def test_json_holds_everything_and_open_interest_can_be_asked_for(liqstrat: Shel
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_is_written(
-    liqstrat: Shell, tmp_path: Path, database: Path, arguments: tuple[str, ...], code: int, said: str
+    liqstrat: Shell, tmp_path: Path, simulated_database: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    done = liqstrat("calibrate", *arguments, "--db", str(database), "--out", "model.toml")
+    done = liqstrat("calibrate", *arguments, "--db", str(simulated_database), "--out", "model.toml")
     assert done.code == code
     assert said in done.err
     assert list(tmp_path.iterdir()) == []

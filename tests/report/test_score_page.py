@@ -4,19 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from liqstrat.market.ingest import ingest
 from tests.shell import Shell
 
 Browse = Callable[[Path, int, str], Any]
 
 
 def test_the_page_stands_alone_and_draws_everything(
-    liqstrat: Shell, browse: Browse, simulated_archive: Path, tmp_path: Path
+    liqstrat: Shell, browse: Browse, simulated_database: Path, tmp_path: Path
 ) -> None:
-    database = tmp_path / "market.duckdb"
-    ingest([simulated_archive], database)
     out = tmp_path / "pages" / "score.html"
-    arguments = ("--db", str(database), "--model", "conserving,large_trades", "--out", str(out))
+    arguments = ("--db", str(simulated_database), "--model", "conserving,large_trades", "--out", str(out))
     assert liqstrat("score", "BTCUSDT", *arguments).code == 0
     assert [path.name for path in out.parent.iterdir()] == ["score.html"]
     for width in (1400, 800):

@@ -14,6 +14,7 @@ from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
+from tests.once import made_once
 
 HOUR_NS = 3_600_000_000_000
 SMALL = replace(
@@ -82,8 +83,9 @@ def a_map(
 
 
 @pytest.fixture(scope="session")
-def market() -> BenchMarket:
-    return bench_market(SMALL, seed=5, days=16)
+def market(tmp_path_factory: pytest.TempPathFactory) -> BenchMarket:
+    folder = made_once(tmp_path_factory, "score-market", lambda folder: bench_market(SMALL, 5, 16, folder))
+    return bench_market(SMALL, 5, 16, folder)
 
 
 def models(*kinds: str) -> dict:

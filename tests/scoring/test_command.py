@@ -5,20 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from liqstrat.market.ingest import ingest
 from liqstrat.report.tables import read_results
 from tests.shell import Shell
 
 
-@pytest.fixture(scope="module")
-def database(simulated_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("score") / "market.duckdb"
-    ingest([simulated_archive], path)
-    return path
-
-
-def test_several_models_stand_in_one_table_with_baselines_and_verdicts(liqstrat: Shell, database: Path) -> None:
-    done = liqstrat("score", "BTCUSDT", "--db", str(database), "--model", "conserving,oi_candle")
+def test_several_models_stand_in_one_table_with_baselines_and_verdicts(
+    liqstrat: Shell, simulated_database: Path
+) -> None:
+    done = liqstrat("score", "BTCUSDT", "--db", str(simulated_database), "--model", "conserving,oi_candle")
     assert done.code == 0
     for said in (
         "BTCUSDT SIMULATED",
@@ -34,14 +28,16 @@ def test_several_models_stand_in_one_table_with_baselines_and_verdicts(liqstrat:
 
 
 def test_json_holds_what_was_printed_and_a_run_file_sets_the_model(
-    liqstrat: Shell, database: Path, tmp_path: Path
+    liqstrat: Shell, simulated_database: Path, tmp_path: Path
 ) -> None:
     run_file = tmp_path / "run.toml"
     run_file.write_text(
         'name = "x"\nsymbols = ["BTCUSDT"]\nfrom = 2024-03-01\nto = 2024-03-02\n'
         '[[strategies]]\nuse = "LevelFade"\n[model]\nkind = "oi_candle"\nbin_width = 0.002\n'
     )
-    done = liqstrat("score", "BTCUSDT", "--db", str(database), "--config", str(run_file), "--json", "--every", "4h")
+    done = liqstrat(
+        "score", "BTCUSDT", "--db", str(simulated_database), "--config", str(run_file), "--json", "--every", "4h"
+    )
     told = json.loads(done.out)
     assert list(told["verdicts"]) == ["oi_candle"]
     assert told["every_hours"] == 4
@@ -50,8 +46,10 @@ def test_json_holds_what_was_printed_and_a_run_file_sets_the_model(
     assert {row["name"] for row in told["rows"]} == {"oi_candle", "uniform", "distance", "volume profile", "shuffled"}
 
 
-def test_look_ahead_is_checked_on_the_database_itself(liqstrat: Shell, database: Path) -> None:
-    done = liqstrat("score", "BTCUSDT", "--db", str(database), "--model", "oi_candle", "--check-lookahead", "2")
+def test_look_ahead_is_checked_on_the_database_itself(liqstrat: Shell, simulated_database: Path) -> None:
+    done = liqstrat(
+        "score", "BTCUSDT", "--db", str(simulated_database), "--model", "oi_candle", "--check-lookahead", "2"
+    )
     assert done.code == 0
     assert "oi_candle: no look-ahead found" in done.out
 
@@ -66,9 +64,9 @@ def test_look_ahead_is_checked_on_the_database_itself(liqstrat: Shell, database:
     ],
 )
 def test_what_is_wrong_is_said_before_any_work(
-    liqstrat: Shell, database: Path, tmp_path: Path, arguments: list[str], code: int, said: str
+    liqstrat: Shell, simulated_database: Path, tmp_path: Path, arguments: list[str], code: int, said: str
 ) -> None:
-    done = liqstrat("score", "BTCUSDT", "--db", str(database), *arguments)
+    done = liqstrat("score", "BTCUSDT", "--db", str(simulated_database), *arguments)
     assert done.code == code
     assert said in " ".join(done.err.replace("│", " ").split())
     assert list(tmp_path.iterdir()) == []

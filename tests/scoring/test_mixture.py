@@ -8,7 +8,6 @@ import pytest
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.market.ingest import ingest
 from liqstrat.market.store import open_store
 from liqstrat.scoring.mixture import fit_mixture, fitted_weights, judged_mixture
 from liqstrat.scoring.reached import NS_PER_DAY, Reached
@@ -53,12 +52,10 @@ def test_a_mixture_is_recommended_where_it_gains_on_days_it_has_not_seen(first: 
     assert found.days == 7
 
 
-def test_two_days_are_too_few(simulated_archive: Path, tmp_path: Path) -> None:
-    database = tmp_path / "market.duckdb"
-    ingest([simulated_archive], database)
+def test_two_days_are_too_few(simulated_database: Path) -> None:
     start = datetime(2024, 3, 1, tzinfo=UTC)
     with (
-        open_store(database) as store,
+        open_store(simulated_database) as store,
         pytest.raises(LiqstratError, match="on 2 days of the range"),
     ):
         fit_mixture(store, "BTCUSDT", start, start + timedelta(days=2), ModelSettings(), timedelta(0))

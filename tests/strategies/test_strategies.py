@@ -31,7 +31,7 @@ def trips(
         hours=minutes / 60,
         start_hours=1.5,
         strategies=[{"use": use, "params": params}],
-        model=model,
+        model={"bin_width": 0.001, **model},
         venue=NO_COSTS,
         resolution=resolution,
     )
