@@ -208,19 +208,29 @@ def _node(run: RunFile, data: dict[str, SymbolData], venue: SimulatedVenue) -> t
 
 
 def _data_configs(run: RunFile, data: dict[str, SymbolData]) -> list[BacktestDataConfig]:
-    # A relative path makes the engine read nothing, without an error.
-    catalog = str(run.data.catalog.resolve())
     configs = []
     for symbol in run.symbols:
-        instrument = instrument_id(symbol)
         if run.bar_minutes is None:
-            configs.append(BacktestDataConfig(NautilusDataType.TradeTick, catalog, instrument_id=instrument))
+            configs.append(_data_config(run, symbol, NautilusDataType.TradeTick))
         else:
-            bars = [str(minute_bars(symbol))]
-            configs.append(BacktestDataConfig(NautilusDataType.Bar, catalog, instrument_id=instrument, bar_types=bars))
+            configs.append(_data_config(run, symbol, NautilusDataType.Bar, bar_types=[str(minute_bars(symbol))]))
         if run.venue.funding and data[symbol].funding:
-            configs.append(BacktestDataConfig(NautilusDataType.FundingRateUpdate, catalog, instrument_id=instrument))
+            configs.append(_data_config(run, symbol, NautilusDataType.FundingRateUpdate))
     return configs
+
+
+def _data_config(
+    run: RunFile, symbol: str, kind: NautilusDataType, *, bar_types: list[str] | None = None
+) -> BacktestDataConfig:
+    return BacktestDataConfig(
+        kind,
+        # A relative path makes the engine read nothing, without an error.
+        str(run.data.catalog.resolve()),
+        instrument_id=instrument_id(symbol),
+        bar_types=bar_types,
+        # Else the files of all days are open at once, each with some ten megabytes.
+        optimize_file_loading=True,
+    )
 
 
 def nanoseconds(moment: datetime) -> int:

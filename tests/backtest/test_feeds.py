@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -98,3 +98,29 @@ def test_the_levels_of_a_moment_hold_no_trade_of_later(tmp_path: Path) -> None:
     database = write_history(tmp_path / "market.duckdb", trades, interest)
     replayed(run_file(tmp_path, database, hours=0.25, venue=NO_COSTS), note)
     assert prices == [(at * SECOND, pytest.approx(100.1 + at)) for at in (300, 600, 899)]
+
+
+class Counts(LevelStrategy):
+    """Writes down the number of every trade."""
+
+    numbers: ClassVar[list[int]] = []
+
+    def on_begin(self) -> None:
+        self.numbers.clear()
+        self.subscribe_trades(self.instrument_id)
+
+    def on_trade(self, trade: TradeTick) -> None:
+        self.numbers.append(int(str(trade.trade_id)))
+
+
+def test_trades_of_many_days_come_one_by_one_in_order(tmp_path: Path) -> None:
+    """Whichever day's file is there first, with several trades at each moment, from within a day to within another."""
+    seconds = np.repeat(np.arange(0, 4 * 86_400, 60), 3)
+    count = len(seconds)
+    trades = Trades(START_US + seconds * 1_000_000, np.full(count, 100.1), np.full(count, 1.001), np.full(count, True))
+    interest = {START + timedelta(hours=hour): 1_000.0 for hour in range(0, 96, 6)}
+    database = write_history(tmp_path / "market.duckdb", trades, interest)
+    use = [{"use": f"{__name__}:Counts", "params": {"decide_seconds": 3600}}]
+    for first, last in ((66, 90), (6, 90)):
+        replayed(run_file(tmp_path, database, hours=last, start_hours=first, strategies=use, venue=NO_COSTS))
+        assert Counts.numbers == list(range(first * 180 + 1, last * 180 + 1))
