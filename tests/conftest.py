@@ -10,9 +10,12 @@ from liqstrat.backtest.runner import run_backtest
 from liqstrat.config import DataSettings, StrategySettings
 from liqstrat.demo import demo_run
 from liqstrat.market.ingest import ingest
-from liqstrat.market.simulator import simulate
+from liqstrat.market.simulator import SimulationSettings, simulate
 from tests.once import made_once
 from tests.shell import Shell
+
+#: A market like that of the demo, with fewer trades and a shorter past.
+_QUICK = SimulationSettings(trades=40_000, warmup_days=6, step_seconds=20)
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +33,7 @@ def simulated_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(
         tmp_path_factory,
         "simulated-archive",
-        lambda folder: simulate(folder, "BTCUSDT", days=2, seed=1, start=date(2024, 3, 1)),
+        lambda folder: simulate(folder, "BTCUSDT", days=2, seed=1, start=date(2024, 3, 1), settings=_QUICK),
     )
 
 

@@ -25,7 +25,7 @@ SMALL = replace(
         trades=6_000,
         warmup_days=3,
         warmup_step_seconds=300,
-        step_seconds=60,
+        step_seconds=300,
     ),
 )
 
