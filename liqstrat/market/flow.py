@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from math import inf
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ Times = npt.NDArray[np.int64]
 _US_PER_MINUTE = 60_000_000
 _INTERVALS_A_QUERY = 2016
 _USUAL_STEP_US = 5 * _US_PER_MINUTE
+#: So that rounding never puts a trade at the first floor below it.
+_MARGIN = Decimal("0.000001")
 
 # Sums are made of DECIMALs: those of DOUBLEs depend on the order in which threads deliver their rows. Few and small
 # keys, and no comparison with the higher floors for the many small trades: this is half of the query's time.
@@ -118,7 +120,7 @@ def _query(
     parts = {
         "slots": 2 * len(brackets),
         "brackets": len(brackets),
-        "bracket": _bracket_sql(brackets),
+        "bracket": _bracket_sql(brackets, _highest(store, trades)),
         "step": log_step(settings.width),
         "tolerance": EDGE_TOLERANCE,
         "trades": trades,
@@ -138,12 +140,24 @@ def _query(
     return _ordered(groups, interval, len(times), len(brackets))
 
 
-def _bracket_sql(brackets: BracketTable) -> str:
-    """How many floors lie below the trade's notional, less one: the bracket's index."""
-    first, *floors = brackets.floors[1:].tolist() or [inf]
+def _highest(store: Store, trades: str) -> Decimal:
+    """The highest price, which DuckDB knows of whole blocks without reading them."""
+    ((highest,),) = store.connection.execute(f"select max(price) from ({trades})").fetchall()
+    return highest or Decimal(0)
+
+
+def _bracket_sql(brackets: BracketTable, highest: Decimal) -> str:
+    """How many floors lie below the trade's notional, less one: the bracket's index.
+
+    Most trades are so small that they are in the first bracket at any price up to `highest`, and go no further.
+    """
+    floors = brackets.floors[1:].tolist()
+    if not floors or not highest:
+        return "0"
+    small = Decimal(floors[0]) / highest * (1 - _MARGIN)
     notional = "price::double * quantity::double"
-    above = " + ".join(["1", *(f"({notional} > {floor!r})::integer" for floor in floors)])
-    return f"case when {notional} > '{first!r}'::double then {above} else 0 end"
+    above = " + ".join(f"({notional} > {floor!r}::double)::integer" for floor in floors)
+    return f"case when quantity > {small:.8f}::decimal(18, 8) then {above} else 0 end"
 
 
 def _ordered(groups: pa.Table, interval: Ints, intervals: int, brackets: int) -> _Groups:
