@@ -19,6 +19,8 @@ DEFAULT_DATABASE = Path("catalog/market.duckdb")
 DEFAULT_CATALOG = Path("catalog/nautilus")
 
 Resolution = Literal["tick", "1m", "5m", "15m", "1h"]
+#: Maps that are recorded of a run where it does not say how often: more than a page shows are of no use.
+_MOST_MAPS = 9000
 _MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
 
 
@@ -98,10 +100,13 @@ class StrategySettings(_Section):
 
 
 class ReportSettings(_Section):
-    """How the results are recorded and shown."""
+    """How the results are recorded and shown.
+
+    levels_every: how often a map is recorded; left out, every 15 minutes, and less often in a run of many months.
+    """
 
     title: str = ""
-    levels_every: Length = "15m"
+    levels_every: Length | None = None
     span: Annotated[float, Field(gt=0, le=0.9)] = 0.2
 
 
@@ -132,6 +137,14 @@ class RunFile(_Section):
                         f"{', '.join(self.symbols)}{did_you_mean(symbol, self.symbols)}"
                     )
         return self
+
+    @property
+    def levels_minutes(self) -> int:
+        """Minutes between recorded maps."""
+        if self.report.levels_every is not None:
+            return minutes_of(self.report.levels_every)
+        length = (self.end - self.start).total_seconds() / 60
+        return next((minutes for minutes in (15, 60, 240) if length / minutes <= _MOST_MAPS), 1440)
 
     @property
     def bar_minutes(self) -> int | None:

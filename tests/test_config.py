@@ -1,10 +1,10 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from liqstrat.config import RunFile, load_run_file
+from liqstrat.config import ReportSettings, RunFile, load_run_file
 from liqstrat.errors import LiqstratError
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
@@ -91,3 +91,11 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
         load_run_file(write(tmp_path, RUN).with_name("rum.toml"))
     with pytest.raises(LiqstratError, match=r"run\.toml: is not valid TOML.*line 1"):
         load_run_file(write(tmp_path, "name = = 3"))
+
+
+def test_maps_of_a_long_run_are_recorded_less_often_unless_it_says_how_often(tmp_path: Path) -> None:
+    week = load_run_file(write(tmp_path, RUN))
+    year = week.model_copy(update={"end": week.start + timedelta(days=365)})
+    assert (week.levels_minutes, year.levels_minutes) == (15, 60)
+    asked = year.model_copy(update={"report": ReportSettings(levels_every="5m")})
+    assert asked.levels_minutes == 5

@@ -14,7 +14,7 @@ from liqstrat.backtest.facts import data_facts, gaps, lost_trades, require_histo
 from liqstrat.backtest.feeds import OpenInterestSeries
 from liqstrat.backtest.instruments import instrument_id
 from liqstrat.backtest.metrics import as_json, metrics_of
-from liqstrat.backtest.minutes import read_minutes
+from liqstrat.backtest.minutes import MINUTE_NS, read_minutes
 from liqstrat.backtest.open_interest import read_open_interest
 from liqstrat.backtest.record import LevelsRecord, write_map
 from liqstrat.backtest.replay import Replayed, SymbolData, Trader, nanoseconds, replay
@@ -22,7 +22,7 @@ from liqstrat.backtest.results import config_hash, versions, write_account, writ
 from liqstrat.backtest.strategy import make_params
 from liqstrat.backtest.warmup import warm_up
 from liqstrat.catalog import build_catalog
-from liqstrat.config import RunFile, minutes_of
+from liqstrat.config import RunFile
 from liqstrat.market.store import Store, open_store
 from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
@@ -55,7 +55,7 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT) -> Path:
     partial = out / f".{name}.partial"
     partial.mkdir(parents=True)
     try:
-        every_ns = minutes_of(run.report.levels_every) * 60_000_000_000
+        every_ns = run.levels_minutes * MINUTE_NS
         with LevelsRecord(partial / "levels.parquet", every_ns, run.report.span) as record:
             replayed = replay(run, traders, data, record, progress)
         curve = _account(run, data, replayed)

@@ -27,7 +27,7 @@ _COLUMNS = {
     "candles.parquet": ("symbol", "time", "open", "high", "low", "close"),
 }
 #: More maps than this in a row have no room on a page: they are not even read.
-MOST_MAPS = 8000
+MOST_MAPS = 9000
 _MOMENT = pa.timestamp("us", "UTC")
 _RUN_KEYS = (
     *("name", "run", "created", "simulated", "versions", "config", "config_hash", "data_hash", "symbols", "start"),
