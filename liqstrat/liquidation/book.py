@@ -19,7 +19,7 @@ Assumptions, and where they fail:
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import isnan, log
+from math import ceil, isnan, log
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +33,8 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.side import Side, Tiers, spread_over_tiers, take_out
 from liqstrat.liquidation.two_sided import NS_PER_HOUR, TwoSidedModel
 
-#: Distances of seeded entries from the first price, in units of `seed_spread`, and their weights (a Laplace law).
-_SEED_STEPS = np.linspace(-5.0, 5.0, 201)
-_SEED_WEIGHTS = np.exp(-np.abs(_SEED_STEPS))
+#: Farthest distance of seeded entries from the first price, in units of `seed_spread`.
+_FARTHEST_SEED = 5.0
 #: The leverage whose holders close at the usual rate.
 _USUAL_LEVERAGE = 10.0
 _ROUNDS = 3
@@ -106,17 +105,18 @@ class LiquidationBook(TwoSidedModel):
 
     def _seed(self, side: Side, flow: Flow, open_interest: float) -> None:
         """What was open before history was opened around the first price, as far as price wanders in the time for which
-        positions are held; of those who close sooner there are fewer."""
+        positions are held (a Laplace law of its logarithm); of those who close sooner there are fewer."""
         if open_interest <= 0:
             return
         bins, brackets, weights = self._entries(flow, side.sign)
         if self.settings.seed_spread > 0:
-            logs = np.log(self.price) + _SEED_STEPS * self.settings.seed_spread
-            around = np.floor(logs / log_step(self.settings.width)).astype(np.int64)
+            step = log_step(self.settings.width) / self.settings.seed_spread
+            away = np.arange(-ceil(_FARTHEST_SEED / step), ceil(_FARTHEST_SEED / step) + 1)
+            around = bin_at(self.price, self.settings.width) + away
             by_bracket = np.bincount(brackets, weights)
             present = np.flatnonzero(by_bracket)
             bins, brackets = np.tile(around, len(present)), np.repeat(present, len(around))
-            weights = np.outer(by_bracket[present], _SEED_WEIGHTS).ravel()
+            weights = np.outer(by_bracket[present], np.exp(-np.abs(away) * step)).ravel()
         spread = self._spread[side.sign]
         share = spread.share / self._haste
         held = replace(spread, share=share / share.sum(axis=1, keepdims=True))
