@@ -59,7 +59,7 @@ def same(one: LiquidationMap, other: LiquidationMap) -> None:
     assert one.time_ns == other.time_ns
     assert one.price == other.price
     kept, expected = one.columns(), other.columns()
-    assert kept["contracts"] == pytest.approx(expected["contracts"], rel=1e-9)
+    np.testing.assert_allclose(kept["contracts"], expected["contracts"], rtol=1e-9)
     for name in ("side", "price_low", "leverage"):
         np.testing.assert_array_equal(kept[name], expected[name])
 
