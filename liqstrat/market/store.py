@@ -48,6 +48,8 @@ LIQUIDATIONS_SCHEMA = pa.schema(
 )
 
 _DAY = timedelta(days=1)
+#: Symbols that an error names.
+_MOST_NAMED = 8
 
 
 def open_store(path: Path | str, *, read_only: bool = True) -> "Store":
@@ -311,7 +313,8 @@ class Store:
             raise self._no_table("trades")
         if not any(self._fetch(f"select 1 from {table} where symbol = {text(symbol)} limit 1") for table in tables):
             known = self.symbols()
-            listed = f"; it has {', '.join(known)}" if known else "; it is empty"
+            more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+            listed = f"; it has {', '.join(known[:_MOST_NAMED])}{more}" if known else "; it is empty"
             raise LiqstratError(f"{self.path}: no history of {symbol}{did_you_mean(symbol, known)}{listed}")
         self._known.add(symbol)
 
