@@ -271,6 +271,8 @@ def test_an_interrupted_build_leaves_whole_days_only_and_goes_on_from_there(
     with pytest.raises(KeyboardInterrupt):
         build(history, progress=Interrupted())
     assert not [path for path in files(history) if not path.endswith(".parquet")]
+    # The fourth day, which has no trades, may be done or not.
+    done = {path.rpartition("/")[2][:10] for path in files(history)}
     days = {path.rpartition("/")[2][:10] for path in files(history) if path.startswith("trades")}
     assert 1 <= len(days) <= 2
     there = rows(history, f"select count(*) from aggtrades_history where timestamp::date::text in {_listed(days)}")
@@ -278,7 +280,7 @@ def test_an_interrupted_build_leaves_whole_days_only_and_goes_on_from_there(
     killed = history.parent / "nautilus" / "data" / "trades" / BTC / ".2024-03-02.parquet.part"
     killed.touch()
     again = build(history)
-    assert (again.days_written, again.days_kept) == (4 - len(days), len(days))
+    assert (again.days_written, again.days_kept) == (4 - len(done), len(done))
     assert len(nautilus(history).query(NautilusDataType.TradeTick, [BTC])) == 8640
     assert not [path for path in files(history) if not path.endswith(".parquet")]
 

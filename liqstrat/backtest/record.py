@@ -18,8 +18,8 @@ from liqstrat.liquidation.map import LiquidationMap
 
 #: Relative width of the recorded price ranges, or that of the model's bins where those are wider.
 RECORDED_WIDTH = 0.002
-#: Amounts below this share of their side are left out.
-LEAST_SHARE = 2e-5
+#: Amounts below this share of their side and leverage are left out: less than a hundredth of each.
+LEAST_SHARE = 2e-4
 _ROWS_A_GROUP = 200_000
 _SIDES = pa.array(["long", "short"])
 
@@ -107,8 +107,8 @@ def _coarse(levels: LiquidationMap, span: float) -> _Coarse:
 def _ranges(
     longs: Floats, shorts: Floats, first_bin: int, merged: int, least_share: float
 ) -> tuple[Ints, Ints, Ints, Floats]:
-    """Of all sums of `merged` bins that are more than that share of their side: 0 for longs or 1 for shorts, the row,
-    the number of the range, and the sum."""
+    """Of all sums of `merged` bins that are more than that share of their row: 0 for longs or 1 for shorts, the row, the
+    number of the range, and the sum."""
     tiers, bins = longs.shape
     first = first_bin // merged
     sums = np.zeros((2, tiers, (first_bin + bins - 1) // merged - first + 1 if bins else 0))
@@ -117,8 +117,7 @@ def _ranges(
         for tier in range(tiers):
             for column in range(bins):
                 sums[side, tier, place[column]] += contracts[tier, column]
-    least = least_share * np.array([sums[0].sum(), sums[1].sum()])
-    more = (sums > least.reshape(2, 1, 1)).ravel()
+    more = (sums > least_share * np.expand_dims(sums.sum(axis=2), 2)).ravel()
     at, places = np.flatnonzero(more), sums.shape[1] * sums.shape[2]
     return at // places, at % places // sums.shape[2], first + at % sums.shape[2], sums.ravel()[at]
 

@@ -7,6 +7,9 @@ import duckdb
 
 from liqstrat.errors import LiqstratError
 
+#: What DuckDB may hold in memory; what does not fit is read again, or spilled beside the file.
+_MEMORY = "1GB"
+
 
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """A connection to the DuckDB file at `path` whose session time zone is UTC; writers make the file if needed.
@@ -21,6 +24,8 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(path), read_only=read_only)
     except duckdb.Error as error:
         raise LiqstratError(_reason(path, str(error))) from None
+    # Else blocks that were read stay in memory until most of the machine's is full.
+    connection.execute(f"set memory_limit = '{_MEMORY}'")
     return in_utc(connection)
 
 
