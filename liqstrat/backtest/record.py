@@ -107,8 +107,8 @@ def _coarse(levels: LiquidationMap, span: float) -> _Coarse:
 def _ranges(
     longs: Floats, shorts: Floats, first_bin: int, merged: int, least_share: float
 ) -> tuple[Ints, Ints, Ints, Floats]:
-    """Of all sums of `merged` bins that are more than that share of their row: 0 for longs or 1 for shorts, the row, the
-    number of the range, and the sum."""
+    """Of all sums of `merged` bins that are more than that share of their row: 0 for longs or 1 for shorts, the row,
+    the number of the range, and the sum."""
     tiers, bins = longs.shape
     first = first_bin // merged
     sums = np.zeros((2, tiers, (first_bin + bins - 1) // merged - first + 1 if bins else 0))

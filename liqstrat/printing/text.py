@@ -8,7 +8,9 @@ from rich.table import Table
 
 
 def print_json(out: Console, value: object) -> None:
-    out.print_json(json_module.dumps(value, default=str))
+    """Indented for a reader, on one line for a program; never in colours, which take seconds for a map."""
+    indent = 2 if out.is_terminal else None
+    out.file.write(json_module.dumps(value, default=str, indent=indent, ensure_ascii=False) + "\n")
 
 
 _TEXTS = ("", "side", "symbol", "kind", "risk", "origin", "model", "regime")
