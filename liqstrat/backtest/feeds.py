@@ -6,11 +6,11 @@ Names therefore begin with a digit: open interest (1) is published and ends the 
 decide knowing it.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
 from nautilus_trader.common import DataActor, DataActorConfig, TimeEvent
 from nautilus_trader.model import ActorId, CustomData, DataType, InstrumentId
 
@@ -48,31 +48,30 @@ class OpenInterestFeed(DataActor):
     def __init__(self, series: OpenInterestSeries, failures: Failures) -> None:
         symbol = series.instrument_id.symbol
         super().__init__(_config(f"OpenInterestFeed-{symbol}"))
-        self._series, self.failures = series, failures
+        self.failures = failures
+        self._times, self._contracts = series.times.tolist(), series.contracts.tolist()
         self._alert = f"1-open-interest-{symbol}"
-        self._type = open_interest_type(self._series.instrument_id)
+        self._instrument_id, self._type = series.instrument_id, open_interest_type(series.instrument_id)
         self._next = 0
 
     @guarded
     def on_start(self) -> None:
-        self._next = int(np.searchsorted(self._series.times, self.clock.timestamp_ns()))
+        self._next = bisect_left(self._times, self.clock.timestamp_ns())
         self._set_alert()
 
     @guarded
     def _publish(self, event: TimeEvent) -> None:
-        series, i = self._series, self._next
-        known = int(series.times[i])
+        known, contracts = self._times[self._next], self._contracts[self._next]
         # The decorator of custom data adds times to the fields, which type checkers do not see.
         make: Any = OpenInterest
-        contracts = float(series.contracts[i])
-        item = make(instrument_id=series.instrument_id, contracts=contracts, ts_event=known, ts_init=known)
+        item = make(instrument_id=self._instrument_id, contracts=contracts, ts_event=known, ts_init=known)
         self._next += 1
         self._set_alert()
         self.publish_data(self._type, CustomData(self._type, item))
 
     def _set_alert(self) -> None:
-        if self._next < len(self._series.times):
-            self.clock.set_time_alert_ns(self._alert, int(self._series.times[self._next]), self._publish)
+        if self._next < len(self._times):
+            self.clock.set_time_alert_ns(self._alert, self._times[self._next], self._publish)
 
 
 class LevelsKeeper(DataActor):

@@ -117,9 +117,9 @@ class LiquidationLevels:
         """
         if time_ns <= self.known_at:
             return
-        self._look()
-        oldest = time_ns - self._recent_ns
-        self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]
+        if self.consumed:
+            oldest = time_ns - self._recent_ns
+            self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]
         flow = self._interval.close(
             self._book.time_ns or time_ns,
             time_ns,
@@ -184,8 +184,7 @@ class LiquidationLevels:
         """Find the clusters as the interval began: the book has not changed since."""
         found = find_clusters(self._book.map(span=self.span), span=self.span)
         self._found = self._standing = found
-        self._next_long = float(found.longs.max(initial=-inf))
-        self._next_short = float(found.shorts.min(initial=inf))
+        self._next_long, self._next_short = found.next_long, found.next_short
         return found
 
     def _look(self) -> None:

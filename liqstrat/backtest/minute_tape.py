@@ -29,10 +29,11 @@ class MinuteTape:
         bars = minutes.recorded.copy()
         bars[minutes.recorded] = closes >= start_ns
         # Single numbers are read from these views several times as fast as from arrays.
-        self._closes = memoryview(np.append(closes[closes >= start_ns], _NEVER))
+        self._closes = memoryview(np.append(closes[closes >= start_ns], [_NEVER, _NEVER]))
         self._high, self._low = minutes.high[bars], minutes.low[bars]
         self._close, self._volume = minutes.close[bars], minutes.volume[bars]
         self._highs, self._lows = memoryview(self._high), memoryview(self._low)
+        self._lasts = memoryview(self._close)
         self._seen = 0
         self.clear()
 
@@ -52,12 +53,16 @@ class MinuteTape:
 
     def look(self) -> bool:
         """Wind on to the present."""
-        limit = max(self.now() - 1, self._settled_ns)
-        if limit < self._closes[self._seen]:
+        limit = self.now() - 1
+        if limit < self._settled_ns:
+            limit = self._settled_ns
+        seen = self._seen
+        if limit < self._closes[seen]:
             return False
-        stop = bisect_right(self._closes, limit, self._seen)
-        self._take(self._seen, stop)
-        self.last, self.time_ns = float(self._close[stop - 1]), self._closes[stop - 1]
+        # Mostly one bar has closed since the last look.
+        stop = seen + 1 if limit < self._closes[seen + 1] else bisect_right(self._closes, limit, seen)
+        self._take(seen, stop)
+        self.last, self.time_ns = self._lasts[stop - 1], self._closes[stop - 1]
         self._seen = stop
         return True
 
@@ -85,4 +90,7 @@ class MinuteTape:
     def _take(self, first: int, stop: int) -> None:
         """Let the low and the high take in the bars from `first` up to `stop`."""
         for i in range(first, stop):
-            self.low, self.high = min(self.low, self._lows[i]), max(self.high, self._highs[i])
+            if self._lows[i] < self.low:
+                self.low = self._lows[i]
+            if self._highs[i] > self.high:
+                self.high = self._highs[i]

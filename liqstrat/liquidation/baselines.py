@@ -6,11 +6,11 @@ import numpy as np
 
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
-from liqstrat.liquidation.grid import Floats, Ints, bin_of, log_step
+from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.liquidation.side import Side, Tiers, spread_over_tiers, take_out
+from liqstrat.liquidation.side import Side, Tiers, spread_over_tiers
 from liqstrat.liquidation.two_sided import NS_PER_HOUR, TwoSidedModel
 
 #: Distances at which large trades draw levels, as fractions of price, by the leverage they stand for.
@@ -91,7 +91,7 @@ class CandleModel(_Drawn):
 
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Remove what price ran through, then draw what open interest grew by."""
-        consumed = take_out(self._longs, self._shorts, flow, self.settings.width)
+        consumed = self._take_out(flow)
         opened, grown = self.price, open_interest - self.open_interest
         first = self.time_ns == 0
         self.time_ns, self.open_interest = flow.end_ns, open_interest
@@ -102,10 +102,17 @@ class CandleModel(_Drawn):
             return consumed
         side = self._longs if flow.close > opened else self._shorts
         reached = flow.low if side.sign > 0 else flow.high
-        edge = int(bin_of(reached, self.settings.width))
+        edge = bin_at(reached, self.settings.width)
         tiers = self._tiers_of(self.brackets(flow.end_ns), side.sign)
         self._draw(side, flow.bins, flow.brackets, flow.contracts * (grown / flow.volume), tiers, edge)
         return consumed
+
+    def _take_out(self, flow: Flow) -> Consumed:
+        """Remove longs liquidated at or above the interval's low and shorts at or below its high."""
+        if np.isnan(flow.low):
+            return Consumed.nothing(flow.end_ns, len(self.tiers))
+        low, high = (bin_at(price, self.settings.width) for price in (flow.low, flow.high))
+        return Consumed(flow.end_ns, *self._longs.take_out(low), *self._shorts.take_out(high))
 
     def _tiers_of(self, brackets: BracketTable, sign: int) -> Tiers:
         if (brackets, sign) not in self._spreads:

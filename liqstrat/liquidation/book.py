@@ -1,8 +1,8 @@
 """The liquidation book: an estimate of all open positions by liquidation price that conserves open interest.
 
 Every contract is one long and one short, so after every interval the longs sum to the open interest and so do the
-shorts. An interval is worked in three steps: what price ran through is
-taken out (`take_out`), then `_close` and `_open` below.
+shorts. An interval is worked in three steps: what price ran through is taken out, holders close (`_kept`), and what is
+then missing opens where the interval traded (`_work`).
 
 Assumptions, and where they fail:
 
@@ -30,7 +30,7 @@ from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.liquidation.side import Side, Tiers, spread_over_tiers, take_out
+from liqstrat.liquidation.side import SCALE, SUMS, Side, Tiers, keep, put, spread_over_tiers, take
 from liqstrat.liquidation.two_sided import NS_PER_HOUR, TwoSidedModel
 
 #: Farthest distance of seeded entries from the first price, in units of `seed_spread`.
@@ -61,67 +61,62 @@ class LiquidationBook(TwoSidedModel):
         Until the first trade is seen there is no price to place positions at, and the book stays empty.
         """
         self._use(self.brackets(flow.end_ns))
-        self.time_ns, volume = flow.end_ns, flow.volume
+        self.time_ns, volume, width = flow.end_ns, flow.volume, self.settings.width
         if volume > 0:
             self.price = flow.close
-        consumed = take_out(self._longs, self._shorts, flow, self.settings.width)
         if isnan(self.price):
-            return consumed
-        for side in (self._longs, self._shorts):
-            if self._seeded:
-                self._close(side, flow, volume, open_interest)
-                self._open(side, flow, open_interest)
-            else:
-                self._seed(side, flow, open_interest)
-        self._seeded = True
+            return Consumed.nothing(flow.end_ns, len(self.tiers))
+        at = bin_at(self.price, width)
+        low, high = (at, at) if isnan(flow.low) else (bin_at(flow.low, width), bin_at(flow.high, width))
         self.open_interest = open_interest
-        return consumed
+        if not self._seeded:
+            self._seeded = True
+            self._seed(self._longs, flow, at, low)
+            self._seed(self._shorts, flow, at, high)
+            return Consumed.nothing(flow.end_ns, len(self.tiers))
+        unrest = self.settings.unrest * log(flow.high / flow.low) ** 2 if volume > 0 else 0.0
+        taken = (
+            self._work(self._longs, flow, (low, at, high), low, unrest, volume),
+            self._work(self._shorts, flow, (low, at, high), high, unrest, volume),
+        )
+        return Consumed(flow.end_ns, *taken[0], *taken[1])
 
-    def _close(self, side: Side, flow: Flow, volume: float, open_interest: float) -> None:
-        """Holders close, the highly leveraged sooner: see `_kept`."""
-        settings = self.settings
-        unrest = settings.unrest * log(flow.high / flow.low) ** 2 if volume > 0 else 0.0
-        usual = settings.turnover * volume
-        side.keep(_kept(side.by_tier, self.tiers, self._haste, unrest, usual, open_interest))
+    def _work(
+        self, side: Side, flow: Flow, bins: tuple[int, int, int], edge: int, unrest: float, volume: float
+    ) -> tuple[int, Floats]:
+        """One side of a step, see the module; `bins` are those of the low, the close and the high, and `edge` is that
+        of the price reached against this side."""
+        spread, settings = self._spread[side.sign], self.settings
+        side.make_room(min(bins), max(bins), spread, edge)
+        first, taken, side.nearest = _work(
+            side.amounts, side.rows, side.first, side.nearest, side.sign,
+            flow.bins, flow.buy, flow.brackets, flow.contracts, bins[1], edge,
+            spread.share, spread.shift, spread.fraction, spread.placed,
+            self.tiers, self._haste, unrest, settings.turnover * volume, settings.taker_weight,
+            self.open_interest, flow.end_ns / NS_PER_HOUR,
+        )  # fmt: skip
+        return first, taken
 
-    def _open(self, side: Side, flow: Flow, open_interest: float) -> None:
-        """What is missing to reach the open interest opens where the interval traded."""
-        missing = open_interest - side.total
-        if missing > 0:
-            entries = self._entries(flow, side.sign)
-            side.add(*entries, self._spread[side.sign], missing, self._reached(flow, side), flow.end_ns / NS_PER_HOUR)
-
-    def _reached(self, flow: Flow, side: Side) -> int:
-        """The bin of the price reached against this side."""
-        reached = flow.low if side.sign > 0 else flow.high
-        return bin_at(self.price if isnan(reached) else reached, self.settings.width)
-
-    def _entries(self, flow: Flow, sign: int) -> tuple[Ints, Ints, Floats]:
-        """Where this side opened: the buyer of a trade opens longs, the seller shorts, the taker more often."""
-        weights, total = _weights(flow.contracts, flow.buy, sign > 0, self.settings.taker_weight)
-        if total > 0:
-            return flow.bins, flow.brackets, weights
-        return np.array([bin_at(self.price, self.settings.width)]), np.zeros(1, dtype=np.int64), np.ones(1)
-
-    def _seed(self, side: Side, flow: Flow, open_interest: float) -> None:
+    def _seed(self, side: Side, flow: Flow, at: int, edge: int) -> None:
         """What was open before history was opened around the first price, as far as price wanders in the time for which
         positions are held (a Laplace law of its logarithm); of those who close sooner there are fewer."""
-        if open_interest <= 0:
+        if self.open_interest <= 0:
             return
-        bins, brackets, weights = self._entries(flow, side.sign)
+        bins, brackets, weights = _entries(
+            flow.bins, flow.buy, flow.brackets, flow.contracts, at, side.sign > 0, self.settings.taker_weight
+        )
         if self.settings.seed_spread > 0:
             step = log_step(self.settings.width) / self.settings.seed_spread
             away = np.arange(-ceil(_FARTHEST_SEED / step), ceil(_FARTHEST_SEED / step) + 1)
-            around = bin_at(self.price, self.settings.width) + away
             by_bracket = np.bincount(brackets, weights)
             present = np.flatnonzero(by_bracket)
-            bins, brackets = np.tile(around, len(present)), np.repeat(present, len(around))
+            bins, brackets = np.tile(at + away, len(present)), np.repeat(present, len(away))
             weights = np.outer(by_bracket[present], np.exp(-np.abs(away) * step)).ravel()
         spread = self._spread[side.sign]
         share = spread.share / self._haste
         held = replace(spread, share=share / share.sum(axis=1, keepdims=True))
-        hour = flow.end_ns / NS_PER_HOUR
-        side.add(bins, brackets, weights, held, open_interest, self._reached(flow, side), hour, seed=True)
+        side.add(bins, brackets, weights, held, self.open_interest, edge, flow.end_ns / NS_PER_HOUR)
+        side.call_seed()
 
     def _use(self, brackets: BracketTable) -> None:
         if brackets is self._used:
@@ -134,12 +129,35 @@ class LiquidationBook(TwoSidedModel):
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _weights(contracts: Floats, buy: npt.NDArray[np.bool_], longs: bool, taker_weight: float) -> tuple[Floats, float]:
-    """How much each group of trades counts as opening longs (or shorts), and the sum of it."""
+def _work(  # type: ignore[no-untyped-def]
+    amounts, rows, first, nearest, sign, bins, buy, brackets, contracts, at, edge, share, shift, fraction, placed,
+    tiers, haste, unrest, usual, taker_weight, open_interest, hour,
+):  # fmt: skip
+    """What price ran through is taken out; holders close; what is then missing to reach the open interest opens where
+    the interval traded. Returns the first bin and contracts of what was taken, and the nearest bin from now on."""
+    begin, taken, nearest = take(amounts, rows, first, nearest, sign, edge)
+    keep(amounts, rows, _kept(rows[SUMS] * rows[SCALE], tiers, haste, unrest, usual, open_interest))
+    missing = open_interest - (rows[SUMS] * rows[SCALE]).sum()
+    if missing > 0:
+        entries = _entries(bins, buy, brackets, contracts, at, sign > 0, taker_weight)
+        nearest = put(
+            amounts, rows, first, nearest, sign, *entries, share, shift, fraction, placed, missing, edge, hour
+        )  # fmt: skip
+    return begin, taken, nearest
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _entries(
+    bins: Ints, buy: npt.NDArray[np.bool_], brackets: Ints, contracts: Floats, at: int, longs: bool, taker_weight: float
+) -> tuple[Ints, Ints, Floats]:
+    """Where a side opened, bins, brackets and weights: the buyer of a trade opens longs, the seller shorts, the taker
+    more often; at the price's bin `at` where nothing traded."""
     weights = np.empty_like(contracts)
     for i in range(len(contracts)):
         weights[i] = contracts[i] * (taker_weight if buy[i] == longs else 1.0)
-    return weights, weights.sum()
+    if weights.sum() > 0:
+        return bins, brackets, weights
+    return np.full(1, at), np.zeros(1, dtype=np.int64), np.ones(1)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

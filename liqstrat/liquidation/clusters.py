@@ -41,24 +41,17 @@ class Cluster:
 class Clusters(Sequence[Cluster]):
     """The clusters of a map, nearest to price first; each is described only when it is asked for.
 
-    `longs` and `shorts` are the prices (USDT) of each side's, in the same order.
+    next_long: the highest price of a cluster of longs, USDT; minus infinity where there is none. next_short: the lowest
+    of one of shorts; infinity where there is none.
     """
 
-    def __init__(self, levels: LiquidationMap, longs: Ints, shorts: Ints) -> None:
-        """`levels` is the part of the map that was searched; `longs` and `shorts` are rows of `_dense_ranges`."""
+    def __init__(self, levels: LiquidationMap, most: int, least_peak: float) -> None:
+        """`levels` is the part of the map that is searched; see `find_clusters`."""
         self._levels = levels
-        self._ranges, self._is_long, self._prices = _by_distance(
-            longs, shorts, levels.first_bin, log_step(levels.width), levels.price
+        self._ranges, self._is_long, self._prices, self.next_long, self.next_short = _dense_ranges_by_distance(
+            levels.longs, levels.shorts, levels.first_bin, log_step(levels.width), levels.price, most, least_peak
         )
         self._described: dict[int, Cluster] = {}
-
-    @property
-    def longs(self) -> Floats:
-        return self._prices[self._is_long]
-
-    @property
-    def shorts(self) -> Floats:
-        return self._prices[~self._is_long]
 
     def __len__(self) -> int:
         return len(self._prices)
@@ -84,19 +77,7 @@ def find_clusters(levels: LiquidationMap, *, span: float = 0.2, most: int = 8, l
     A cluster is a peak of the lightly smoothed density with all neighbouring bins of at least half its height. Peaks
     lower than `least_peak` times the side's highest are left out.
     """
-    near = levels.within(span)
-    return Clusters(near, *(_dense_ranges(side, most, least_peak) for side in (near.longs, near.shorts)))
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _by_distance(
-    longs: Ints, shorts: Ints, first_bin: int, step: float, price: float
-) -> tuple[Ints, npt.NDArray[np.bool_], Floats]:
-    """Ranges, whether they are of longs, and the prices of their densest bins, nearest to `price` first."""
-    ranges, is_long = np.concatenate((longs, shorts)), np.arange(len(longs) + len(shorts)) < len(longs)
-    prices = np.exp((first_bin + ranges[:, 2] + 0.5) * step)
-    order = np.argsort(np.abs(prices / price - 1), kind="mergesort")
-    return ranges[order], is_long[order], prices[order]
+    return Clusters(levels.within(span), most, least_peak)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -134,6 +115,25 @@ def _dense_ranges(contracts: Floats, most: int, least_peak: float) -> Ints:
             count += 1
         free[first:stop] = 0.0
     return ranges[:count]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _dense_ranges_by_distance(
+    longs: Floats, shorts: Floats, first_bin: int, step: float, price: float, most: int, least_peak: float
+) -> tuple[Ints, npt.NDArray[np.bool_], Floats, float, float]:
+    """Ranges of both sides, whether they are of longs, and the prices of their densest bins, nearest to `price` first;
+    then the highest of these prices of longs, and the lowest of shorts."""
+    of_longs, of_shorts = _dense_ranges(longs, most, least_peak), _dense_ranges(shorts, most, least_peak)
+    ranges, is_long = np.concatenate((of_longs, of_shorts)), np.arange(len(of_longs) + len(of_shorts)) < len(of_longs)
+    prices = np.exp((first_bin + ranges[:, 2] + 0.5) * step)
+    next_long, next_short = -np.inf, np.inf
+    for i in range(len(prices)):
+        if is_long[i]:
+            next_long = max(next_long, prices[i])
+        else:
+            next_short = min(next_short, prices[i])
+    order = np.argsort(np.abs(prices / price - 1), kind="mergesort")
+    return ranges[order], is_long[order], prices[order], next_long, next_short
 
 
 def _cluster(levels: LiquidationMap, side: SideName, first: int, stop: int, price: float) -> Cluster:

@@ -1,6 +1,7 @@
 """What traded inside one interval: by price bin, taker side and notional bracket."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +32,10 @@ class Flow:
     close: float
     large: LargeTrades | None = None
 
-    @property
+    @cached_property
     def volume(self) -> float:
         """Contracts traded."""
-        return float(self.contracts.sum())
+        return float(_sum(self.contracts))
 
 
 def flow_from_trades(
@@ -90,19 +91,29 @@ def _spread(
     high: Floats, low: Floats, volume: Floats, step: float
 ) -> tuple[Ints, npt.NDArray[np.bool_], Floats, float, float]:
     """Bins that the bars reach over, once for each taker side, the volume in each, and the lowest and highest price."""
-    lows = np.floor(np.log(low) / step + EDGE_TOLERANCE).astype(np.int64)
-    highs = np.floor(np.log(high) / step + EDGE_TOLERANCE).astype(np.int64)
+    count = len(volume)
+    lows, highs = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    for i in range(count):
+        lows[i] = np.floor(np.log(low[i]) / step + EDGE_TOLERANCE)
+        highs[i] = np.floor(np.log(high[i]) / step + EDGE_TOLERANCE)
     first = lows.min()
-    rises = np.zeros(highs.max() - first + 2)
-    per_bin = volume / (highs - lows + 1)
-    for i in range(len(volume)):
-        rises[lows[i] - first] += per_bin[i]
-    for i in range(len(volume)):
-        rises[highs[i] - first + 1] -= per_bin[i]
-    held = np.cumsum(rises)[:-1]
-    traded = np.flatnonzero(held > 0)
-    bins, sums = np.repeat(first + traded, 2), np.repeat(held[traded] / 2, 2)
-    return bins, np.arange(len(bins)) % 2 == 1, sums, low.min(), high.max()
+    held = np.zeros(highs.max() - first + 1)
+    for i in range(count):
+        for k in range(lows[i] - first, highs[i] - first + 1):
+            held[k] += volume[i] / (highs[i] - lows[i] + 1)
+    bins, sums = np.empty(2 * len(held), dtype=np.int64), np.empty(2 * len(held))
+    groups = 0
+    for k in range(len(held)):
+        if held[k] > 0:
+            bins[groups : groups + 2], sums[groups : groups + 2] = first + k, held[k] / 2
+            groups += 2
+    return bins[:groups], np.arange(groups) % 2 == 1, sums[:groups], low.min(), high.max()
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _sum(values: Floats) -> float:
+    """NumPy's takes four times as long for a few values."""
+    return values.sum()  # type: ignore[no-any-return]
 
 
 def _flow(

@@ -1,6 +1,7 @@
 """Contracts by leverage tier and liquidation price, of all longs or of all shorts, and what price takes of them.
 
-The loops over groups of trades and tiers are compiled (Numba) at their first use, and kept for the next process.
+The loops over groups of trades and tiers are compiled (Numba) at their first use, and kept for the next process. To
+call one costs as much as to run through a hundred groups, so a model does all it can in one call.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,19 @@ import numpy.typing as npt
 from numba import njit
 
 from liqstrat.liquidation.brackets import BracketTable
-from liqstrat.liquidation.flow import Flow
-from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
-from liqstrat.liquidation.model import Consumed
+from liqstrat.liquidation.grid import Floats, Ints, log_step
 from liqstrat.liquidation.price import Formula, liquidation_price
+
+#: Layers of `Side.amounts`: contracts, the same times when they were opened (hours since 1970), and those of the seed.
+CONTRACTS, HOURS, SEED = range(3)
+#: Rows of `Side.rows`, of one number a tier: the factor of all its amounts, then sums over bins: of the contracts,
+#: placed or not, of those that no price liquidates, and of the seed.
+SCALE, SUMS, UNPLACED, SEED_SUMS = range(4)
 
 _SPARE_BINS = 256
 _SMALLEST_SCALE = 1e-60
+#: Beyond all bins.
+_FAR = 1 << 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,154 +72,111 @@ class Side:
     """All longs (`sign` +1) or all shorts (-1): contracts by tier and price bin, on a window of the grid that grows.
 
     Amounts are kept unscaled, with one factor a tier, so that closing a share of a tier touches no array.
+
+    amounts: `[layer, tier, bin]`, from bin `first` on. rows: `[row, tier]`. nearest: the bin nearest to price in which
+    anything may stand.
     """
 
     def __init__(self, sign: int, tiers: int) -> None:
         self.sign = sign
         self.first = 0
-        self._scale = np.ones(tiers)
-        self._sums = np.zeros(tiers)
-        self._contracts = np.zeros((tiers, 0))
-        self._hours = np.zeros((tiers, 0))
-        self._unplaced = np.zeros(tiers)
-        self._seed = np.zeros((tiers, 0))
-        self._seed_sums = np.zeros(tiers)
-        self._nearest: int | None = None
-        self._none = np.zeros((tiers, 0))
-
-    @property
-    def tiers(self) -> int:
-        """How many tiers there are."""
-        return len(self._scale)
+        self.amounts = np.zeros((3, tiers, 0))
+        self.rows = np.zeros((4, tiers))
+        self.rows[SCALE] = 1.0
+        self.nearest = -sign * _FAR
 
     @property
     def bins(self) -> int:
         """How many price bins the window has."""
-        return int(self._contracts.shape[1])
-
-    @property
-    def total(self) -> float:
-        """Contracts of all tiers, placed or not."""
-        return _dot(self._sums, self._scale)
-
-    @property
-    def by_tier(self) -> Floats:
-        """Contracts of each tier, placed or not."""
-        return self._sums * self._scale
-
-    @property
-    def seeded(self) -> float:
-        """Contracts that were open when history began."""
-        return _dot(self._seed_sums, self._scale)
-
-    def unplaced_now(self) -> Floats:
-        """Contracts of each tier that no price liquidates."""
-        return self._unplaced * self._scale
+        return int(self.amounts.shape[2])
 
     def reaches(self, edge: int) -> bool:
         """Whether anything may stand in bin `edge` or beyond it towards the price's old side."""
-        return self._nearest is not None and (self._nearest - edge) * self.sign >= 0
+        return (self.nearest - edge) * self.sign >= 0
 
     def take_out(self, edge: int) -> tuple[int, Floats]:
         """Remove all from bin `edge` towards the price's old side; returns the first bin and what was there."""
-        nearest = self._nearest
-        if nearest is None or not self.reaches(edge):
-            return edge, self._none
-        low, high = (edge, nearest) if self.sign > 0 else (nearest, edge)
-        columns = slice(max(low - self.first, 0), min(high + 1 - self.first, self.bins))
-        self._nearest = edge - self.sign
-        taken = _take(
-            self._contracts, self._hours, self._seed, self._sums, self._seed_sums, self._scale,
-            columns.start, columns.stop,
-        )  # fmt: skip
-        return self.first + columns.start, taken
-
-    def keep(self, kept: Floats | float) -> None:
-        """Keep a share of each tier (or the same of all); the rest closes."""
-        self._scale *= kept
-        if _smallest(self._scale) < _SMALLEST_SCALE:
-            self._settle()
-
-    def _settle(self) -> None:
-        """Multiply the factors into the arrays, and count anew what sums had drifted from."""
-        for amounts in (self._contracts, self._hours, self._seed):
-            amounts *= self._scale[:, np.newaxis]
-        self._unplaced *= self._scale
-        self._seed_sums *= self._scale
-        self._scale = np.ones(len(self._scale))
-        self._sums = self._contracts.sum(axis=1) + self._unplaced
+        first, taken, self.nearest = take(self.amounts, self.rows, self.first, self.nearest, self.sign, edge)
+        return first, taken
 
     def add(
-        self,
-        bins: Ints,
-        brackets: Ints,
-        weights: Floats,
-        tiers: Tiers,
-        amount: float,
-        edge: int,
-        hour: float,
-        *,
-        seed: bool = False,
+        self, bins: Ints, brackets: Ints, weights: Floats, tiers: Tiers, amount: float, edge: int, hour: float
     ) -> None:
         """Open `amount` contracts with entries in `bins`, of notionals in `brackets`, in proportion to `weights`.
 
         `tiers.share` counts before anything dies: `edge` is the bin of the price reached against this side, and what
         would be liquidated there has opened and died inside the interval, so the rest is scaled up to `amount`.
         """
-        bound = edge - self.sign
-        low, high = _extremes(bins)
-        self._make_room(min(low + tiers.reach[0], bound), max(high + tiers.reach[1], bound) + 1)
-        nearest = _open(
-            self._contracts, self._hours, self._sums, self._unplaced, self._scale,
-            bins, brackets, weights, tiers.share, tiers.shift, tiers.fraction, tiers.placed,
-            self.sign, bound, self.first, amount, hour,
+        self.make_room(int(bins.min()), int(bins.max()), tiers, edge)
+        self.nearest = put(
+            self.amounts, self.rows, self.first, self.nearest, self.sign,
+            bins, brackets, weights, tiers.share, tiers.shift, tiers.fraction, tiers.placed, amount, edge, hour,
         )  # fmt: skip
-        if nearest is not None:
-            known = nearest if self._nearest is None else self._nearest
-            self._nearest = max(known, nearest) if self.sign > 0 else min(known, nearest)
-        if seed:
-            self._settle()
-            self._seed, self._seed_sums = self._contracts.copy(), self._sums.copy()
 
-    def _make_room(self, low: int, high: int) -> None:
+    def call_seed(self) -> None:
+        """Remember all that is there now as what was open when history began."""
+        settle(self.amounts, self.rows)
+        self.amounts[SEED], self.rows[SEED_SUMS] = self.amounts[CONTRACTS], self.rows[SUMS]
+
+    def make_room(self, low: int, high: int, tiers: Tiers, edge: int) -> None:
+        """Widen the window for entries in bins from `low` to `high`, see `add`."""
+        nearest, farthest = tiers.reach
+        bound = edge - self.sign
+        first, last = min(low + nearest, bound), max(high + farthest, bound) + 1
+        if self.first <= first and last < self.first + self.bins:
+            return
         if not self.bins:
-            self.first = low - _SPARE_BINS
-        before = self.first - low + _SPARE_BINS if low < self.first else 0
-        after = high + 1 - self.first - self.bins + _SPARE_BINS if high + 1 > self.first + self.bins else 0
-        if before or after:
-            pad = ((0, 0), (before, after))
-            self._contracts, self._hours = np.pad(self._contracts, pad), np.pad(self._hours, pad)
-            if self._seed.size:
-                self._seed = np.pad(self._seed, pad)
-            self.first -= before
-
-    def window(self, first: int, last: int) -> tuple[Floats, Floats]:
-        """Contracts, and contracts times their opening time (hours since 1970), on the bins from `first` to `last`."""
-        return _window(self._contracts, self._hours, self._scale, first - self.first, last - self.first)
+            self.first = first - _SPARE_BINS
+        before = self.first - first + _SPARE_BINS if first < self.first else 0
+        after = last + 1 - self.first - self.bins + _SPARE_BINS if last >= self.first + self.bins else 0
+        self.amounts = np.pad(self.amounts, ((0, 0), (0, 0), (before, after)))
+        self.first -= before
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _window(contracts: Floats, hours: Floats, scale: Floats, first: int, last: int) -> tuple[Floats, Floats]:
-    """Columns from `first` up to `last` of both, scaled by tier; zero where there are none."""
-    tiers, bins = contracts.shape
-    shown, shown_hours = np.zeros((tiers, last - first)), np.zeros((tiers, last - first))
-    low = min(max(first, 0), bins)
-    high = max(min(last, bins), low)
+def take(amounts, rows, first, nearest, sign, edge):  # type: ignore[no-untyped-def]
+    """Empty a side's bins from `edge` towards the price's old side; returns the first of them, what was in them by tier
+    and bin, and the nearest bin from now on."""
+    tiers, bins = amounts.shape[1], amounts.shape[2]
+    if (nearest - edge) * sign < 0:
+        return edge, np.zeros((tiers, 0)), nearest
+    low, high = (edge, nearest) if sign > 0 else (nearest, edge)
+    low, high = max(low - first, 0), min(high + 1 - first, bins)
+    taken = np.zeros((tiers, max(high - low, 0)))
     for tier in range(tiers):
-        for source, target in ((contracts, shown), (hours, shown_hours)):
-            held, seen = source[tier, low:high], target[tier, low - first : high - first]
-            for column in range(len(held)):
-                seen[column] = held[column] * scale[tier]
-    return shown, shown_hours
+        for column in range(low, high):
+            rows[SUMS, tier] -= amounts[CONTRACTS, tier, column]
+            rows[SEED_SUMS, tier] -= amounts[SEED, tier, column]
+            taken[tier, column - low] = amounts[CONTRACTS, tier, column] * rows[SCALE, tier]
+            amounts[:, tier, column] = 0.0
+    return first + low, taken, edge - sign
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _open(  # type: ignore[no-untyped-def]
-    contracts, hours, sums, unplaced, scale, bins, brackets, weights, share, shift, fraction, placed,
-    sign, bound, first, amount, hour,
+def keep(amounts, rows, kept):  # type: ignore[no-untyped-def]
+    """Keep a share of each tier; the rest closes."""
+    rows[SCALE] *= kept
+    if rows[SCALE].min() < _SMALLEST_SCALE:
+        settle(amounts, rows)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def settle(amounts, rows):  # type: ignore[no-untyped-def]
+    """Multiply the factors into the amounts, and count anew what sums had drifted from."""
+    for tier in range(rows.shape[1]):
+        amounts[:, tier] *= rows[SCALE, tier]
+        rows[UNPLACED, tier] *= rows[SCALE, tier]
+        rows[SEED_SUMS, tier] *= rows[SCALE, tier]
+        rows[SUMS, tier] = amounts[CONTRACTS, tier].sum() + rows[UNPLACED, tier]
+        rows[SCALE, tier] = 1.0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def put(  # type: ignore[no-untyped-def]
+    amounts, rows, first, nearest, sign, bins, brackets, weights, share, shift, fraction, placed, amount, edge, hour
 ):  # fmt: skip
-    """The loop of `Side.add`; returns the bin nearest to price into which something was put, None where none was."""
-    tiers = len(scale)
+    """The loop of `Side.add`, for which there must be room; returns the nearest bin from then on."""
+    tiers, bound = rows.shape[1], edge - sign
     living = 0.0
     for i in range(len(bins)):
         for tier in range(tiers):
@@ -229,64 +193,55 @@ def _open(  # type: ignore[no-untyped-def]
         for i in range(len(bins)):
             for tier in range(tiers):
                 living += weights[i] * share[brackets[i], tier]
-    nearest = None
     for i in range(len(bins)):
         for tier in range(tiers):
-            part = weights[i] * share[brackets[i], tier] * amount / living / scale[tier]
+            part = weights[i] * share[brackets[i], tier] * amount / living / rows[SCALE, tier]
             target, upper = bins[i] + shift[brackets[i], tier], fraction[brackets[i], tier]
             if all_dead:
                 # There is no room that price did not run through: next to where it ended.
                 target, upper = bound, 0.0
             elif not placed[brackets[i], tier]:
-                unplaced[tier] += part
-                sums[tier] += part
+                rows[UNPLACED, tier] += part
+                rows[SUMS, tier] += part
                 continue
             for step in range(2):
                 added = part * (upper if step else 1 - upper)
                 at = target + step
                 if added > 0 and (bound - at) * sign >= 0:
-                    contracts[tier, at - first] += added
-                    hours[tier, at - first] += added * hour
-                    sums[tier] += added
-                    if nearest is None or (at - nearest) * sign > 0:
+                    amounts[CONTRACTS, tier, at - first] += added
+                    amounts[HOURS, tier, at - first] += added * hour
+                    rows[SUMS, tier] += added
+                    if (at - nearest) * sign > 0:
                         nearest = at
     return nearest
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _take(contracts, hours, seed, sums, seed_sums, scale, first, last):  # type: ignore[no-untyped-def]
-    """The loop of `Side.take_out`: empty the bins from `first` up to `last`; what was in them, by tier and bin."""
-    taken = np.zeros((len(scale), last - first))
-    for tier in range(len(scale)):
-        for column in range(first, last):
-            sums[tier] -= contracts[tier, column]
-            taken[tier, column - first] = contracts[tier, column] * scale[tier]
-            contracts[tier, column] = hours[tier, column] = 0.0
-            if seed.size:
-                seed_sums[tier] -= seed[tier, column]
-                seed[tier, column] = 0.0
-    return taken
+def windows(  # type: ignore[no-untyped-def]
+    long_amounts, long_rows, long_first, short_amounts, short_rows, short_first, first, last
+):  # fmt: skip
+    """Four layers `[tier, bin]` of the bins from `first` up to `last`, zero where a side has none: contracts of longs
+    and of shorts, then contracts times their opening time of both."""
+    tiers = long_rows.shape[1]
+    shown = np.zeros((4, tiers, last - first))
+    for side in range(2):
+        amounts, rows, begin = (
+            (long_amounts, long_rows, long_first) if side == 0 else (short_amounts, short_rows, short_first)
+        )
+        low = min(max(first - begin, 0), amounts.shape[2])
+        high = max(min(last - begin, amounts.shape[2]), low)
+        for layer in range(2):
+            for tier in range(tiers):
+                held, scale = amounts[layer, tier, low:high], rows[SCALE, tier]
+                seen = shown[2 * layer + side, tier, low + begin - first : high + begin - first]
+                for column in range(len(held)):
+                    seen[column] = held[column] * scale
+    return shown
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _dot(a: Floats, b: Floats) -> float:
-    return (a * b).sum()  # type: ignore[no-any-return]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _smallest(values: Floats) -> float:
-    """NumPy's takes ten times as long for a few values."""
-    return values.min()  # type: ignore[no-any-return]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _extremes(values: Ints) -> tuple[int, int]:
-    return values.min(), values.max()  # type: ignore[return-value]
-
-
-def take_out(longs: Side, shorts: Side, flow: Flow, width: float) -> Consumed:
-    """Remove longs liquidated at or above the interval's low and shorts at or below its high."""
-    if np.isnan(flow.low):
-        return Consumed.nothing(flow.end_ns, longs.tiers)
-    low, high = bin_at(flow.low, width), bin_at(flow.high, width)
-    return Consumed(flow.end_ns, *longs.take_out(low), *shorts.take_out(high))
+def seeded_share(long_rows: Floats, short_rows: Floats) -> float:
+    """Part of both sides' contracts that was open when history began."""
+    seeded = (long_rows[SEED_SUMS] * long_rows[SCALE]).sum() + (short_rows[SEED_SUMS] * short_rows[SCALE]).sum()
+    total = (long_rows[SUMS] * long_rows[SCALE]).sum() + (short_rows[SUMS] * short_rows[SCALE]).sum()
+    return seeded / total if total > 0 else 0.0  # type: ignore[no-any-return]

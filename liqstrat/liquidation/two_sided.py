@@ -11,7 +11,7 @@ from liqstrat.liquidation.grid import Ints, bin_at, bins_within
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.liquidation.side import Side
+from liqstrat.liquidation.side import SCALE, UNPLACED, Side, seeded_share, windows
 
 NS_PER_HOUR = 3_600_000_000_000
 _NS_PER_DAY = 24 * NS_PER_HOUR
@@ -42,8 +42,7 @@ class TwoSidedModel:
     @property
     def seeded_share(self) -> float:
         """Part of the levels that was open when history began: where it stands is a guess."""
-        total = self._longs.total + self._shorts.total
-        return (self._longs.seeded + self._shorts.seeded) / total if total > 0 else 0.0
+        return float(seeded_share(self._longs.rows, self._shorts.rows))
 
     def brackets(self, time_ns: int) -> BracketTable:
         """The bracket table in force at `time_ns`; tables change by the day."""
@@ -75,8 +74,10 @@ class TwoSidedModel:
             lowest, after = bins_within(price, span, width)
             first = min(max(first, lowest), last)
             last = max(min(last, after), first)
-        longs, long_hours = self._longs.window(first, last)
-        shorts, short_hours = self._shorts.window(first, last)
+        longs, shorts, long_hours, short_hours = windows(
+            self._longs.amounts, self._longs.rows, self._longs.first,
+            self._shorts.amounts, self._shorts.rows, self._shorts.first, first, last,
+        )  # fmt: skip
         if low is not None and not np.isnan(low):
             longs[:, max(bin_at(low, width) - first, 0) :] = 0.0
         if high is not None and not np.isnan(high):
@@ -93,7 +94,7 @@ class TwoSidedModel:
             shorts=shorts,
             long_hours=long_hours,
             short_hours=short_hours,
-            long_unplaced=self._longs.unplaced_now(),
-            short_unplaced=self._shorts.unplaced_now(),
+            long_unplaced=self._longs.rows[UNPLACED] * self._longs.rows[SCALE],
+            short_unplaced=self._shorts.rows[UNPLACED] * self._shorts.rows[SCALE],
             seeded_share=self.seeded_share,
         )
