@@ -19,7 +19,7 @@ Assumptions, and where they fail:
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil, isnan, log
+from math import ceil, exp, hypot, isnan, log
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +30,15 @@ from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.liquidation.side import SCALE, SUMS, Side, Tiers, keep, put, spread_over_tiers, take
+from liqstrat.liquidation.side import SCALE, SUMS, Side, Tiers, keep, put, spread_over_tiers, take, total
 from liqstrat.liquidation.two_sided import NS_PER_HOUR, TwoSidedModel
 
 #: Farthest distance of seeded entries from the first price, in units of `seed_spread`.
 _FARTHEST_SEED = 5.0
 #: The leverage whose holders close at the usual rate.
 _USUAL_LEVERAGE = 10.0
-_ROUNDS = 3
+#: Of Newton's method.
+_ROUNDS = 4
 #: However far price went, some have neither stop nor target.
 _MOST_UNREST = 3.0
 
@@ -136,8 +137,8 @@ def _work(  # type: ignore[no-untyped-def]
     """What price ran through is taken out; holders close; what is then missing to reach the open interest opens where
     the interval traded. Returns the first bin and contracts of what was taken, and the nearest bin from now on."""
     begin, taken, nearest = take(amounts, rows, first, nearest, sign, edge)
-    keep(amounts, rows, _kept(rows[SUMS] * rows[SCALE], tiers, haste, unrest, usual, open_interest))
-    missing = open_interest - (rows[SUMS] * rows[SCALE]).sum()
+    keep(amounts, rows, _kept(rows, tiers, haste, unrest, usual, open_interest))
+    missing = open_interest - total(rows)
     if missing > 0:
         entries = _entries(bins, buy, brackets, contracts, at, sign > 0, taker_weight)
         nearest = put(
@@ -152,17 +153,18 @@ def _entries(
 ) -> tuple[Ints, Ints, Floats]:
     """Where a side opened, bins, brackets and weights: the buyer of a trade opens longs, the seller shorts, the taker
     more often; at the price's bin `at` where nothing traded."""
-    weights = np.empty_like(contracts)
+    weights, any_traded = np.empty_like(contracts), False
     for i in range(len(contracts)):
         weights[i] = contracts[i] * (taker_weight if buy[i] == longs else 1.0)
-    if weights.sum() > 0:
+        any_traded |= weights[i] > 0
+    if any_traded:
         return bins, brackets, weights
     return np.full(1, at), np.zeros(1, dtype=np.int64), np.ones(1)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _kept(by_tier: Floats, tiers: Ints, haste: Floats, unrest: float, usual: float, open_interest: float) -> Floats:
-    """The share of each tier that stays, of contracts `by_tier` held before the interval.
+def _kept(rows: Floats, tiers: Ints, haste: Floats, unrest: float, usual: float, open_interest: float) -> Floats:
+    """The share of each tier that stays; see `Side.rows`.
 
     Stops and targets are set in proportion to the way to liquidation, about 1/leverage, and price takes the square of a
     distance to wander it: so the interval's range, squared, in units of that way says how many are reached (`unrest`
@@ -175,18 +177,28 @@ def _kept(by_tier: Floats, tiers: Ints, haste: Floats, unrest: float, usual: flo
     What then closes does so at rates in proportion to `haste`: `sum(held * (1 - exp(-time * haste))) = closed` is
     solved for `time` by Newton's method, from below.
     """
-    kept = np.exp(-np.minimum(unrest * tiers * tiers, _MOST_UNREST))
-    held = by_tier * kept
-    total = held.sum()
-    missing = open_interest - total
-    closed = (np.hypot(missing, 2 * usual) - missing) / 2
-    if closed >= total:
-        return np.zeros_like(by_tier)
-    if closed > 0:
-        time = closed / (held * haste).sum()
-        for _ in range(_ROUNDS):
-            staying = held * np.exp(-time * haste)
-            time += (closed - (held - staying).sum()) / (staying * haste).sum()
-        kept *= np.exp(-time * haste)
-    left = (by_tier * kept).sum()
-    return kept * min(open_interest / left, 1.0) if left > 0 else kept  # type: ignore[no-any-return]
+    count, open_before = len(tiers), 0.0
+    kept, held = np.zeros(count), np.empty(count)
+    for tier in range(count):
+        kept[tier] = exp(-min(unrest * tiers[tier] ** 2, _MOST_UNREST))
+        held[tier] = rows[SUMS, tier] * rows[SCALE, tier] * kept[tier]
+        open_before += held[tier]
+    missing = open_interest - open_before
+    closed = (hypot(missing, 2 * usual) - missing) / 2
+    if closed >= open_before:
+        return np.zeros(count)
+    time = 0.0
+    for _ in range(_ROUNDS if closed > 0 else 0):
+        gone, rate = 0.0, 0.0
+        for tier in range(count):
+            staying = held[tier] * exp(-time * haste[tier])
+            gone += held[tier] - staying
+            rate += staying * haste[tier]
+        time += (closed - gone) / rate
+    left = 0.0
+    for tier in range(count):
+        kept[tier] *= exp(-time * haste[tier])
+        left += rows[SUMS, tier] * rows[SCALE, tier] * kept[tier]
+    for tier in range(count):
+        kept[tier] *= min(open_interest / left, 1.0) if left > 0 else 1.0
+    return kept

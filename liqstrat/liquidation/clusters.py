@@ -87,16 +87,16 @@ def _dense_ranges(contracts: Floats, most: int, least_peak: float) -> Ints:
     A slope that was cut off at half a taken cluster's height is that cluster's tail, not a peak of its own.
     """
     tiers, bins = contracts.shape
-    # Faster than NumPy's sum in compiled code.
-    total = np.zeros(bins)
+    total, density, highest = np.zeros(bins), np.empty(bins), 0.0
     for tier in range(tiers):
-        held = contracts[tier]
         for column in range(bins):
-            total[column] += held[column]
-    density = total / 2
-    density[1:] += total[:-1] / 4
-    density[:-1] += total[1:] / 4
-    free, highest = density.copy(), density.max() if bins else 0.0
+            total[column] += contracts[tier, column]
+    for column in range(bins):
+        before = total[column - 1] if column > 0 else 0.0
+        after = total[column + 1] if column + 1 < bins else 0.0
+        density[column] = total[column] / 2 + before / 4 + after / 4
+        highest = max(highest, density[column])
+    free = density.copy()
     ranges, count = np.zeros((most, 3), dtype=np.int64), 0
     while count < most and bins:
         peak = free.argmax()
@@ -123,17 +123,25 @@ def _dense_ranges_by_distance(
 ) -> tuple[Ints, npt.NDArray[np.bool_], Floats, float, float]:
     """Ranges of both sides, whether they are of longs, and the prices of their densest bins, nearest to `price` first;
     then the highest of these prices of longs, and the lowest of shorts."""
-    of_longs, of_shorts = _dense_ranges(longs, most, least_peak), _dense_ranges(shorts, most, least_peak)
-    ranges, is_long = np.concatenate((of_longs, of_shorts)), np.arange(len(of_longs) + len(of_shorts)) < len(of_longs)
-    prices = np.exp((first_bin + ranges[:, 2] + 0.5) * step)
+    ranges, is_long = np.empty((2 * most, 3), dtype=np.int64), np.empty(2 * most, dtype=np.bool_)
+    prices, count = np.empty(2 * most), 0
     next_long, next_short = -np.inf, np.inf
-    for i in range(len(prices)):
-        if is_long[i]:
-            next_long = max(next_long, prices[i])
-        else:
-            next_short = min(next_short, prices[i])
-    order = np.argsort(np.abs(prices / price - 1), kind="mergesort")
-    return ranges[order], is_long[order], prices[order], next_long, next_short
+    for side in range(2):
+        found = _dense_ranges(longs if side == 0 else shorts, most, least_peak)
+        for i in range(len(found)):
+            at = np.exp((first_bin + found[i, 2] + 0.5) * step)
+            if side == 0:
+                next_long = max(next_long, at)
+            else:
+                next_short = min(next_short, at)
+            # Behind all that are as near.
+            place = count
+            while place > 0 and abs(at / price - 1) < abs(prices[place - 1] / price - 1):
+                ranges[place], is_long[place], prices[place] = ranges[place - 1], is_long[place - 1], prices[place - 1]
+                place -= 1
+            ranges[place], is_long[place], prices[place] = found[i], side == 0, at
+            count += 1
+    return ranges[:count], is_long[:count], prices[:count], next_long, next_short
 
 
 def _cluster(levels: LiquidationMap, side: SideName, first: int, stop: int, price: float) -> Cluster:

@@ -128,4 +128,6 @@ def _flow(
 ) -> Flow:
     bins, buy, brackets = np.nonzero(sums)
     contracts = sums[bins, buy, brackets]
+    # Compiled code is compiled again for arrays that lie in memory otherwise.
+    brackets = np.ascontiguousarray(brackets)
     return Flow(start_ns, end_ns, bins + first_bin, buy.astype(np.bool_), brackets, contracts, low, high, close, large)

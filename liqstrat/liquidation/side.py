@@ -148,27 +148,45 @@ def take(amounts, rows, first, nearest, sign, edge):  # type: ignore[no-untyped-
             rows[SUMS, tier] -= amounts[CONTRACTS, tier, column]
             rows[SEED_SUMS, tier] -= amounts[SEED, tier, column]
             taken[tier, column - low] = amounts[CONTRACTS, tier, column] * rows[SCALE, tier]
-            amounts[:, tier, column] = 0.0
+            for layer in range(3):
+                amounts[layer, tier, column] = 0.0
     return first + low, taken, edge - sign
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def keep(amounts, rows, kept):  # type: ignore[no-untyped-def]
     """Keep a share of each tier; the rest closes."""
-    rows[SCALE] *= kept
-    if rows[SCALE].min() < _SMALLEST_SCALE:
+    too_small = False
+    for tier in range(len(kept)):
+        rows[SCALE, tier] *= kept[tier]
+        too_small |= rows[SCALE, tier] < _SMALLEST_SCALE
+    if too_small:
         settle(amounts, rows)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def settle(amounts, rows):  # type: ignore[no-untyped-def]
     """Multiply the factors into the amounts, and count anew what sums had drifted from."""
-    for tier in range(rows.shape[1]):
-        amounts[:, tier] *= rows[SCALE, tier]
-        rows[UNPLACED, tier] *= rows[SCALE, tier]
-        rows[SEED_SUMS, tier] *= rows[SCALE, tier]
-        rows[SUMS, tier] = amounts[CONTRACTS, tier].sum() + rows[UNPLACED, tier]
+    layers, tiers, bins = amounts.shape
+    for tier in range(tiers):
+        scale, placed = rows[SCALE, tier], 0.0
+        for column in range(bins):
+            for layer in range(layers):
+                amounts[layer, tier, column] *= scale
+            placed += amounts[CONTRACTS, tier, column]
+        rows[UNPLACED, tier] *= scale
+        rows[SEED_SUMS, tier] *= scale
+        rows[SUMS, tier] = placed + rows[UNPLACED, tier]
         rows[SCALE, tier] = 1.0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def total(rows: Floats) -> float:
+    """Contracts of a side, placed or not."""
+    contracts = 0.0
+    for tier in range(rows.shape[1]):
+        contracts += rows[SUMS, tier] * rows[SCALE, tier]
+    return contracts
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -242,6 +260,8 @@ def windows(  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def seeded_share(long_rows: Floats, short_rows: Floats) -> float:
     """Part of both sides' contracts that was open when history began."""
-    seeded = (long_rows[SEED_SUMS] * long_rows[SCALE]).sum() + (short_rows[SEED_SUMS] * short_rows[SCALE]).sum()
-    total = (long_rows[SUMS] * long_rows[SCALE]).sum() + (short_rows[SUMS] * short_rows[SCALE]).sum()
-    return seeded / total if total > 0 else 0.0  # type: ignore[no-any-return]
+    seeded, contracts = 0.0, total(long_rows) + total(short_rows)
+    for tier in range(long_rows.shape[1]):
+        seeded += long_rows[SEED_SUMS, tier] * long_rows[SCALE, tier]
+        seeded += short_rows[SEED_SUMS, tier] * short_rows[SCALE, tier]
+    return seeded / contracts if contracts > 0 else 0.0
