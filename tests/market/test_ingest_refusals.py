@@ -1,5 +1,6 @@
 """Wrong and broken files: refused by name, with what was found and expected, and nothing of them stays."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -138,14 +139,17 @@ def test_a_wrong_checksum_is_refused(write_archive: ArchiveWriter, database: Pat
     assert f"{TRADES}.CHECKSUM" in only(ingest([path], database)).reason
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "not a zip"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "other checksum", "not a zip"])
 def test_a_broken_zip_is_refused(write_archive: ArchiveWriter, database: Path, damage: str) -> None:
     path = write_archive(TRADES, trade_lines(2000))
     path.with_name(f"{TRADES}.CHECKSUM").unlink()
     content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        crc = archive.infolist()[0].CRC.to_bytes(4, "little")
     damaged = {
         "cut": content[:-200],
         "flip": content[:2000] + bytes(byte ^ 0xFF for byte in content[2000:2050]) + content[2050:],
+        "other checksum": content.replace(crc, bytes(byte ^ 1 for byte in crc)),
         "not a zip": b"<html>not found</html>",
     }
     path.write_bytes(damaged[damage])

@@ -2,19 +2,25 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+
+from isal import isal_zlib
 
 from liqstrat.market.archive.layout import RefusedError
 from liqstrat.market.archive.names import symbol_of
 
 _SIMULATED = b"SIMULATED"
 _CHUNK = 1 << 20
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_NOT_DEFLATED: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # Its stubs call it an instance.
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, _NOT_DEFLATED, EOFError, NotImplementedError, RuntimeError)
+_ENCRYPTED = 1
+#: Of a member, before its name: 26 bytes that the directory tells too, then how long name and extra field are.
+_LOCAL_HEADER = 30
 
 
 def sha256_of(path: Path) -> str:
@@ -53,8 +59,8 @@ def unpack(path: Path, symbol: str, folder: Path) -> Unpacked:
     target = Path(name)
     try:
         with zipfile.ZipFile(path) as archive, os.fdopen(handle, "wb") as plain:
-            with archive.open(_only_member(archive, symbol)) as packed:
-                shutil.copyfileobj(packed, plain, _CHUNK)
+            for part in _plain(archive, _only_member(archive, symbol)):
+                plain.write(part)
             return Unpacked(target, temporary=True, simulated=archive.comment.startswith(_SIMULATED))
     except BaseException as error:
         target.unlink(missing_ok=True)
@@ -72,3 +78,24 @@ def _only_member(archive: zipfile.ZipFile, symbol: str) -> zipfile.ZipInfo:
     if inside and inside != symbol:
         raise RefusedError(f"is named for {symbol}, but holds {members[0].filename}")
     return members[0]
+
+
+def _plain(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What is in a member, by parts; inflated by ISA-L, which takes little more than half of the time of zlib."""
+    if member.compress_type != zipfile.ZIP_DEFLATED or member.flag_bits & _ENCRYPTED or archive.fp is None:
+        with archive.open(member) as packed:
+            while part := packed.read(_CHUNK):
+                yield part
+        return
+    file = archive.fp
+    file.seek(member.header_offset)
+    header = file.read(_LOCAL_HEADER)
+    file.seek(sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28)), os.SEEK_CUR)
+    inflated, left, check = isal_zlib.decompressobj(-zlib.MAX_WBITS), member.compress_size, 0
+    while left > 0 and (packed_part := file.read(min(left, _CHUNK // 4))):
+        left -= len(packed_part)
+        part = inflated.decompress(packed_part)
+        check = isal_zlib.crc32(part, check)
+        yield part
+    if check != member.CRC or not inflated.eof:
+        raise zipfile.BadZipFile(f"{member.filename} is not what its checksum says")
