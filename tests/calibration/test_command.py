@@ -8,6 +8,14 @@ import pytest
 
 from tests.shell import Shell
 
+RUN = """
+name = "x"
+symbols = ["BTCUSDT"]
+from = 2024-03-01
+to = 2024-03-02
+[[strategies]]
+use = "LevelFade"
+"""
 RANGE = ("--from", "2024-03-01", "--to", "2024-03-03")
 
 
@@ -22,6 +30,22 @@ def test_it_prints_shares_verdict_and_a_block_and_writes_the_block(
     written = (tmp_path / "deep" / "model.toml").read_text()
     assert written in done.out
     assert sum(tomllib.loads(written)["model"]["leverage"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_maps_bins_may_be_wide_and_the_fit_hardly_changes(
+    liqstrat: Shell, tmp_path: Path, simulated_database: Path
+) -> None:
+    found = []
+    for width in (0.001, 0.004):
+        run = tmp_path / "run.toml"
+        run.write_text(f"{RUN}[model]\nbin_width = {width}\n")
+        written = ("--config", str(run), "--out", "model.toml", "--json")
+        found.append(
+            json.loads(liqstrat("calibrate", "BTCUSDT", *RANGE, "--db", str(simulated_database), *written).out)
+        )
+        assert tomllib.loads((tmp_path / "model.toml").read_text())["model"]["bin_width"] == width
+    narrow, wide = ([one["share"] for one in each["shares"]] for each in found)
+    assert wide == pytest.approx(narrow, abs=0.05)
 
 
 def test_json_holds_everything_and_open_interest_can_be_asked_for(liqstrat: Shell, simulated_database: Path) -> None:
