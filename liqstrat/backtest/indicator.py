@@ -123,7 +123,7 @@ class LiquidationLevels:
         flow = self._interval.close(
             self._book.time_ns or time_ns,
             time_ns,
-            width=self.settings.width,
+            width=self.settings.fine_width,
             brackets=self._book.brackets(time_ns),
             large=self.settings.large_rule,
         )

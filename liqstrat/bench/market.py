@@ -20,6 +20,7 @@ from liqstrat.liquidation.flow import Flow, flow_from_trades
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.large import LargeTrades
 from liqstrat.liquidation.liquidations import Liquidations
+from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market import simulator
 from liqstrat.market.simulator.market import DayLog, Market
 from liqstrat.market.simulator.positions import Exit
@@ -28,6 +29,8 @@ from liqstrat.market.simulator.tape import Trades, trades_of
 
 #: Width of the price bins in which maps are compared.
 WIDTH = 0.001
+#: Width of those in which trades are counted: what models cut the former into.
+_FINE_WIDTH = ModelSettings(bin_width=WIDTH).fine_width
 START = datetime.combine(date(2024, 3, 1), time(), UTC)
 _START_MS = round(START.timestamp()) * 1000
 _HOUR_MS, _DAY_MS, _NS = 3_600_000, 86_400_000, 1_000_000
@@ -127,7 +130,7 @@ def bench_market(regime: Regime, seed: int, days: int = 7, cache_folder: Path | 
 @cache
 def _version() -> str:
     """Changes with the simulator's code, and with what is kept of a market."""
-    digest = hashlib.sha256(" ".join(field.name for field in fields(BenchMarket)).encode())
+    digest = hashlib.sha256(" ".join([repr(_FINE_WIDTH), *(field.name for field in fields(BenchMarket))]).encode())
     for name in ("crowd", "market", "positions", "price", "settings", "tape"):
         digest.update((Path(simulator.__file__).parent / f"{name}.py").read_bytes())
     return digest.hexdigest()
@@ -190,7 +193,7 @@ class _Record:
             start = (int(times[i - 1]) if i else end - 300_000) * _NS
             _, price, contracts, buy = (column[rows] for column in columns)
             self._flows.append(
-                flow_from_trades(start, end * _NS, price, contracts, buy, width=WIDTH, brackets=self._brackets)
+                flow_from_trades(start, end * _NS, price, contracts, buy, width=_FINE_WIDTH, brackets=self._brackets)
             )
         self._left = tuple(column[bounds[-1] :] for column in columns)
         self._held += [(at, held) for at, held in log.held if at >= self._middle_ms and at % _HOUR_MS == 0]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from liqstrat.liquidation.settings import ModelSettings
 
-_KEYS = ("bin_width", "turnover", "unrest", "haste", "seed_spread", "taker_weight")
+_KEYS = ("bin_width", "bin_parts", "turnover", "unrest", "haste", "seed_spread", "taker_weight")
 
 
 def model_block(settings: ModelSettings, remarks: list[str]) -> str:

@@ -98,7 +98,27 @@ def calibrate(
     """
     if not history:
         raise LiqstratError(f"no open interest of {symbol} in the range, expected at least a day of it")
-    settings = replace(settings, kind="conserving")
+    fine = replace(settings, kind="conserving").on_fine_bins()
+    found = _calibrate(history, liquidations, symbol, fine, loaded, since_ns, recorded, flow_settings, progress)
+    fitted, recommended = (
+        replace(one, bin_width=settings.bin_width, bin_parts=settings.bin_parts)
+        for one in (found.fitted, found.settings)
+    )
+    return replace(found, fitted=fitted, settings=recommended)
+
+
+def _calibrate(
+    history: History,
+    liquidations: Liquidations,
+    symbol: str,
+    settings: ModelSettings,
+    loaded: Sequence[BracketTable],
+    since_ns: int,
+    recorded: Recorded,
+    flow_settings: bool,
+    progress: Progress,
+) -> Calibration:
+    """On the bins of the flow: a liquidation is looked for in those, and the map is of no concern."""
     end_ns = history[-1][0].end_ns
     known = liquidations.only((liquidations.time_ns >= since_ns) & (liquidations.time_ns < end_ns))
     inside = len(known.price)

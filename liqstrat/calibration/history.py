@@ -1,6 +1,5 @@
 """Calibration from a history file: what it reads, and nothing else."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,10 +13,6 @@ from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
-
-#: The book is fitted on bins this much narrower than the map's. A bin that price ends in is taken out as a whole, and
-#: half of it was not reached: of wide bins that is so much that leverage is mistaken for survival.
-_FINER = 4
 
 
 def calibrate_history(
@@ -49,20 +44,17 @@ def calibrate_history(
         )
     known = _liquidations(store, symbol, start, end, source)
     settings = with_bin_width(store, symbol, settings, start)
-    fine = replace(settings, bin_width=settings.width / _FINER)
-    history = list(flows(store, symbol, start - warmup, end, fine, progress))
-    found = calibrate(
+    history = list(flows(store, symbol, start - warmup, end, settings, progress))
+    return calibrate(
         history,
         known,
         symbol,
-        fine,
+        settings,
         loaded=store.brackets(symbol),
         since_ns=round(start.timestamp() * 1_000_000) * 1000,
         recorded=recorded or ("all" if store.simulated(symbol) else "some"),
         progress=progress,
     )
-    fitted, recommended = (replace(one, bin_width=settings.width) for one in (found.fitted, found.settings))
-    return replace(found, fitted=fitted, settings=recommended)
 
 
 def _liquidations(store: Store, symbol: str, start: datetime, end: datetime, source: Source | None) -> Liquidations:

@@ -47,8 +47,8 @@ class Level:
     spread: float
 
 
-#: All liquidations are recorded (found on simulated markets: from 0.1 in calm ones to 0.4 in crashes).
-ALL_RECORDED = Level(0.2, 0.5)
+#: All liquidations are recorded (found on simulated markets: from 0.17 to 0.33).
+ALL_RECORDED = Level(0.23, 0.2)
 #: Nobody knows how many are recorded: at most one a second is published.
 SOME_RECORDED = Level(0.1, 0.8)
 

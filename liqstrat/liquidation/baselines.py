@@ -70,7 +70,7 @@ class LargeTradeModel(_Drawn):
 
     def _fixed(self, sign: int) -> Tiers:
         away = np.array([[1 - sign * distance for distance in _DISTANCES.values()]])
-        bins = np.log(away) / log_step(self.settings.width)
+        bins = np.log(away) / log_step(self._width)
         shift = np.floor(bins).astype(np.int64)
         even = np.full(away.shape, 1 / len(self.tiers))
         return Tiers(even, shift, bins - shift, np.ones(away.shape, dtype=np.bool_))
@@ -102,7 +102,7 @@ class CandleModel(_Drawn):
             return consumed
         side = self._longs if flow.close > opened else self._shorts
         reached = flow.low if side.sign > 0 else flow.high
-        edge = bin_at(reached, self.settings.width)
+        edge = bin_at(reached, self._width)
         tiers = self._tiers_of(self.brackets(flow.end_ns), side.sign)
         self._draw(side, flow.bins, flow.brackets, flow.contracts * (grown / flow.volume), tiers, edge)
         return consumed
@@ -111,12 +111,12 @@ class CandleModel(_Drawn):
         """Remove longs liquidated at or above the interval's low and shorts at or below its high."""
         if np.isnan(flow.low):
             return Consumed.nothing(flow.end_ns, len(self.tiers))
-        low, high = (bin_at(price, self.settings.width) for price in (flow.low, flow.high))
+        low, high = (bin_at(price, self._width) for price in (flow.low, flow.high))
         return Consumed(flow.end_ns, *self._longs.take_out(low), *self._shorts.take_out(high))
 
     def _tiers_of(self, brackets: BracketTable, sign: int) -> Tiers:
         if (brackets, sign) not in self._spreads:
             self._spreads[brackets, sign] = spread_over_tiers(
-                brackets, self.tiers, self._mix, sign, self.settings.width, self.settings.formula
+                brackets, self.tiers, self._mix, sign, self._width, self.settings.formula
             )
         return self._spreads[brackets, sign]

@@ -59,16 +59,18 @@ class LiquidationBook(TwoSidedModel):
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Work one interval that ended at `flow.end_ns` with `open_interest` contracts; returns what was liquidated.
 
-        Until the first trade is seen there is no price to place positions at, and the book stays empty.
+        Until the first trade is seen there is no price to place positions at, and the book stays empty. Raises
+        `ValueError` for a flow that was counted in other bins or brackets than the book's.
         """
         self._use(self.brackets(flow.end_ns))
-        self.time_ns, volume, width = flow.end_ns, flow.volume, self.settings.width
+        self.time_ns, volume, width = flow.end_ns, flow.volume, self._width
         if volume > 0:
             self.price = flow.close
         if isnan(self.price):
             return Consumed.nothing(flow.end_ns, len(self.tiers))
         at = bin_at(self.price, width)
         low, high = (at, at) if isnan(flow.low) else (bin_at(flow.low, width), bin_at(flow.high, width))
+        self._check(flow, low, high)
         self.open_interest = open_interest
         if not self._seeded:
             self._seeded = True
@@ -81,6 +83,16 @@ class LiquidationBook(TwoSidedModel):
             self._work(self._shorts, flow, (low, at, high), high, unrest, volume),
         )
         return Consumed(flow.end_ns, *taken[0], *taken[1])
+
+    def _check(self, flow: Flow, low: int, high: int) -> None:
+        """Compiled code does not look where it writes."""
+        lowest, highest, bracket = _extremes(flow.bins, flow.brackets)
+        brackets = len(self._spread[+1].share)
+        if len(flow.bins) and (lowest < low - 1 or highest > high + 1 or bracket >= brackets):
+            raise ValueError(
+                f"trades are in bins {lowest} to {highest} and brackets up to {bracket}, expected bins {low} to {high} "
+                f"(width {self._width:.6g}) and {brackets} brackets"
+            )
 
     def _work(
         self, side: Side, flow: Flow, bins: tuple[int, int, int], edge: int, unrest: float, volume: float
@@ -107,7 +119,7 @@ class LiquidationBook(TwoSidedModel):
             flow.bins, flow.buy, flow.brackets, flow.contracts, at, side.sign > 0, self.settings.taker_weight
         )
         if self.settings.seed_spread > 0:
-            step = log_step(self.settings.width) / self.settings.seed_spread
+            step = log_step(self._width) / self.settings.seed_spread
             away = np.arange(-ceil(_FARTHEST_SEED / step), ceil(_FARTHEST_SEED / step) + 1)
             by_bracket = np.bincount(brackets, weights)
             present = np.flatnonzero(by_bracket)
@@ -125,8 +137,19 @@ class LiquidationBook(TwoSidedModel):
         self._used = brackets
         for sign in (+1, -1):
             self._spread[sign] = spread_over_tiers(
-                brackets, self.tiers, self._mix, sign, self.settings.width, self.settings.formula
+                brackets, self.tiers, self._mix, sign, self._width, self.settings.formula
             )
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _extremes(bins: Ints, brackets: Ints) -> tuple[int, int, int]:
+    """Lowest and highest bin, and highest bracket; zeros where there are none."""
+    if not len(bins):
+        return 0, 0, 0
+    lowest, highest, bracket = bins[0], bins[0], brackets[0]
+    for i in range(len(bins)):
+        lowest, highest, bracket = min(lowest, bins[i]), max(highest, bins[i]), max(bracket, brackets[i])
+    return lowest, highest, bracket
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -1,7 +1,8 @@
 """What can be chosen about the model, with the reasons for the defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import expm1, log1p
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -26,6 +27,8 @@ class ModelSettings:
     kind: "conserving" (the liquidation book), "large_trades", "oi_candle" or "ensemble".
     bin_width: relative width of a price bin (0.001 = 10 bp); the grid is logarithmic. 0 leaves it to the market's
       daily range and tick (`liqstrat.market.width`).
+    bin_parts: into how many each bin is cut for the book. Of the part that price ends in, what it did not reach goes as
+      well; of a whole bin that would be so much that maps miss what is near.
     turnover: contracts closed by their holders, per contract traded (0.1: of 100 traded, 10 close a position), while
       open interest does not change; the more it rises, the fewer.
     unrest: stops and targets that are reached when price moves: with a range of a share `s` of the way to liquidation
@@ -43,6 +46,7 @@ class ModelSettings:
 
     kind: Kind = "conserving"
     bin_width: float = 0.0
+    bin_parts: int = 4
     turnover: float = 0.1
     unrest: float = 0.3
     haste: float = 0.5
@@ -65,6 +69,8 @@ class ModelSettings:
         LargeRule(self.large_by, self.large)
         if self.bin_width and not 0.00005 <= self.bin_width <= 0.05:
             raise ValueError(f"bin_width is {self.bin_width}, expected a share of price from 0.00005 to 0.05, or 0")
+        if not 1 <= self.bin_parts <= 16:
+            raise ValueError(f"bin_parts is {self.bin_parts}, expected 1 to 16")
         if not 0 <= self.turnover <= 5:
             raise ValueError(f"turnover is {self.turnover}, expected 0 to 5 contracts closed per contract traded")
         if not 0 <= self.unrest <= 10:
@@ -86,6 +92,15 @@ class ModelSettings:
     def width(self) -> float:
         """Relative width of a bin: the one chosen, or that of a usual market where it was left open."""
         return self.bin_width or USUAL_BIN_WIDTH
+
+    @property
+    def fine_width(self) -> float:
+        """Relative width of the parts of a bin, in which trades are counted and the book is kept."""
+        return expm1(log1p(self.width) / self.bin_parts)
+
+    def on_fine_bins(self) -> "ModelSettings":
+        """The same, with maps as fine as the book."""
+        return replace(self, bin_width=self.fine_width, bin_parts=1)
 
     @property
     def large_rule(self) -> LargeRule | None:

@@ -236,24 +236,33 @@ def put(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def windows(  # type: ignore[no-untyped-def]
-    long_amounts, long_rows, long_first, short_amounts, short_rows, short_first, first, last
+    long_amounts, long_rows, long_first, short_amounts, short_rows, short_first, first, last, parts,
+    longs_to, shorts_from,
 ):  # fmt: skip
-    """Four layers `[tier, bin]` of the bins from `first` up to `last`, zero where a side has none: contracts of longs
-    and of shorts, then contracts times their opening time of both."""
+    """Four layers `[tier, bin]`: contracts of longs and of shorts, then contracts times their opening time of both.
+
+    Each bin from `first` up to `last` is the sum of `parts` of the sides'. Longs from the part `longs_to` on are left
+    out, and shorts before `shorts_from`.
+    """
     tiers = long_rows.shape[1]
     shown = np.zeros((4, tiers, last - first))
     for side in range(2):
         amounts, rows, begin = (
             (long_amounts, long_rows, long_first) if side == 0 else (short_amounts, short_rows, short_first)
         )
-        low = min(max(first - begin, 0), amounts.shape[2])
-        high = max(min(last - begin, amounts.shape[2]), low)
+        low = max(first * parts, begin) if side == 0 else max(first * parts, begin, shorts_from)
+        high = min(last * parts, begin + amounts.shape[2])
+        high = min(high, longs_to) if side == 0 else high
         for layer in range(2):
             for tier in range(tiers):
-                held, scale = amounts[layer, tier, low:high], rows[SCALE, tier]
-                seen = shown[2 * layer + side, tier, low + begin - first : high + begin - first]
-                for column in range(len(held)):
-                    seen[column] = held[column] * scale
+                held, seen, scale = amounts[layer, tier], shown[2 * layer + side, tier], rows[SCALE, tier]
+                at, stop = low, 0
+                for column in range(low // parts - first, (high - 1) // parts - first + 1 if high > low else 0):
+                    contracts, stop = 0.0, min((first + column + 1) * parts, high)
+                    while at < stop:
+                        contracts += held[at - begin]
+                        at += 1
+                    seen[column] = contracts * scale
     return shown
 
 

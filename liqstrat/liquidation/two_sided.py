@@ -15,6 +15,8 @@ from liqstrat.liquidation.side import SCALE, UNPLACED, Side, seeded_share, windo
 
 NS_PER_HOUR = 3_600_000_000_000
 _NS_PER_DAY = 24 * NS_PER_HOUR
+#: Beyond all bins.
+_FAR = 1 << 62
 
 
 class TwoSidedModel:
@@ -25,6 +27,7 @@ class TwoSidedModel:
 
     def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable], tiers: Ints) -> None:
         self.settings = settings
+        self._width = settings.fine_width
         self.symbol = symbol
         self.tiers = tiers
         self.open_interest = 0.0
@@ -53,8 +56,7 @@ class TwoSidedModel:
 
     def reaches(self, low: float, high: float) -> bool:
         """Whether prices from `low` to `high` may run through something, see `LiquidationModel.reaches`."""
-        width = self.settings.width
-        return self._longs.reaches(bin_at(low, width)) or self._shorts.reaches(bin_at(high, width))
+        return self._longs.reaches(bin_at(low, self._width)) or self._shorts.reaches(bin_at(high, self._width))
 
     def map(
         self,
@@ -66,22 +68,20 @@ class TwoSidedModel:
         span: float | None = None,
     ) -> LiquidationMap:
         """The levels as of the last step, see `LiquidationModel.map`."""
-        width, price = self.settings.width, self.price if price is None else price
+        price, width, parts = self.price if price is None else price, self.settings.width, self.settings.bin_parts
         sides = [side for side in (self._longs, self._shorts) if side.bins]
-        first = min((side.first for side in sides), default=0)
-        last = max((side.first + side.bins for side in sides), default=0)
+        first = min((side.first // parts for side in sides), default=0)
+        last = max(((side.first + side.bins - 1) // parts + 1 for side in sides), default=0)
         if span is not None and sides:
             lowest, after = bins_within(price, span, width)
             first = min(max(first, lowest), last)
             last = max(min(last, after), first)
         longs, shorts, long_hours, short_hours = windows(
             self._longs.amounts, self._longs.rows, self._longs.first,
-            self._shorts.amounts, self._shorts.rows, self._shorts.first, first, last,
+            self._shorts.amounts, self._shorts.rows, self._shorts.first, first, last, parts,
+            _FAR if low is None or np.isnan(low) else bin_at(low, self._width),
+            -_FAR if high is None or np.isnan(high) else bin_at(high, self._width) + 1,
         )  # fmt: skip
-        if low is not None and not np.isnan(low):
-            longs[:, max(bin_at(low, width) - first, 0) :] = 0.0
-        if high is not None and not np.isnan(high):
-            shorts[:, : max(bin_at(high, width) + 1 - first, 0)] = 0.0
         return LiquidationMap(
             symbol=self.symbol,
             time_ns=self.time_ns if time_ns is None else time_ns,

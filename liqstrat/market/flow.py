@@ -79,7 +79,7 @@ def flows(
             groups = _query(store, trades, previous, times[part], settings, brackets)
             split: Iterator[Flow] = _split(groups, previous, times[part])
             if rule is not None:
-                large = large_trades(store, trades, times[part], rule, settings.width)
+                large = large_trades(store, trades, times[part], rule, settings.fine_width)
                 split = (replace(flow, large=one) for flow, one in zip(split, large, strict=True))
             yield from zip(split, contracts[part].tolist(), strict=True)
             done(part.stop - part.start)
@@ -121,7 +121,7 @@ def _query(
         "slots": 2 * len(brackets),
         "brackets": len(brackets),
         "bracket": _bracket_sql(brackets, _highest(store, trades)),
-        "step": log_step(settings.width),
+        "step": log_step(settings.fine_width),
         "tolerance": EDGE_TOLERANCE,
         "trades": trades,
     }

@@ -106,7 +106,8 @@ def gather(
     """
     gathered = _Gathered(models)
     window: _Window | None = None
-    volume, price, last_ns = VolumeProfile(), np.nan, 0
+    volume = VolumeProfile(next(iter(models.values())).settings.bin_parts)
+    price, last_ns = np.nan, 0
     for flow, open_interest in flows:
         if window is not None and flow.start_ns // every_ns > window.begin_ns // every_ns:
             gathered.close(window)

@@ -12,16 +12,17 @@ _SPARE_BINS = 128
 
 
 class VolumeProfile:
-    """Contracts traded by price bin, fading with `MEMORY_DAYS`."""
+    """Contracts traded by price bin, fading with `MEMORY_DAYS`; each bin is `parts` of the flow's."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: int) -> None:
+        self._parts = parts
         self._first = 0
         self._amounts: Floats = np.zeros(0)
         self._time_ns = 0
 
     def copy(self) -> "VolumeProfile":
         """The profile as it is now."""
-        other = VolumeProfile()
+        other = VolumeProfile(self._parts)
         other._first, other._amounts, other._time_ns = self._first, self._amounts.copy(), self._time_ns
         return other
 
@@ -31,8 +32,9 @@ class VolumeProfile:
             self._amounts *= np.exp(-(flow.end_ns - self._time_ns) / (MEMORY_DAYS * _NS_PER_DAY))
         self._time_ns = flow.end_ns
         if len(flow.bins):
-            self._reach(int(flow.bins.min()), int(flow.bins.max()) + 1)
-            part = np.bincount(flow.bins - self._first, flow.contracts, minlength=len(self._amounts))
+            bins = flow.bins // self._parts
+            self._reach(int(bins.min()), int(bins.max()) + 1)
+            part = np.bincount(bins - self._first, flow.contracts, minlength=len(self._amounts))
             self._amounts += part
 
     def at(self, first: int, stop: int) -> Floats:

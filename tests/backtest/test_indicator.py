@@ -220,7 +220,7 @@ def test_trades_at_the_moment_of_open_interest_belong_to_the_next_interval() -> 
             np.array(prices),
             np.ones(count),
             np.ones(count, dtype=bool),
-            width=settings.width,
+            width=settings.fine_width,
             brackets=book.brackets(end),
         )
         book.step(flow, 1_000.0)

@@ -51,9 +51,9 @@ def _steps(place: Place, settings: ModelSettings) -> list[tuple[Flow, float]]:
     traded = [item for item in known if item[0].volume > 0]
     first = traded[0][0]
     way = _TRAVEL * np.sin(np.linspace(0, 2 * np.pi, _YEAR)) / 2
-    shifts = np.rint(way / log_step(settings.width)).astype(np.int64)
+    shifts = np.rint(way / log_step(settings.fine_width)).astype(np.int64)
     return [
-        (_moved(flow, int(shift), first.end_ns + i * _STEP_NS, settings.width), contracts)
+        (_moved(flow, int(shift), first.end_ns + i * _STEP_NS, settings.fine_width), contracts)
         for i, (shift, (flow, contracts)) in enumerate(zip(shifts, islice(cycle(traded), _YEAR), strict=True))
     ]
 

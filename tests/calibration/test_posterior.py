@@ -15,7 +15,7 @@ def evidence() -> Evidence:
     brackets = known_brackets()["BTCUSDT"][0]
     liquidations = market.liquidations()
     classes = size_classes(liquidations, np.array(TIERS), brackets)
-    return gather(history_of(market), liquidations, classes, EVEN, 0)
+    return gather(history_of(market), liquidations, classes, EVEN.on_fine_bins(), 0)
 
 
 def test_the_gradient_is_that_of_the_value(evidence: Evidence) -> None:

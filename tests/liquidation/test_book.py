@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.flow import Flow, flow_from_trades
+from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.price import liquidation_price
 from liqstrat.liquidation.settings import ModelSettings
 
@@ -23,7 +25,9 @@ def plain(**chosen: Any) -> ModelSettings:
     return ModelSettings(seed_spread=0.0, haste=0.0, unrest=0.0, **chosen)
 
 
-def interval(number: int, prices: list[float], contracts: list[float] | float = 1.0, width: float = 0.001) -> Flow:
+def interval(
+    number: int, prices: list[float], contracts: list[float] | float = 1.0, width: float = ModelSettings().fine_width
+) -> Flow:
     price = np.array(prices, dtype=np.float64)
     size = np.broadcast_to(np.asarray(contracts, dtype=np.float64), price.shape)
     buy = np.arange(len(price)) % 2 == 0
@@ -50,6 +54,7 @@ def models(draw: st.DrawFn) -> ModelSettings:
     tiers = draw(st.sets(st.sampled_from([1, 2, 3, 5, 10, 25, 50, 100, 125]), min_size=1))
     return ModelSettings(
         bin_width=draw(st.sampled_from([0.0005, 0.001, 0.005])),
+        bin_parts=draw(st.sampled_from([1, 3, 4])),
         turnover=draw(st.sampled_from([0.0, 0.1, 2.0])),
         unrest=draw(st.sampled_from([0.0, 0.3, 10.0])),
         haste=draw(st.sampled_from([0.0, 0.5, 2.0])),
@@ -65,11 +70,13 @@ def models(draw: st.DrawFn) -> ModelSettings:
 def test_open_interest_is_conserved_and_nothing_run_through_remains(
     market: list[tuple[list[float], list[float], float]], model: ModelSettings
 ) -> None:
-    book = LiquidationBook(model, "BTCUSDT")
+    book, wide = LiquidationBook(model.on_fine_bins(), "BTCUSDT"), LiquidationBook(model, "BTCUSDT")
     seen = False
     for number, (prices, contracts, interest) in enumerate(market):
-        flow = interval(number, prices, contracts, model.bin_width)
+        flow = interval(number, prices, contracts, model.fine_width)
         book.step(flow, interest)
+        wide.step(flow, interest)
+        assert_sums(wide.map(), book.map(), model.bin_parts)
         seen = seen or flow.volume > 0
         levels = book.map()
         assert (levels.longs >= 0).all()
@@ -81,6 +88,24 @@ def test_open_interest_is_conserved_and_nothing_run_through_remains(
         if flow.volume > 0:
             assert not levels.longs[:, levels.high_edges > flow.low * (1 + 1e-9)].any()
             assert not levels.shorts[:, levels.low_edges < flow.high * (1 - 1e-9)].any()
+
+
+def assert_sums(whole: LiquidationMap, fine: LiquidationMap, parts: int) -> None:
+    """Each bin of `whole` holds what `parts` bins of `fine` hold."""
+    of_part = (fine.first_bin + np.arange(fine.longs.shape[1])) // parts - whole.first_bin
+    for name in ("longs", "shorts", "long_hours", "short_hours"):
+        sums = np.zeros_like(getattr(whole, name))
+        np.add.at(sums, (slice(None), of_part), getattr(fine, name))
+        np.testing.assert_allclose(getattr(whole, name), sums, rtol=1e-9)
+
+
+def test_a_flow_in_other_bins_or_brackets_is_refused() -> None:
+    book = LiquidationBook(ModelSettings(bin_width=0.001), "BTCUSDT")
+    with pytest.raises(ValueError, match=r"bins 11007 to 11007 .* expected bins 44030"):
+        book.step(interval(0, [60_000.0], width=0.001), 100)
+    flow = interval(0, [60_000.0])
+    with pytest.raises(ValueError, match="brackets up to 100"):
+        book.step(replace(flow, brackets=flow.brackets + 99), 100)
 
 
 def test_levels_stand_where_the_formula_says() -> None:
@@ -177,7 +202,8 @@ def test_the_taker_side_opens_more() -> None:
     price = np.array([60_000.0] * 10 + [61_000.0] * 10)
     buy = price < 60_500
     book = LiquidationBook(plain(leverage={10: 1.0}, taker_weight=4.0), "BTCUSDT")
-    flow = flow_from_trades(START, START + STEP, price, np.full(20, 1.0), buy, width=0.001, brackets=BTC)
+    width = book.settings.fine_width
+    flow = flow_from_trades(START, START + STEP, price, np.full(20, 1.0), buy, width=width, brackets=BTC)
     book.step(flow, 100)
     levels = book.map()
     low_entry = float(liquidation_price(60_500, 10, 1.0, "long", BTC))
@@ -221,7 +247,7 @@ def test_prices_that_reach_nothing_take_nothing_from_the_map(
     """And where something is, right at the price on from which it stands, they do reach it."""
     book = LiquidationBook(model, "BTCUSDT")
     for number, (prices, contracts, interest) in enumerate(market):
-        book.step(interval(number, prices, contracts, model.width), interest)
+        book.step(interval(number, prices, contracts, model.fine_width), interest)
     if np.isnan(book.price):
         assert not book.reaches(1.0, 1e9)
         return
@@ -231,5 +257,5 @@ def test_prices_that_reach_nothing_take_nothing_from_the_map(
         np.testing.assert_array_equal(left.longs, whole.longs)
         np.testing.assert_array_equal(left.shorts, whole.shorts)
     if whole.longs.any():
-        nearest = whole.middles[whole.longs.any(axis=0)].max()
+        nearest = whole.low_edges[whole.longs.any(axis=0)].max() * (1 + 1e-9)
         assert book.reaches(float(nearest), 0.0001 * book.price)

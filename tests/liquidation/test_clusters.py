@@ -23,7 +23,7 @@ def book_with(entries: dict[float, float], leverage: dict[int, float]) -> Liquid
         prices, sizes, buy = np.full(100, price), np.full(100, 0.01), np.arange(100) % 2 == 0
         at = start + number * HOUR
         interest += contracts
-        flow = flow_from_trades(at, at + HOUR, prices, sizes, buy, width=0.001, brackets=BTC)
+        flow = flow_from_trades(at, at + HOUR, prices, sizes, buy, width=settings.fine_width, brackets=BTC)
         book.step(flow, interest)
     return book
 

@@ -54,7 +54,7 @@ def test_levels_stand_at_fixed_distances_from_the_large_trades_alone() -> None:
     price, contracts = np.array([60_000.0, 50_000.0]), np.array([3.0, 1.0])
     flow = flow_from_trades(
         0, 300, price, contracts, np.array([True, False]),
-        width=settings.width, brackets=brackets_for("BTCUSDT", START), large=settings.large_rule,
+        width=settings.fine_width, brackets=brackets_for("BTCUSDT", START), large=settings.large_rule,
     )  # fmt: skip
     model.step(flow, 1_000.0)
     levels = model.map()

@@ -31,7 +31,7 @@ def by_hand(trades: Trades, start_us: int, end_us: int, large: LargeRule | None 
         trades.price[here],
         trades.contracts[here],
         trades.buy[here],
-        width=MODEL.width,
+        width=MODEL.fine_width,
         brackets=brackets,
         large=large,
     )
