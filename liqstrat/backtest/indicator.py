@@ -117,9 +117,8 @@ class LiquidationLevels:
         """
         if time_ns <= self.known_at:
             return
-        if self.consumed:
-            oldest = time_ns - self._recent_ns
-            self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]
+        oldest = time_ns - self._recent_ns
+        self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]
         flow = self._interval.close(
             self._book.time_ns or time_ns,
             time_ns,

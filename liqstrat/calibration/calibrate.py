@@ -100,11 +100,11 @@ def calibrate(
         raise LiqstratError(f"no open interest of {symbol} in the range, expected at least a day of it")
     fine = replace(settings, kind="conserving").on_fine_bins()
     found = _calibrate(history, liquidations, symbol, fine, loaded, since_ns, recorded, flow_settings, progress)
-    fitted, recommended = (
+    fitted, default = (
         replace(one, bin_width=settings.bin_width, bin_parts=settings.bin_parts)
         for one in (found.fitted, found.settings)
     )
-    return replace(found, fitted=fitted, settings=recommended)
+    return replace(found, fitted=fitted, settings=fitted if found.better else default)
 
 
 def _calibrate(
@@ -118,7 +118,8 @@ def _calibrate(
     flow_settings: bool,
     progress: Progress,
 ) -> Calibration:
-    """On the bins of the flow: a liquidation is looked for in those, and the map is of no concern."""
+    """On the bins of the flow: a liquidation is looked for in those, and the map is of no concern. Nothing is
+    recommended yet: the `settings` found are those given."""
     end_ns = history[-1][0].end_ns
     known = liquidations.only((liquidations.time_ns >= since_ns) & (liquidations.time_ns < end_ns))
     inside = len(known.price)
@@ -141,7 +142,7 @@ def _calibrate(
         for one in flow:
             fitted = changed(fitted, one.name, one.value)
     held = held_out(default, refitted, tiers, centre, level, fit.overdispersion)
-    found = Calibration(
+    return Calibration(
         source="liquidations",
         recorded=recorded,
         observed=inside,
@@ -155,7 +156,6 @@ def _calibrate(
         fitted=fitted,
         settings=settings,
     )
-    return replace(found, settings=fitted) if found.better else found
 
 
 def _by_falls(
@@ -169,7 +169,7 @@ def _by_falls(
         )
     fit, held = fit_falls(history, symbol, loaded, settings, since_ns)
     fitted = with_mix(settings, fit.tiers, fit.shares)
-    found = Calibration(
+    return Calibration(
         source="open interest",
         recorded=None,
         observed=intervals,
@@ -183,7 +183,6 @@ def _by_falls(
         fitted=fitted,
         settings=settings,
     )
-    return replace(found, settings=fitted) if found.better else found
 
 
 def _shares(fit: MixFit, settings: ModelSettings) -> list[Share]:

@@ -16,9 +16,9 @@ from liqstrat.liquidation.large import LargeRule, LargeTrades
 class Flow:
     """Trades of the interval `[start_ns, end_ns)`, in groups; it is known at `end_ns`, not before.
 
-    Arrays hold one entry a group: `bins` (price bin), `buy` (the taker bought), `brackets` (bracket of the trades'
-    notional) and `contracts` (sum). `low`, `high` and `close` are prices in USDT, NaN without trades. `large` are the
-    large ones among them, where they were asked for.
+    Arrays hold one entry a group: `bins` (price bin, of the width it was counted with), `buy` (the taker bought),
+    `brackets` (bracket of the trades' notional) and `contracts` (sum). `low`, `high` and `close` are prices in USDT,
+    NaN without trades. `large` are the large ones among them, where they were asked for.
     """
 
     start_ns: int

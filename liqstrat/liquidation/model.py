@@ -14,7 +14,10 @@ from liqstrat.liquidation.settings import ModelSettings
 
 @dataclass(frozen=True, eq=False)
 class Consumed:
-    """What one interval ran through: contracts by tier and price bin, `longs[tier, bin]` from bin `long_first` on."""
+    """What one interval ran through: contracts by tier and price bin, `longs[tier, bin]` from bin `long_first` on.
+
+    Bins are those of the flow, of which a map's has `ModelSettings.bin_parts`.
+    """
 
     time_ns: int
     long_first: int

@@ -24,7 +24,7 @@ SCALE, SUMS, UNPLACED, SEED_SUMS = range(4)
 _SPARE_BINS = 256
 _SMALLEST_SCALE = 1e-60
 #: Beyond all bins.
-_FAR = 1 << 62
+FAR = 1 << 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Side:
         self.amounts = np.zeros((3, tiers, 0))
         self.rows = np.zeros((4, tiers))
         self.rows[SCALE] = 1.0
-        self.nearest = -sign * _FAR
+        self.nearest = -sign * FAR
 
     @property
     def bins(self) -> int:
@@ -250,14 +250,15 @@ def windows(  # type: ignore[no-untyped-def]
         amounts, rows, begin = (
             (long_amounts, long_rows, long_first) if side == 0 else (short_amounts, short_rows, short_first)
         )
-        low = max(first * parts, begin) if side == 0 else max(first * parts, begin, shorts_from)
-        high = min(last * parts, begin + amounts.shape[2])
-        high = min(high, longs_to) if side == 0 else high
+        low, high = max(first * parts, begin), min(last * parts, begin + amounts.shape[2])
+        low, high = (low, min(high, longs_to)) if side == 0 else (max(low, shorts_from), high)
+        columns = range(low // parts - first, (high - 1) // parts - first + 1) if high > low else range(0)
         for layer in range(2):
             for tier in range(tiers):
                 held, seen, scale = amounts[layer, tier], shown[2 * layer + side, tier], rows[SCALE, tier]
-                at, stop = low, 0
-                for column in range(low // parts - first, (high - 1) // parts - first + 1 if high > low else 0):
+                # One place runs through: two ranges in each other take a fifth longer.
+                at = low
+                for column in columns:
                     contracts, stop = 0.0, min((first + column + 1) * parts, high)
                     while at < stop:
                         contracts += held[at - begin]

@@ -11,12 +11,10 @@ from liqstrat.liquidation.grid import Ints, bin_at, bins_within
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.liquidation.side import SCALE, UNPLACED, Side, seeded_share, windows
+from liqstrat.liquidation.side import FAR, SCALE, UNPLACED, Side, seeded_share, windows
 
 NS_PER_HOUR = 3_600_000_000_000
 _NS_PER_DAY = 24 * NS_PER_HOUR
-#: Beyond all bins.
-_FAR = 1 << 62
 
 
 class TwoSidedModel:
@@ -79,8 +77,8 @@ class TwoSidedModel:
         longs, shorts, long_hours, short_hours = windows(
             self._longs.amounts, self._longs.rows, self._longs.first,
             self._shorts.amounts, self._shorts.rows, self._shorts.first, first, last, parts,
-            _FAR if low is None or np.isnan(low) else bin_at(low, self._width),
-            -_FAR if high is None or np.isnan(high) else bin_at(high, self._width) + 1,
+            FAR if low is None or np.isnan(low) else bin_at(low, self._width),
+            -FAR if high is None or np.isnan(high) else bin_at(high, self._width) + 1,
         )  # fmt: skip
         return LiquidationMap(
             symbol=self.symbol,

@@ -29,7 +29,6 @@ from liqstrat.progress import SILENT, Progress
 
 State = Literal["loaded", "unchanged", "replaced", "refused"]
 _MEGABYTE = 1_000_000
-_MEMORY = "1GB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +104,8 @@ def _ingest_all(
 
 
 def _share_out(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Leave a processor to the second file under way; large files spill into `folder` instead of filling memory."""
+    """Leave a processor to the second file under way; what does not fit into memory spills into `folder`."""
     connection.execute(f"set threads = {max((os.process_cpu_count() or 1) - 1, 1)}")
-    connection.execute(f"set memory_limit = '{_MEMORY}'")
     connection.execute(f"set temp_directory = {text(str(folder / 'spilled'))}")
 
 

@@ -44,7 +44,7 @@ def test_a_mix_of_low_leverage_is_recovered_within_five_points(fitted: Calibrati
         assert one.low - 0.01 <= true <= one.high + 0.01
     assert fitted.held_out is not None
     assert fitted.held_out.low > 0
-    assert fitted.settings == fitted.fitted
+    assert fitted.settings is fitted.fitted
 
 
 def test_a_mix_of_high_leverage_is_found_on_the_right_side_of_the_default() -> None:
