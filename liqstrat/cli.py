@@ -276,7 +276,7 @@ def catalog(
 
     Example: liqstrat catalog BTCUSDT --from 2024-03-01 --to 2024-04-01
     """
-    from liqstrat.catalog import build_catalog
+    from liqstrat.catalog.build import build_catalog
     from liqstrat.market.store import open_store
 
     with open_store(db) as store:

@@ -77,7 +77,7 @@ class DataSettings(_Section):
 class VenueSettings(_Section):
     """The account and what trading costs; rates are shares of notional.
 
-    depth_share: part of the volume recently traded that is taken to rest in the order book (see `backtest.fills`).
+    depth_share: part of the volume recently traded that is taken to rest in the book (see `backtest.costs.depth`).
     """
 
     balance: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)

@@ -11,18 +11,18 @@ from nautilus_trader.backtest import BacktestDataConfig, BacktestEngineConfig, B
 from nautilus_trader.common import Cache, LoggerConfig
 from nautilus_trader.model import NautilusDataType
 
-from liqstrat.backtest.bookkeeping import read_ledger
+from liqstrat.backtest.account.bookkeeping import read_ledger
+from liqstrat.backtest.account.ledger import Ledger
+from liqstrat.backtest.costs.venue import SimulatedVenue, simulated_venue
 from liqstrat.backtest.failure import Failures
-from liqstrat.backtest.feeds import LevelsKeeper, OpenInterestFeed, OpenInterestSeries
-from liqstrat.backtest.indicator import LiquidationLevels
-from liqstrat.backtest.instruments import QUOTE, VENUE, instrument_id, minute_bars
-from liqstrat.backtest.ledger import Ledger
-from liqstrat.backtest.minute_tape import MinuteTape
-from liqstrat.backtest.minutes import MinuteBars
+from liqstrat.backtest.levels.feeds import LevelsKeeper, OpenInterestFeed, OpenInterestSeries
+from liqstrat.backtest.levels.indicator import LiquidationLevels
+from liqstrat.backtest.levels.minute_tape import MinuteTape
+from liqstrat.backtest.levels.tape import TapeInterval, read_tape
+from liqstrat.backtest.levels.warmup import Warm
 from liqstrat.backtest.strategy import LevelStrategy, Setup, StrategyParams
-from liqstrat.backtest.tape import TapeInterval, read_tape
-from liqstrat.backtest.venue import SimulatedVenue, simulated_venue
-from liqstrat.backtest.warmup import Warm
+from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id, minute_bars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.map import LiquidationMap

@@ -9,19 +9,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from liqstrat.backtest.equity import EquityCurve, equity_curve, prices_at
-from liqstrat.backtest.facts import data_facts, gaps, lost_trades, require_history
-from liqstrat.backtest.feeds import OpenInterestSeries
-from liqstrat.backtest.instruments import instrument_id
-from liqstrat.backtest.metrics import as_json, metrics_of
-from liqstrat.backtest.minutes import MINUTE_NS, read_minutes
-from liqstrat.backtest.open_interest import read_open_interest
-from liqstrat.backtest.record import LevelsRecord, write_map
+from liqstrat.backtest.account.equity import EquityCurve, equity_curve, prices_at
+from liqstrat.backtest.account.facts import data_facts, gaps, lost_trades, require_history
+from liqstrat.backtest.account.metrics import as_json, metrics_of
+from liqstrat.backtest.account.results import config_hash, versions, write_account, write_candles, write_json
+from liqstrat.backtest.levels.feeds import OpenInterestSeries
+from liqstrat.backtest.levels.record import LevelsRecord, write_map
+from liqstrat.backtest.levels.warmup import warm_up
 from liqstrat.backtest.replay import Replayed, SymbolData, Trader, nanoseconds, replay
-from liqstrat.backtest.results import config_hash, versions, write_account, write_candles, write_json
 from liqstrat.backtest.strategy import make_params
-from liqstrat.backtest.warmup import warm_up
-from liqstrat.catalog import build_catalog
+from liqstrat.catalog.build import build_catalog
+from liqstrat.catalog.instruments import instrument_id
+from liqstrat.catalog.minutes import MINUTE_NS, read_minutes
+from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
 from liqstrat.market.store import Store, open_store
 from liqstrat.market.width import with_bin_width

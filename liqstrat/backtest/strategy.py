@@ -27,9 +27,9 @@ from nautilus_trader.model import ClientOrderId, Currency, InstrumentId, OrderRe
 from nautilus_trader.trading import Strategy, StrategyConfig
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from liqstrat.backtest.account.ledger import Entry
 from liqstrat.backtest.failure import Failures, guarded
-from liqstrat.backtest.indicator import LiquidationLevels
-from liqstrat.backtest.ledger import Entry
+from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.backtest.sizing import quantity_for
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.liquidation.clusters import Cluster

@@ -9,7 +9,7 @@ from rich.console import Console
 from liqstrat.printing.text import new_table, price_text
 
 if TYPE_CHECKING:
-    from liqstrat.catalog import CatalogReport
+    from liqstrat.catalog.build import CatalogReport
     from liqstrat.market.download import DownloadReport
     from liqstrat.market.ingest import IngestReport
     from liqstrat.market.reference import Written

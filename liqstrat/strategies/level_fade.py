@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from liqstrat.backtest.indicator import Swept
+from liqstrat.backtest.levels.indicator import Swept
 from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
 
 _NS_PER_MINUTE = 60_000_000_000

@@ -28,11 +28,11 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.trading import Strategy, StrategyConfig
 
+from liqstrat.backtest.costs.venue import SimulatedVenue, simulated_venue
 from liqstrat.backtest.failure import Failures
-from liqstrat.backtest.instruments import QUOTE, VENUE, instrument_id, minute_bars
-from liqstrat.backtest.minutes import read_minutes
-from liqstrat.backtest.venue import SimulatedVenue, simulated_venue
-from liqstrat.catalog import build_catalog
+from liqstrat.catalog.build import build_catalog
+from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id, minute_bars
+from liqstrat.catalog.minutes import read_minutes
 from liqstrat.config import VenueSettings
 from liqstrat.market.schema import create_tables
 from liqstrat.market.store import open_store

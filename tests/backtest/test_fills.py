@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nautilus_trader.model import LiquiditySide, OrderSide, OrderType
 
-from liqstrat.backtest.depth import RecentDepth
-from liqstrat.backtest.minutes import MINUTE_NS, MinuteBars
+from liqstrat.backtest.costs.depth import RecentDepth
+from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
 from liqstrat.config import VenueSettings
 from tests.backtest.replay import Replay, Scripted, buy, make_catalog, replay, sell, tape
 from tests.history import Trades

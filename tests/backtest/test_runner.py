@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from liqstrat.backtest import results as tables
+from liqstrat.backtest.account import results as tables
 from liqstrat.backtest.runner import run_backtest
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError

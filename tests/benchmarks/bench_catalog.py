@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from liqstrat.backtest.columns import NARROW_DECIMALS, TRADES_SQL
-from liqstrat.backtest.day_files import ROW_GROUP, folder
-from liqstrat.catalog import build_catalog
+from liqstrat.catalog.build import build_catalog
+from liqstrat.catalog.columns import NARROW_DECIMALS, TRADES_SQL
+from liqstrat.catalog.day_files import ROW_GROUP, folder
 from liqstrat.market.store import open_store
 from tests.benchmarks.measure import Place, Row, size_of
 from tests.benchmarks.tape import START, SYMBOL, days_of

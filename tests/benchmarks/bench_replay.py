@@ -15,9 +15,9 @@ from nautilus_trader.execution import MakerTakerFeeModel
 from nautilus_trader.model import AccountType, NautilusDataType, OmsType, TradeTick
 from nautilus_trader.trading import Strategy, StrategyConfig
 
-from liqstrat.backtest.instruments import VENUE, instrument_id
 from liqstrat.backtest.replay import CHUNK, replay
 from liqstrat.backtest.runner import prepare, resolve_traders, run_backtest
+from liqstrat.catalog.instruments import VENUE, instrument_id
 from liqstrat.config import DataSettings, RunFile, StrategySettings
 from liqstrat.market.store import open_store
 from tests.benchmarks.measure import Place, Row, best_of

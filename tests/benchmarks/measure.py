@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from liqstrat.catalog import build_catalog
+from liqstrat.catalog.build import build_catalog
 from liqstrat.market.store import open_store
 from tests.benchmarks.tape import SYMBOL, write_candles, write_trades
 

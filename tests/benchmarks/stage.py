@@ -5,7 +5,7 @@ from pathlib import Path
 
 from liqstrat.backtest.replay import replay
 from liqstrat.backtest.runner import prepare, resolve_traders
-from liqstrat.catalog import build_catalog
+from liqstrat.catalog.build import build_catalog
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.ingest import ingest

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from liqstrat.backtest.ledger import RoundTrip
+from liqstrat.backtest.account.ledger import RoundTrip
 from liqstrat.config import RunFile
 from tests.backtest.replay import after_start
 from tests.backtest.runs import NO_COSTS, ONE_TIER, path, replayed, rising_interest, run_file, wandering_market

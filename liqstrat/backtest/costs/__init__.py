@@ -1,0 +1,1 @@
+"""What the simulated exchange does: fees, depth, latency, liquidation."""

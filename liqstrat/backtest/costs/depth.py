@@ -1,0 +1,53 @@
+"""What a taker order pays beyond the last price: a book as deep as recent trading, eaten through by the order.
+
+**Model.** A day's tape says nothing of resting orders, so they are inferred from what traded. On each side of the last
+price rests `share` times the volume of a mean minute, spread evenly over the range (high less low) of a mean minute;
+means are over the last 15 minutes that have ended. Then a taker order of `x` times a mean minute's volume walks
+`x / share` mean ranges and pays half of that on average; in USDT of price, and never less than a tick:
+
+    slippage = tick / 2 + range * contracts / (2 * share * volume)
+
+With `share` 0.1, an order of 1 % of a minute's volume pays 5 % of a minute's range, one of 10 % half a range.
+
+**Assumed**: resting liquidity scales with traded volume, thins out when the market is volatile, and does not come back
+while one order walks. Before the first minute has ended nothing is known and an order pays one tick.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from liqstrat.catalog.minutes import Floats, MinuteBars
+
+WINDOW_MINUTES = 15
+
+
+class RecentDepth:
+    """How deep the book of each symbol is taken to be, from the minutes that have ended."""
+
+    def __init__(self, minutes: Mapping[str, MinuteBars], share: float) -> None:
+        self._minutes = minutes
+        self._by_price = {symbol: _contracts_by_price(bars, share) for symbol, bars in minutes.items()}
+
+    def contracts_by_price(self, symbol: str, now_ns: int) -> float:
+        """Contracts resting per USDT of price on each side at `now_ns`; 0 where nothing is known yet."""
+        return float(self._by_price[symbol][self._minutes[symbol].ended(now_ns)])
+
+    def slippage(self, symbol: str, now_ns: int, filled: float, contracts: float, tick: float) -> float:
+        """USDT per contract that the next `contracts` of an order pay of which `filled` have been filled already."""
+        by_price = self.contracts_by_price(symbol, now_ns)
+        walked = (filled + contracts / 2) / by_price if by_price else 0.0
+        return max(tick / 2 + walked, tick)
+
+
+def _contracts_by_price(bars: MinuteBars, share: float) -> Floats:
+    """One entry more than there are minutes: entry `k` is known once `k` minutes have ended."""
+    volume, travelled = _window_sums(bars.volume), _window_sums(bars.high - bars.low)
+    return share * np.divide(volume, travelled, out=np.zeros_like(volume), where=travelled > 0)
+
+
+def _window_sums(values: Floats) -> Floats:
+    """Sums of the last `WINDOW_MINUTES` values before each index; one entry more than `values`."""
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    first = np.maximum(np.arange(len(total)) - WINDOW_MINUTES, 0)
+    return total - total[first]

@@ -1,0 +1,1 @@
+"""Liquidation levels inside a replay: the indicator, what it reads, and what is recorded of it."""

@@ -1,0 +1,233 @@
+"""Liquidation levels as a Nautilus indicator: fed with trades or bars and open interest, asked for clusters."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite, isnan
+from typing import Any
+
+from nautilus_trader.model import Bar, QuoteTick, TradeTick
+
+from liqstrat.backtest.levels.interval import BarInterval, Interval, TradeInterval, Trades
+from liqstrat.liquidation.clusters import Cluster, find_clusters
+from liqstrat.liquidation.kinds import new_model
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.model import LiquidationModel
+from liqstrat.liquidation.settings import ModelSettings
+
+_NS_PER_MINUTE = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A cluster whose densest price was reached.
+
+    time_ns: when that was noticed (nanoseconds, UTC). extreme: how far price has gone since, USDT: the lowest price for
+    longs, the highest for shorts.
+    """
+
+    cluster: Cluster
+    time_ns: int
+    extreme: float
+
+    def reaching(self, low: float, high: float) -> "Swept":
+        """With an extreme that takes in a later low and high."""
+        extreme = min(self.extreme, low) if self.cluster.side == "long" else max(self.extreme, high)
+        return self if extreme == self.extreme else Swept(self.cluster, self.time_ns, extreme)
+
+
+class LiquidationLevels:
+    """Where open positions of one symbol would be liquidated, as far as it can be known at any time.
+
+    Follows Nautilus's indicator protocol. It hears of every trade (or bar), keeps the liquidation book, and closes an
+    interval of it when open interest becomes known (`handle_open_interest`); in between, levels that price has run
+    through are left out. Several strategies may share one.
+
+    span: fraction of price, on either side, within which clusters are looked for.
+    interval: gathers what trades between two values of open interest (default: the single trades handed in).
+    recent_minutes: how long a cluster that was run through stays in `consumed`.
+    """
+
+    #: The clusters as the interval began, less what was run through since; None as long as nobody had to know.
+    _found: Sequence[Cluster] | None
+    #: Of these, the ones whose densest price has not been reached.
+    _standing: Sequence[Cluster]
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        symbol: str,
+        *,
+        span: float = 0.2,
+        interval: Interval | None = None,
+        recent_minutes: int = 120,
+    ) -> None:
+        self.symbol = symbol
+        self.settings = settings
+        self.span = span
+        self._recent_ns = recent_minutes * _NS_PER_MINUTE
+        self._interval: Interval = interval or TradeInterval()
+        # Straight to list.append where these are wanted: they run once a trade or bar.
+        self.handle_trade_tick: Callable[[TradeTick], None] = _ignore
+        self.handle_bar: Callable[[Bar], None] = _ignore
+        if isinstance(self._interval, TradeInterval):
+            self.handle_trade_tick = self._interval.receive
+        elif isinstance(self._interval, BarInterval):
+            self.handle_bar = self._interval.receive
+        self.reset()
+
+    @property
+    def name(self) -> str:
+        return f"LiquidationLevels({self.symbol})"
+
+    @property
+    def has_inputs(self) -> bool:
+        return not isnan(self.price)
+
+    @property
+    def initialized(self) -> bool:
+        """Whether there is a map: open interest is known, and a price."""
+        return self._book.open_interest > 0
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._book: LiquidationModel = new_model(self.settings, self.symbol)
+        self._interval.clear()
+        self._swept: list[Swept] = []
+        self._begin_interval()
+
+    def warm_up(self, book: LiquidationModel, since: Trades | None = None) -> None:
+        """Start from a book stepped through history, and the trades between its last step and now."""
+        self.reset()
+        self._book = book
+        if since is not None:
+            self._interval.put_before(since)
+        self._begin_interval()
+
+    def settle(self, time_ns: int) -> None:
+        """Say that all market data stamped up to and at `time_ns` has arrived."""
+        self._interval.settle(time_ns)
+
+    def handle_quote_tick(self, quote: QuoteTick) -> None:
+        """Quotes say nothing about positions."""
+
+    def handle_open_interest(self, contracts: float, time_ns: int) -> None:
+        """Close the interval that ends at `time_ns` with `contracts` open; trades at `time_ns` belong to the next.
+
+        A value that is not later than the last one says nothing new and changes nothing.
+        """
+        if time_ns <= self.known_at:
+            return
+        oldest = time_ns - self._recent_ns
+        self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]
+        flow = self._interval.close(
+            self._book.time_ns or time_ns,
+            time_ns,
+            width=self.settings.fine_width,
+            brackets=self._book.brackets(time_ns),
+            large=self.settings.large_rule,
+        )
+        self._book.step(flow, contracts)
+        self._begin_interval()
+
+    @property
+    def price(self) -> float:
+        """The last price, USDT; NaN before the first trade."""
+        self._look()
+        last = self._interval.last
+        return self._book.price if isnan(last) else last
+
+    @property
+    def known_at(self) -> int:
+        """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
+        return self._book.time_ns
+
+    def map(self, span: float | None = None) -> LiquidationMap:
+        """The map now, less what price has run through since open interest was last known; see `LiquidationModel.map`
+        for `span`."""
+        self._look()
+        low, high = self._interval.low, self._interval.high
+        return self._book.map(
+            low=low if isfinite(low) else None, high=high if isfinite(high) else None, price=self.price, span=span
+        )
+
+    def clusters(self) -> Sequence[Cluster]:
+        """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""
+        self._look()
+        found = self._found_at_first() if self._found is None else self._found
+        if self._ran_into_one(found):
+            self._found = found = find_clusters(self.map(self.span), span=self.span)
+            self._found_low, self._found_high = self._interval.low, self._interval.high
+        return found
+
+    def above(self, price: float | None = None) -> Cluster | None:
+        """The nearest cluster above `price` (default: the last), with its distance from there."""
+        return self._nearest(price, above=True)
+
+    def below(self, price: float | None = None) -> Cluster | None:
+        """The nearest cluster below `price` (default: the last), with its distance from there."""
+        return self._nearest(price, above=False)
+
+    @property
+    def consumed(self) -> list[Swept]:
+        """Clusters that price ran through lately, the latest last."""
+        self._look()
+        low, high = self._interval.low, self._interval.high
+        return [swept.reaching(low, high) for swept in self._swept] if self._swept else []
+
+    def _begin_interval(self) -> None:
+        self._found_low, self._found_high = inf, -inf
+        self._free_low, self._free_high = inf, -inf
+        self._found = None
+
+    def _found_at_first(self) -> Sequence[Cluster]:
+        """Find the clusters as the interval began: the book has not changed since."""
+        found = find_clusters(self._book.map(span=self.span), span=self.span)
+        self._found = self._standing = found
+        self._next_long, self._next_short = found.next_long, found.next_short
+        return found
+
+    def _look(self) -> None:
+        """Notice new trades, and which clusters of the last map they reached the heart of.
+
+        The nearest on each side that still stand tell when to look closer.
+        """
+        if not self._interval.look():
+            return
+        low, high = self._interval.low, self._interval.high
+        if self._found is None:
+            if low >= self._free_low and high <= self._free_high:
+                return
+            if not self._book.reaches(low, high):
+                self._free_low, self._free_high = low, high
+                return
+            self._found_at_first()
+        if low > self._next_long and high < self._next_short:
+            return
+        swept = [c for c in self._standing if (c.price >= low if c.side == "long" else c.price <= high)]
+        now = self._interval.time_ns
+        self._swept += [Swept(c, now, low if c.side == "long" else high) for c in swept]
+        self._standing = [cluster for cluster in self._standing if cluster not in swept]
+        self._next_long = max((c.price for c in self._standing if c.side == "long"), default=-inf)
+        self._next_short = min((c.price for c in self._standing if c.side == "short"), default=inf)
+
+    def _ran_into_one(self, found: Sequence[Cluster]) -> bool:
+        """Whether lows or highs since the clusters were found took something out of them."""
+        low, high = self._interval.low, self._interval.high
+        if low >= self._found_low and high <= self._found_high:
+            return False
+        return any(
+            low < min(c.price_high, self._found_low) if c.side == "long" else high > max(c.price_low, self._found_high)
+            for c in found
+        )
+
+    def _nearest(self, price: float | None, *, above: bool) -> Cluster | None:
+        origin = self.price if price is None else price
+        there = [c for c in self.clusters() if (c.price > origin if above else c.price < origin)]
+        if not there:
+            return None
+        nearest = min(there, key=lambda c: abs(c.price - origin))
+        return replace(nearest, distance=nearest.price / origin - 1)
+
+
+def _ignore(data: Any) -> None:
+    """What the levels do not live on."""

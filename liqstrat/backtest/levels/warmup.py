@@ -1,0 +1,51 @@
+"""A book filled with the history before a run, so that there are levels when it starts."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from liqstrat.backtest.levels.interval import Trades
+from liqstrat.config import RunFile
+from liqstrat.liquidation.kinds import new_model
+from liqstrat.liquidation.model import LiquidationModel
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.flow import flows
+from liqstrat.market.store import Store
+from liqstrat.progress import SILENT, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Warm:
+    """A book at its last step before a run starts, the trades from there up to the start, and notes for the reader."""
+
+    book: LiquidationModel
+    since: Trades | None
+    notes: list[str]
+
+
+def warm_up(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress = SILENT) -> Warm:
+    """Step a book of `model` through up to `warmup_days` of history before the run starts."""
+    book = new_model(model, symbol, store.brackets(symbol))
+    if store.span(symbol, "trades") is None:
+        return Warm(book, None, [f"{symbol}: the book starts empty, as there are no single trades to fill it from"])
+    since = run.start - timedelta(days=run.data.warmup_days)
+    for flow, open_interest in flows(store, symbol, since, run.start, model, progress):
+        book.step(flow, open_interest)
+    if not book.open_interest:
+        return Warm(book, None, [f"{symbol}: the book starts empty, there is no history before {run.start:%Y-%m-%d}"])
+    share = f"{symbol}: {book.seeded_share:.0%} of the book at the start was open when history begins"
+    last = datetime.fromtimestamp(book.time_ns / 1e9, UTC)
+    return Warm(book, _trades(store, symbol, last, run.start), [f"{share}; where it stands is a guess"])
+
+
+def _trades(store: Store, symbol: str, start: datetime, end: datetime) -> Trades | None:
+    if start >= end:
+        return None
+    table = store.trades(symbol, start, end).read_all()
+    return Trades(
+        times=table["time"].cast(pa.int64()).to_numpy() * 1000,
+        price=table["price"].cast(pa.float64()).to_numpy(),
+        contracts=table["quantity"].cast(pa.float64()).to_numpy(),
+        buy=table["buy"].to_numpy(),
+    )

@@ -1,0 +1,1 @@
+"""DuckDB history as files of a Nautilus catalog, and reading them back; knows no run."""
