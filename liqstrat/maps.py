@@ -94,34 +94,8 @@ def period(store: Store, symbol: str, start: datetime | None, end: datetime | No
     return start, end
 
 
-def save_heatmap(
-    store: Store,
-    symbol: str,
-    moments: list[datetime],
-    settings: ModelSettings,
-    warmup: timedelta,
-    out: Path,
-    progress: Progress = SILENT,
-) -> int:
-    """Write the maps at `moments` to `out`: rows for `.parquet` (`LEVELS_SCHEMA`), the picture for `.html`.
-
-    The file appears when it is whole. Returns the number of rows.
-    """
-    if out.suffix not in (".parquet", ".html"):
-        raise LiqstratError(f'{out}: the file\'s ending is "{out.suffix}", expected .parquet or .html')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    picture = out.suffix == ".html"
-    maps = maps_at(store, symbol, moments, settings, warmup, progress, PICTURE_SPAN if picture else None)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        rows = _write_picture(store, symbol, maps, moments, partial) if picture else _write_rows(maps, partial)
-        partial.rename(out)
-    finally:
-        partial.unlink(missing_ok=True)
-    return rows
-
-
-def _write_rows(maps: Iterator[LiquidationMap], out: Path) -> int:
+def write_rows(maps: Iterator[LiquidationMap], out: Path) -> int:
+    """Write maps to a Parquet file as they come; returns the number of rows."""
     rows = 0
     with pq.ParquetWriter(out, LEVELS_SCHEMA, compression="zstd") as writer:
         for levels in maps:
@@ -129,18 +103,6 @@ def _write_rows(maps: Iterator[LiquidationMap], out: Path) -> int:
             writer.write_table(table)
             rows += len(table)
     return rows
-
-
-def _write_picture(
-    store: Store, symbol: str, maps: Iterator[LiquidationMap], moments: list[datetime], out: Path
-) -> int:
-    from liqstrat.report.heatmap import write_heatmap_page
-
-    levels = picture_rows(maps)
-    candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
-    title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
-    write_heatmap_page(levels, candles, title=title, simulated=store.simulated(symbol), out=out)
-    return len(levels)
 
 
 def picture_rows(maps: Iterator[LiquidationMap]) -> pa.Table:

@@ -8,8 +8,9 @@ import pytest
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.maps import LEVELS_SCHEMA, last_known, maps_at, marks, save_heatmap
+from liqstrat.maps import LEVELS_SCHEMA, last_known, maps_at, marks
 from liqstrat.market.store import Store, open_store
+from liqstrat.pages import save_heatmap
 from tests.history import START, Trades, open_interest_every, random_trades, write_history
 
 MODEL = ModelSettings(bin_width=0.001)

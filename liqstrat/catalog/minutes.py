@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from liqstrat.backtest.levels.interval import exact
+from liqstrat.catalog.exact import exact
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.errors import LiqstratError
 

@@ -8,11 +8,11 @@ import pytest
 from liqstrat.bench.market import BenchMarket
 from liqstrat.calibration.block import model_block
 from liqstrat.calibration.calibrate import Calibration, calibrate
+from liqstrat.cli.calibrate import source_text, together_text, verdict_text
 from liqstrat.config import load_run_file
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.printing.calibration import source_text, together_text, verdict_text
 from tests.calibration.markets import EVEN, HIGH, LOW, NONE, TIERS, history_of, wide_market
 
 RUN = 'name = "x"\nsymbols = ["BTCUSDT"]\nfrom = 2024-03-03\nto = 2024-03-08\n[[strategies]]\nuse = "LevelFade"\n'

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from nautilus_trader.model import AggressorSide, Bar, Price, Quantity, TradeTick
 
+from liqstrat.catalog.exact import exact
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_bars, flow_from_trades
 from liqstrat.liquidation.grid import Floats, Ints
@@ -220,10 +221,3 @@ def join(parts: Sequence[Trades]) -> Trades:
         np.concatenate([part.contracts for part in parts]),
         np.concatenate([part.buy for part in parts]),
     )
-
-
-def exact(values: Floats, decimals: int) -> Floats:
-    """The nearest doubles to decimals of the engine, whose own conversion is off in the last bit."""
-    scale = 10.0**decimals
-    rounded: Floats = np.rint(values * scale) / scale
-    return rounded

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from liqstrat.backtest.levels.interval import Trades, exact, join
+from liqstrat.backtest.levels.interval import Trades, join
 from liqstrat.catalog import day_files
+from liqstrat.catalog.exact import exact
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_trades
 from liqstrat.liquidation.grid import Floats

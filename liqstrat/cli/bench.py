@@ -1,18 +1,45 @@
-"""Models judged on simulated markets, printed."""
+"""Models judged on simulated markets."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
+import typer
 
-from liqstrat.printing.text import new_table
+from liqstrat.cli.options import names, parsed, seeds
+from liqstrat.cli.program import out, progress
+from liqstrat.cli.text import new_table
+from liqstrat.errors import did_you_mean
 
 if TYPE_CHECKING:
     from liqstrat.bench.judge import Verdict
     from liqstrat.liquidation.agreement import Agreement
 
 
-def print_verdicts(out: Console, verdicts: Sequence["Verdict"]) -> None:
+def bench_model(
+    regimes: Annotated[
+        Any, typer.Option(parser=parsed(names), metavar="LIST", help="Kinds of simulated market; default all.")
+    ] = None,
+    seeds: Annotated[
+        Any, typer.Option(parser=parsed(seeds), metavar="LIST", help="Seeds; 1 and 2 were used to choose settings.")
+    ] = "11,12",
+    days: Annotated[int, typer.Option(min=2, max=60, help="Days a market; the second half is judged.")] = 7,
+) -> None:
+    """Judge every model on simulated markets, where all positions are known.
+
+    Example: liqstrat bench-model --regimes usual,thin --seeds 11
+    """
+    from liqstrat.bench.judge import MODELS, judge
+    from liqstrat.bench.regimes import REGIMES
+
+    for name in regimes or ():
+        if name not in REGIMES:
+            known = ", ".join(REGIMES)
+            raise typer.BadParameter(f'there is no regime "{name}"{did_you_mean(name, REGIMES)}; expected of {known}')
+    verdicts = judge(MODELS, regimes or tuple(REGIMES), seeds, days=days, progress=progress)
+    _print_verdicts(verdicts)
+
+
+def _print_verdicts(verdicts: Sequence["Verdict"]) -> None:
     table = new_table(
         "Agreement with the true map (SIMULATED markets): rank correlation, linear correlation, overlap",
         ("model", "regime", "seeds", "agreement", "share of the bound", "of the strict bound", "lowest share"),

@@ -1,21 +1,89 @@
-"""What was fitted, printed."""
+"""The book fitted to what was liquidated."""
 
 from dataclasses import asdict
-from typing import Any
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
+import typer
 from rich.table import Table
 
-from liqstrat.calibration.apart import Together
-from liqstrat.calibration.block import model_block
-from liqstrat.calibration.calibrate import Calibration
-from liqstrat.printing.text import new_table, print_json
-from liqstrat.scoring.mixture import Mixture
+from liqstrat.cli.options import Config, Database, Json, Symbol, Warmup, model_of, one_of, parsed, time_option
+from liqstrat.cli.program import out, progress
+from liqstrat.cli.text import new_table, print_json
+from liqstrat.inputs import DEFAULT_DATABASE
+
+if TYPE_CHECKING:
+    from liqstrat.calibration.apart import Together
+    from liqstrat.calibration.calibrate import Calibration
+    from liqstrat.scoring.mixture import Mixture
 
 
-def print_calibration(out: Console, symbol: str, found: Calibration, *, simulated: bool, json: bool) -> None:
+def calibrate(
+    symbol: Symbol,
+    start: Annotated[datetime, time_option("--from", help="First moment, UTC: 2024-03-01 or 2024-03-01T12:00.")],
+    end: Annotated[datetime, time_option("--to", help="Up to this moment, UTC, itself not included.")],
+    kind: Annotated[
+        Any,
+        typer.Option(
+            parser=parsed(one_of("conserving", "ensemble")),
+            metavar="conserving|ensemble",
+            help="Fit the book, or the weights of a mixture of models.",
+        ),
+    ] = "conserving",
+    config: Config = None,
+    db: Database = DEFAULT_DATABASE,
+    warmup_days: Warmup = 14,
+    recorded: Annotated[
+        Any,
+        typer.Option(
+            parser=parsed(one_of("all", "some")),
+            metavar="all|some",
+            help="Whether all liquidations are recorded; default: all of a simulated market, some of a real one.",
+        ),
+    ] = None,
+    source: Annotated[
+        Any,
+        typer.Option(
+            "--by",
+            parser=parsed(one_of("liquidations", "open-interest")),
+            metavar="liquidations|open-interest",
+            help="What to fit to; default: liquidations where any are recorded.",
+        ),
+    ] = None,
+    target: Annotated[Path | None, typer.Option("--out", help="Write the [model] block to this file.")] = None,
+    json: Json = False,
+) -> None:
+    """Fit the leverage mix, turnover and taker weight of the book to what was liquidated.
+
+    Example: liqstrat calibrate BTCUSDT --from 2024-03-01 --to 2024-04-01 --out model.toml
+    """
+    from liqstrat.calibration.block import write_block
+    from liqstrat.calibration.history import calibrate_history
+    from liqstrat.market.store import open_store
+    from liqstrat.scoring.mixture import fit_mixture
+
+    settings, warmup = model_of(config), timedelta(days=warmup_days)
+    with open_store(db) as store:
+        simulated = store.simulated(symbol)
+        if kind == "ensemble":
+            mixture = fit_mixture(store, symbol, start, end, settings, warmup, progress)
+            _print_mixture(symbol, mixture, simulated=simulated, json=json)
+            block = mixture_block(symbol, mixture)
+        else:
+            by = source.replace("-", " ") if source else None
+            found = calibrate_history(
+                store, symbol, start, end, settings, warmup, recorded=recorded, source=by, progress=progress
+            )
+            _print_calibration(symbol, found, simulated=simulated, json=json)
+            block = block_of(symbol, found)
+    if target:
+        write_block(target, block)
+
+
+def _print_calibration(symbol: str, found: "Calibration", *, simulated: bool, json: bool) -> None:
     if json:
-        print_json(out, calibration_json(symbol, found, simulated))
+        print_json(calibration_json(symbol, found, simulated))
         return
     out.print(f"{symbol}{' SIMULATED' if simulated else ''}: {source_text(found)}", markup=False, soft_wrap=True)
     out.print(_shares(found))
@@ -30,7 +98,7 @@ def print_calibration(out: Console, symbol: str, found: Calibration, *, simulate
     out.print(block_of(symbol, found), markup=False, soft_wrap=True, end="")
 
 
-def calibration_json(symbol: str, found: Calibration, simulated: bool) -> dict[str, Any]:
+def calibration_json(symbol: str, found: "Calibration", simulated: bool) -> dict[str, Any]:
     """All that was found, as plain values."""
     return {
         "symbol": symbol,
@@ -42,13 +110,15 @@ def calibration_json(symbol: str, found: Calibration, simulated: bool) -> dict[s
     }
 
 
-def block_of(symbol: str, found: Calibration) -> str:
+def block_of(symbol: str, found: "Calibration") -> str:
     """The recommended `[model]` block."""
+    from liqstrat.calibration.block import model_block
+
     remarks = [f"{symbol}: {source_text(found)}.", verdict_text(found)]
     return model_block(found.settings, remarks)
 
 
-def source_text(found: Calibration) -> str:
+def source_text(found: "Calibration") -> str:
     """What it was fitted to."""
     if found.source == "open interest":
         return (
@@ -59,14 +129,14 @@ def source_text(found: Calibration) -> str:
     return f"fitted to {found.observed:,} recorded liquidations, taken as {how}"
 
 
-def together_text(group: Together) -> str:
+def together_text(group: "Together") -> str:
     """That some tiers cannot be told apart."""
     names = [f"{tier}x" for tier in group.tiers]
     listed = f"{', '.join(names[:-1])} from {names[-1]}"
     return f"the data cannot tell {listed}: their sum is {group.share:.2f} ({group.low:.2f} to {group.high:.2f})"
 
 
-def verdict_text(found: Calibration) -> str:
+def verdict_text(found: "Calibration") -> str:
     """Whether to use the fit."""
     if found.stray:
         return (
@@ -85,12 +155,10 @@ def verdict_text(found: Calibration) -> str:
     return f"{gain} {days}: {how}, the default is recommended."
 
 
-def print_mixture(out: Console, symbol: str, found: Mixture, *, simulated: bool, json: bool) -> None:
+def _print_mixture(symbol: str, found: "Mixture", *, simulated: bool, json: bool) -> None:
     if json:
         block = mixture_block(symbol, found)
-        print_json(
-            out, {"symbol": symbol, "simulated": simulated, "better": found.better, **asdict(found), "model": block}
-        )
+        print_json({"symbol": symbol, "simulated": simulated, "better": found.better, **asdict(found), "model": block})
         return
     table = new_table(f"{symbol}{' SIMULATED' if simulated else ''}: mixture of models", ("model", "weight"))
     for kind, weight in found.weights.items():
@@ -101,12 +169,14 @@ def print_mixture(out: Console, symbol: str, found: Mixture, *, simulated: bool,
     out.print(mixture_block(symbol, found), markup=False, soft_wrap=True, end="")
 
 
-def mixture_block(symbol: str, found: Mixture) -> str:
+def mixture_block(symbol: str, found: "Mixture") -> str:
     """The recommended `[model]` block."""
+    from liqstrat.calibration.block import model_block
+
     return model_block(found.settings, [f"{symbol}: weights of a mixture.", mixture_text(found)])
 
 
-def mixture_text(found: Mixture) -> str:
+def mixture_text(found: "Mixture") -> str:
     """Whether to mix."""
     gain = found.over_best
     if gain.value is None or gain.low is None or gain.high is None:
@@ -120,7 +190,7 @@ def mixture_text(found: Mixture) -> str:
     return f"{told}, on {found.days} later days: {words}."
 
 
-def _shares(found: Calibration) -> Table:
+def _shares(found: "Calibration") -> Table:
     columns = ("leverage", "fitted", "95 % interval", "default")
     table = new_table("Leverage mix, shares of opened contracts", columns)
     for one in found.shares:

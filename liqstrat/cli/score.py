@@ -1,21 +1,77 @@
-"""A score, printed."""
+"""Models held against what was really liquidated."""
 
-from rich.console import Console
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 from rich.table import Table
 
-from liqstrat.printing.text import print_json
-from liqstrat.scoring.bootstrap import Estimate
-from liqstrat.scoring.history import Scored
-from liqstrat.scoring.score import Row
-from liqstrat.scoring.verdict import Verdict
+from liqstrat.cli.options import Config, Database, From, Json, Symbol, To, Warmup, kinds, model_of, parsed
+from liqstrat.cli.program import out, progress
+from liqstrat.cli.text import print_json
+from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
+
+if TYPE_CHECKING:
+    from liqstrat.scoring.bootstrap import Estimate
+    from liqstrat.scoring.history import Scored
+    from liqstrat.scoring.score import Row
+    from liqstrat.scoring.verdict import Verdict
+
+
+def score(
+    symbol: Symbol,
+    start: From = None,
+    end: To = None,
+    model: Annotated[
+        Any, typer.Option(parser=parsed(kinds), metavar="LIST", help="conserving, large_trades, oi_candle, ensemble.")
+    ] = None,
+    config: Config = None,
+    every: Annotated[
+        Any, typer.Option(parser=parsed(minutes_of), metavar="LENGTH", help="How often maps are made: 5m … 1d.")
+    ] = "1h",
+    db: Database = DEFAULT_DATABASE,
+    warmup_days: Warmup = 14,
+    target: Annotated[Path | None, typer.Option("--out", help="Write a page with figures: page.html.")] = None,
+    json: Json = False,
+    check_lookahead: Annotated[
+        int, typer.Option(min=0, max=100, metavar="CUTS", help="Cut the data at so many moments; exit 1 on look-ahead.")
+    ] = 0,
+) -> None:
+    """Score a model's maps against what was really liquidated, beside baselines that know little.
+
+    Example: liqstrat score BTCUSDT --from 2024-03-01 --to 2024-03-31 --model conserving,oi_candle --out score.html
+    """
+    from liqstrat.market.store import open_store
+    from liqstrat.pages import require_page, save_score_page
+    from liqstrat.scoring.history import score_history
+
+    if target is not None:
+        require_page(target)
+    settings = model_of(config)
+    models = {kind: replace(settings, kind=kind) for kind in model or [settings.kind]}
+    warmup, length = timedelta(days=warmup_days), timedelta(minutes=every)
+    with open_store(db) as store:
+        scored = score_history(
+            store, symbol, start, end, models, warmup=warmup, every=length, cuts=check_lookahead, progress=progress
+        )
+        if target is not None:
+            save_score_page(store, scored, models, warmup, length, target, progress)
+    _print_score(scored, json=json)
+    if target is not None and not json:
+        out.print(f"page: {target}", markup=False, soft_wrap=True)
+    if any(scored.lookahead.values()):
+        raise typer.Exit(1)
+
 
 _STYLE = {True: "green", False: "yellow"}
 
 
-def print_score(out: Console, scored: Scored, *, json: bool) -> None:
+def _print_score(scored: "Scored", *, json: bool) -> None:
     """Tables of all models and baselines, the verdicts, and what the record leaves out."""
     if json:
-        print_json(out, scored.to_json())
+        print_json(scored.to_json())
         return
     result = scored.score
     out.print(
@@ -42,12 +98,12 @@ def print_score(out: Console, scored: Scored, *, json: bool) -> None:
         )
 
 
-def row_name(row: Row) -> str:
+def row_name(row: "Row") -> str:
     """A forecast's name, with the model whose map was shuffled."""
     return f"{row.name} {row.baseline_of}" if row.baseline_of else row.name
 
 
-def estimate_text(estimate: Estimate, decimals: int = 2) -> str:
+def estimate_text(estimate: "Estimate", decimals: int = 2) -> str:
     """Value and interval."""
     if estimate.value is None:
         return "–"
@@ -56,7 +112,7 @@ def estimate_text(estimate: Estimate, decimals: int = 2) -> str:
     return f"{estimate.value:.{decimals}f} ({estimate.low:.{decimals}f} to {estimate.high:.{decimals}f})"
 
 
-def _whole(scored: Scored) -> Table:
+def _whole(scored: "Scored") -> Table:
     table = _table(
         "All reached bands, with 95 % intervals (days drawn anew)",
         ("forecast", "lift", "at equal distance", "rank", "bits over uniform", "over distance"),
@@ -67,7 +123,7 @@ def _whole(scored: Scored) -> Table:
     return table
 
 
-def _by_part(scored: Scored, name: str) -> Table:
+def _by_part(scored: "Scored", name: str) -> Table:
     table = _table(
         f"{name}, by side and by distance from price",
         ("part", "bands", "contracts", "lift", "at equal distance", "rank", "bits over uniform", "over distance"),
@@ -78,7 +134,7 @@ def _by_part(scored: Scored, name: str) -> Table:
     return table
 
 
-def _by_leverage(scored: Scored, name: str) -> Table:
+def _by_leverage(scored: "Scored", name: str) -> Table:
     table = _table(
         f"{name}, by leverage (liquidated contracts attributed by the map's own shares)",
         ("leverage", "predicted", "attributed", "realised to usual", "lift"),
@@ -89,13 +145,13 @@ def _by_leverage(scored: Scored, name: str) -> Table:
     return table
 
 
-def _figures(row: Row) -> list[str]:
+def _figures(row: "Row") -> list[str]:
     return [
         estimate_text(one) for one in (row.lift, row.lift_at_equal_distance, row.rank, row.bits, row.bits_over_distance)
     ]
 
 
-def _words(verdict: Verdict) -> str:
+def _words(verdict: "Verdict") -> str:
     return f"[{_STYLE[verdict.better]}]{verdict.words}[/]"
 
 

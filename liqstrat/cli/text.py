@@ -3,11 +3,14 @@
 import json as json_module
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
+from liqstrat.cli.program import out
 
-def print_json(out: Console, value: object) -> None:
+SIDE_STYLE = {"long": "green", "short": "red"}
+
+
+def print_json(value: object) -> None:
     """Indented for a reader, on one line for a program; never in colours, which take seconds for a map."""
     indent = 2 if out.is_terminal else None
     out.file.write(json_module.dumps(value, default=str, indent=indent, ensure_ascii=False) + "\n")

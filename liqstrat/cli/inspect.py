@@ -1,17 +1,46 @@
-"""What history there is and what is wrong with it, printed."""
+"""What history there is and what is wrong with it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
+import typer
 
-from liqstrat.printing.text import new_table, price_text, print_json
+from liqstrat.cli.options import Database, Json
+from liqstrat.cli.program import out, progress
+from liqstrat.cli.text import new_table, price_text, print_json
+from liqstrat.inputs import DEFAULT_DATABASE
 
 if TYPE_CHECKING:
     from liqstrat.market.inspect import KindSummary
     from liqstrat.market.quality import Quality
+
+
+def inspect(
+    symbol: Annotated[
+        str | None, typer.Argument(help="One symbol, looked at closely; a summary of all without.")
+    ] = None,
+    db: Database = DEFAULT_DATABASE,
+    json: Json = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where anything is missing.")] = False,
+) -> None:
+    """Say what history there is: range, rows and missing days; of one symbol also gaps and what cannot be right.
+
+    Example: liqstrat inspect BTCUSDT --strict
+    """
+    from liqstrat.market.inspect import inspect as run
+    from liqstrat.market.quality import examine
+    from liqstrat.market.store import open_store
+
+    with open_store(db) as store:
+        if symbol is None and not strict:
+            _print_inspection(run(store), json=json)
+            return
+        found = [examine(store, name, progress=progress) for name in ([symbol] if symbol else store.symbols())]
+    _print_qualities(found, json=json)
+    if strict and any(quality.has_gaps for quality in found):
+        raise typer.Exit(1)
 
 
 _SHOWN = 5
@@ -20,9 +49,9 @@ _SHOWN = 5
 _A_FEW_MINUTES = timedelta(minutes=10)
 
 
-def print_inspection(out: Console, summaries: Sequence["KindSummary"], *, json: bool) -> None:
+def _print_inspection(summaries: Sequence["KindSummary"], *, json: bool) -> None:
     if json:
-        print_json(out, [asdict(s) for s in summaries])
+        print_json([asdict(s) for s in summaries])
         return
     table = new_table("History (UTC)", ("symbol", "kind", "first", "last", "rows", "days missing", "origin"))
     for s in summaries:
@@ -38,15 +67,15 @@ def print_inspection(out: Console, summaries: Sequence["KindSummary"], *, json: 
     out.print(table)
 
 
-def print_qualities(out: Console, qualities: Sequence["Quality"], *, json: bool) -> None:
+def _print_qualities(qualities: Sequence["Quality"], *, json: bool) -> None:
     if json:
-        print_json(out, [quality.to_json() for quality in qualities])
+        print_json([quality.to_json() for quality in qualities])
         return
     for quality in qualities:
-        _print_quality(out, quality)
+        _print_quality(quality)
 
 
-def _print_quality(out: Console, quality: "Quality") -> None:
+def _print_quality(quality: "Quality") -> None:
     table = new_table(
         f"{quality.symbol}{' SIMULATED' if quality.simulated else ''} (UTC)",
         ("kind", "first", "last", "rows", "gaps", "missing", "twice", "no value", "days missing", "origin"),

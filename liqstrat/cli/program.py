@@ -1,0 +1,36 @@
+"""The program: its name, where it prints, and how it shows that it is at work."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from liqstrat import __version__
+from liqstrat.progress import ConsoleProgress
+
+#: Tables keep their columns when they are piped.
+_PIPED_WIDTH = 140
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+err = Console(stderr=True, highlight=False)
+progress = ConsoleProgress(err)
+
+app = typer.Typer(
+    name="liqstrat",
+    help="Backtest strategies around the liquidation levels of Binance USDⓈ-M perpetuals.\n\n"
+    "New here? `liqstrat demo` does everything once on a simulated market.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        out.print(f"liqstrat {__version__}")
+        raise typer.Exit
