@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
 
 Step = Callable[[float], None]
 _PLAIN_EVERY_SECONDS = 10.0
@@ -38,6 +36,9 @@ class ConsoleProgress(Progress):
 
     @contextmanager
     def _bar(self, name: str, total: float | None, unit: str) -> Iterator[Step]:
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

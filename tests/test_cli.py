@@ -7,31 +7,25 @@ from pathlib import Path
 
 import pytest
 
+from liqstrat.cli import COMMANDS
 from tests.shell import Shell
 
-COMMANDS = [
-    "demo",
-    "simulate",
-    "download",
-    "ingest",
-    "inspect",
-    "catalog",
-    "price",
-    "levels",
-    "heatmap",
-    "backtest",
-    "calibrate",
-    "bench-model",
-    "score",
-    "brackets",
-    "instruments",
-]
+#: What takes long to import.
+HEAVY = ("numba", "nautilus_trader", "duckdb", "pandas", "plotly", "numpy", "pyarrow", "pydantic")
 
 
 def test_the_program_starts_as_a_process_of_its_own() -> None:
     done = subprocess.run([sys.executable, "-m", "liqstrat", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("liqstrat ")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("program", ["import liqstrat.cli", "import liqstrat", "import liqstrat.config"])
+def test_nothing_heavy_is_imported_before_it_is_needed(program: str) -> None:
+    spare = HEAVY[:5] if "config" in program else HEAVY
+    code = f"{program}, sys; print([name for name in {spare} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -10,7 +10,7 @@ from liqstrat.cli import bench, calibrate, history, inspect, levels, price, runs
 from liqstrat.cli.program import app, err
 from liqstrat.errors import LiqstratError
 
-_COMMANDS: dict[str, list[Callable[..., None]]] = {
+_BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
     "Start": [runs.demo],
     "History": [
         history.simulate,
@@ -25,9 +25,12 @@ _COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Models": [score.score, calibrate.calibrate, bench.bench_model],
     "Runs": [runs.backtest],
 }
-for _panel, _commands in _COMMANDS.items():
+#: Every command's name, in the order of the help.
+COMMANDS = [command.__name__.replace("_", "-") for commands in _BY_SUBJECT.values() for command in commands]
+
+for _subject, _commands in _BY_SUBJECT.items():
     for _command in _commands:
-        app.command(rich_help_panel=_panel)(_command)
+        app.command(rich_help_panel=_subject)(_command)
 
 
 def main() -> None:
