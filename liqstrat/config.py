@@ -1,18 +1,13 @@
-"""Run files: TOML in, typed and checked objects out.
+"""What a run is made of, as typed and checked values; `run_file` reads them."""
 
-A wrong key or value is answered with the file, the line where it stands, what was expected and the nearest right name.
-"""
-
-import re
-import tomllib
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from liqstrat.errors import LiqstratError, did_you_mean
+from liqstrat.errors import did_you_mean
 from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time
 from liqstrat.liquidation.settings import ModelSettings
 
@@ -79,6 +74,12 @@ class ReportSettings(_Section):
     span: Annotated[float, Field(gt=0, le=0.9)] = 0.2
 
 
+class ModelFile(_Section):
+    """A file with nothing but a model, as a calibration writes it."""
+
+    model: ModelSettings
+
+
 class RunFile(_Section):
     """One run: what is replayed, with which model and venue, and who trades."""
 
@@ -119,89 +120,3 @@ class RunFile(_Section):
     def bar_minutes(self) -> int | None:
         """Length of the replayed bars in minutes; None where single trades are replayed."""
         return None if self.resolution == "tick" else minutes_of(self.resolution)
-
-
-def load_run_file(path: Path) -> RunFile:
-    """Read and check a run file; raises `LiqstratError` naming the file, the line and what was expected."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.toml")])
-        raise LiqstratError(f"{path}: cannot be read: {error.strerror}{near}") from None
-    except UnicodeDecodeError as error:
-        raise LiqstratError(f"{path}: is not UTF-8 text (byte {error.start})") from None
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise LiqstratError(f"{path}: is not valid TOML: {error}") from None
-    try:
-        return RunFile.model_validate(raw)
-    except ValidationError as error:
-        wrong = error.errors()
-    for found in wrong:
-        # Pydantic keeps the errors of our checks; their tracebacks would keep all frames alive until the exit.
-        if cause := found.get("ctx", {}).get("error"):
-            cause.__traceback__ = None
-    raise LiqstratError("\n".join(_explain(path, text, found) for found in wrong))
-
-
-def _explain(path: Path, text: str, found: Any) -> str:
-    keys = [str(key) for key in found["loc"]]
-    where = f"{path}:{_line_of(text, found['loc'])}" if keys else str(path)
-    name = ".".join(keys)
-    if found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _known_keys(found["loc"])
-        near = did_you_mean(keys[-1], known)
-        return f'{where}: unknown key "{name}"{near}; expected one of {", ".join(known)}'
-    if found["type"] in ("missing", "missing_argument"):
-        return f'{where}: "{name}" is missing'
-    reason = found["msg"].removeprefix("Value error, ")
-    if found["type"] == "value_error":
-        # Checks of a whole section begin with the key that is wrong.
-        blamed = reason.split(" ", 1)[0]
-        if keys and blamed in _known_keys((*found["loc"], blamed)):
-            where = f"{path}:{_line_of(text, (*found['loc'], blamed))}"
-        return f"{where}: {name + ': ' if name else ''}{reason}"
-    return f"{where}: {name} is {found['input']!r}: {reason[:1].lower()}{reason[1:]}"
-
-
-def _known_keys(loc: tuple[str | int, ...]) -> list[str]:
-    """The keys that are allowed where the last key of `loc` stands."""
-    section: Any = RunFile
-    for key in loc[:-1]:
-        if isinstance(key, int):
-            continue
-        field = {f.alias or n: f for n, f in section.model_fields.items()}[str(key)]
-        section = StrategySettings if key == "strategies" else field.annotation
-    if section is ModelSettings:
-        return list(ModelSettings.__dataclass_fields__)
-    if not (isinstance(section, type) and issubclass(section, BaseModel)):
-        return []
-    return [field.alias or name for name, field in section.model_fields.items()]
-
-
-def _line_of(text: str, loc: tuple[str | int, ...]) -> int:
-    """The line on which the key path stands, as near as plain reading of TOML's tables gets."""
-    table: list[str] = []
-    seen: dict[str, int] = {}
-    best, depth = 1, 0
-    wanted = [str(key) for key in loc]
-    for number, line in enumerate(text.splitlines(), 1):
-        here: list[str]
-        if header := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line):
-            table = [part.strip().strip("\"'") for part in header[2].split(".")]
-            if header[1] == "[[":
-                index = seen.get(header[2], -1) + 1
-                seen[header[2]] = index
-                table.append(str(index))
-            here = table
-        elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
-            here = table + [part.strip("\"'") for part in key[1].split(".")]
-        else:
-            continue
-        common = 0
-        while common < min(len(here), len(wanted)) and here[common] == wanted[common]:
-            common += 1
-        if common > depth and common == len(here):
-            best, depth = number, common
-    return best

@@ -19,10 +19,23 @@ _STRATEGIES = {"fade": "LevelFade", "magnet": "LevelMagnet", "random": "RandomEn
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Results folder and figures (`metrics.json`) of each run, by its name."""
+    """The database, and by name each run's file, results folder and figures (`metrics.json`)."""
 
+    database: Path
+    run_files: dict[str, Path]
     folders: dict[str, Path]
     figures: dict[str, dict[str, Any]]
+
+    @property
+    def next_commands(self) -> list[str]:
+        """Commands to go on with, on what the demo has made."""
+        db = f"--db {self.database}"
+        return [
+            f"liqstrat inspect {SYMBOL} {db}",
+            f"liqstrat levels {SYMBOL} {db}",
+            f"liqstrat heatmap {SYMBOL} {db} --out heatmap.html",
+            f"liqstrat backtest {self.run_files['fade']} --set strategies.0.params.turn=0.003",
+        ]
 
 
 def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILENT) -> DemoResult:
@@ -41,12 +54,11 @@ def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILE
     if refused := [file for file in loaded.files if file.state == "refused"]:
         raise LiqstratError(f"{refused[0].path}: {refused[0].reason}")
     data = DataSettings(db=database, catalog=folder / "nautilus")
-    folders = {
-        name: run_backtest(demo_run(name, use, days, data), root / "results", progress=progress)
-        for name, use in _STRATEGIES.items()
-    }
+    runs = {name: demo_run(name, use, days, data) for name, use in _STRATEGIES.items()}
+    files = {name: _write_run_file(run, folder / f"{name}.toml") for name, run in runs.items()}
+    folders = {name: run_backtest(run, root / "results", progress=progress) for name, run in runs.items()}
     figures = {name: json.loads((path / "metrics.json").read_text()) for name, path in folders.items()}
-    return DemoResult(folders, figures)
+    return DemoResult(database, files, folders, figures)
 
 
 def demo_run(name: str, use: str, days: int, data: DataSettings) -> RunFile:
@@ -60,3 +72,26 @@ def demo_run(name: str, use: str, days: int, data: DataSettings) -> RunFile:
         data=data,
         strategies=[StrategySettings(use=use)],
     )
+
+
+def _write_run_file(run: RunFile, path: Path) -> Path:
+    """The run as a file to change and run again."""
+    path.write_text(
+        f"""\
+# A run of the demo, on a SIMULATED market: copy it, change one thing, run both and compare the two reports.
+
+name = {json.dumps(run.name)}
+symbols = {json.dumps(run.symbols)}
+from = {run.start:%Y-%m-%dT%H:%M:%SZ}
+to = {run.end:%Y-%m-%dT%H:%M:%SZ}
+
+[data]
+db = {json.dumps(str(run.data.db))}
+catalog = {json.dumps(str(run.data.catalog))}
+
+[[strategies]]
+use = {json.dumps(run.strategies[0].use)}
+""",
+        encoding="utf-8",
+    )
+    return path

@@ -83,11 +83,19 @@ def last_known(store: Store, symbol: str) -> datetime:
     return _open_interest_span(store, symbol)[1]
 
 
-def period(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    """`start` and `end` with the whole hours that open interest covers in place of None."""
+def period(
+    store: Store, symbol: str, start: datetime | None, end: datetime | None, minutes: int
+) -> tuple[datetime, datetime]:
+    """`start` and `end` with the whole hours that open interest covers in place of None.
+
+    Where history begins within a day after `start`, it is the first of the marks after that, `minutes` apart, by which
+    there is any.
+    """
     first, last = _open_interest_span(store, symbol)
     whole = first.replace(minute=0, second=0, microsecond=0)
     start = start or (whole if whole == first else whole + timedelta(hours=1))
+    if start < first < start + timedelta(days=1):
+        start += -(-(first - start) // timedelta(minutes=minutes)) * timedelta(minutes=minutes)
     end = end or last
     if end < start:
         raise LiqstratError(f"--to is {end:%Y-%m-%d %H:%M}, expected a time after --from ({start:%Y-%m-%d %H:%M})")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from liqstrat.config import ReportSettings, RunFile, load_run_file
+from liqstrat.config import ReportSettings, RunFile
 from liqstrat.errors import LiqstratError
+from liqstrat.run_file import load_run_file
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 

@@ -24,7 +24,7 @@ FLOORS = [
     ["catalog"],
     ["maps"],
     ["market"],
-    ["config"],
+    ["config", "run_file"],
     ["liquidation"],
     ["inputs", "progress"],
     ["errors"],

@@ -34,9 +34,10 @@ _BEFORE = timedelta(hours=1)
 _CENT = 0.01
 
 
-def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT) -> Path:
+def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT, *, report: bool = True) -> Path:
     """Replay a run and write its results and report to a new folder in `out`; returns that folder.
 
+    report: whether to write the page; the results are the same without.
     The folder appears when it is complete. Raises `LiqstratError` for what the user can put right, like an unknown
     strategy or parameter or history that is not there; errors inside a strategy are raised as they are.
     """
@@ -66,7 +67,8 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT) -> Path:
         write_map(partial / "map.parquet", replayed.maps)
         about["notes"] += _notes_after(replayed)
         write_json(partial / "run.json", {"name": run.name, "run": name, "created": created.isoformat(), **about})
-        _write_report(partial)
+        if report:
+            _write_report(partial)
         partial.rename(out / name)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,13 +1,14 @@
 """Models judged on simulated markets."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liqstrat.cli.options import names, parsed, seeds
+from liqstrat.cli.options import Json, names, parsed, seeds
 from liqstrat.cli.program import out, progress
-from liqstrat.cli.text import new_table
+from liqstrat.cli.text import new_table, print_json
 from liqstrat.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def bench_model(
         Any, typer.Option(parser=parsed(seeds), metavar="LIST", help="Seeds; 1 and 2 were used to choose settings.")
     ] = "11,12",
     days: Annotated[int, typer.Option(min=2, max=60, help="Days a market; the second half is judged.")] = 7,
+    json: Json = False,
 ) -> None:
     """Judge every model on simulated markets, where all positions are known.
 
@@ -36,10 +38,13 @@ def bench_model(
             known = ", ".join(REGIMES)
             raise typer.BadParameter(f'there is no regime "{name}"{did_you_mean(name, REGIMES)}; expected of {known}')
     verdicts = judge(MODELS, regimes or tuple(REGIMES), seeds, days=days, progress=progress)
-    _print_verdicts(verdicts)
+    _print_verdicts(verdicts, json=json)
 
 
-def _print_verdicts(verdicts: Sequence["Verdict"]) -> None:
+def _print_verdicts(verdicts: Sequence["Verdict"], *, json: bool) -> None:
+    if json:
+        print_json([{**asdict(verdict), "simulated": True} for verdict in verdicts])
+        return
     table = new_table(
         "Agreement with the true map (SIMULATED markets): rank correlation, linear correlation, overlap",
         ("model", "regime", "seeds", "agreement", "share of the bound", "of the strict bound", "lowest share"),

@@ -1,15 +1,16 @@
 """Getting history: simulated, fetched, loaded, and brought into the catalog."""
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liqstrat.cli.options import Database, From, Symbol, To, as_path, names, parsed, time_option
+from liqstrat.cli.options import Database, From, Json, Symbol, To, as_path, names, parsed, time_option
 from liqstrat.cli.program import out, progress
-from liqstrat.cli.text import new_table, price_text
+from liqstrat.cli.text import new_table, price_text, print_json
 from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, max=1500)] = 7,
     seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
     start: Annotated[datetime, time_option("--start", help="First day, UTC.")] = datetime(2024, 3, 1, tzinfo=UTC),
+    json: Json = False,
 ) -> None:
     """Write a SIMULATED market with known positions, in the exchange archive's formats.
 
@@ -34,7 +36,7 @@ def simulate(
     from liqstrat.market.simulator import simulate as run
 
     report = run(target, symbol, days=days, seed=seed, start=start.date(), progress=progress)
-    _print_simulation(report)
+    _print_simulation(report, json=json)
 
 
 def download(
@@ -53,6 +55,7 @@ def download(
     target: Annotated[Path, typer.Option("--to-folder", help="Where to put the files.")] = Path("downloads"),
     workers: Annotated[int, typer.Option(min=1, max=32, help="Files at a time.")] = 4,
     refresh: Annotated[bool, typer.Option("--refresh", help="Fetch again what the archive has corrected.")] = False,
+    json: Json = False,
 ) -> None:
     """Get history from the exchange's public archive, verified; what is there already stays.
 
@@ -62,7 +65,7 @@ def download(
 
     until = (end or datetime.now(UTC)).date()
     report = run(symbols, start.date(), until, target, kinds, base_url, interval, workers, progress, refresh=refresh)
-    _print_download(report)
+    _print_download(report, json=json)
     if report.failed or not (report.fetched or report.present):
         raise typer.Exit(1)
 
@@ -70,6 +73,7 @@ def download(
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders of exchange archives, zipped or not.")],
     db: Database = DEFAULT_DATABASE,
+    json: Json = False,
 ) -> None:
     """Load exchange archive files into DuckDB; what is in already stays as it is.
 
@@ -78,7 +82,7 @@ def ingest(
     from liqstrat.market.ingest import ingest as run
 
     report = run(paths, db, progress=progress)
-    _print_ingest(report, db)
+    _print_ingest(report, db, json=json)
     if report.refused:
         raise typer.Exit(1)
 
@@ -87,6 +91,7 @@ def brackets(
     source: Annotated[str, typer.Option("--from", metavar="FILE|URL", help="Answer of GET /fapi/v1/leverageBracket.")],
     as_of: Annotated[datetime, time_option("--as-of", help="The day of which it is, UTC.")],
     db: Database = DEFAULT_DATABASE,
+    json: Json = False,
 ) -> None:
     """Load leverage brackets of any symbol, as they stood on a day; runs and maps use them from then on.
 
@@ -94,7 +99,7 @@ def brackets(
     """
     from liqstrat.market.brackets import load_brackets
 
-    _print_written(load_brackets(source, as_of.date(), db), "brackets", db)
+    _print_written(load_brackets(source, as_of.date(), db), "brackets", db, json=json)
 
 
 def instruments(
@@ -104,6 +109,7 @@ def instruments(
     symbols: Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL…]", help="All without any.")] = None,
     as_of: Annotated[datetime | None, time_option("--as-of", help="Its day, where it does not tell.")] = None,
     db: Database = DEFAULT_DATABASE,
+    json: Json = False,
 ) -> None:
     """Load price ticks, quantity steps and limits of markets.
 
@@ -112,7 +118,7 @@ def instruments(
     from liqstrat.market.instruments import load_instruments
 
     day = as_of.date() if as_of else None
-    _print_written(load_instruments(symbols or [], source, db, day), "instruments", db)
+    _print_written(load_instruments(symbols or [], source, db, day), "instruments", db, json=json)
 
 
 def catalog(
@@ -123,6 +129,7 @@ def catalog(
     path: Annotated[
         Any, typer.Option("--catalog", parser=as_path, metavar="PATH", help="Folder of the Nautilus catalog.")
     ] = DEFAULT_CATALOG,
+    json: Json = False,
 ) -> None:
     """Bring history into the Nautilus catalog: trades, 1m bars, funding, open interest and the instrument.
 
@@ -133,10 +140,13 @@ def catalog(
 
     with open_store(db) as store:
         report = build_catalog(store, symbol, path, start, end, progress=progress)
-    _print_catalog(report, path)
+    _print_catalog(report, path, json=json)
 
 
-def _print_simulation(report: "SimulationReport") -> None:
+def _print_simulation(report: "SimulationReport", *, json: bool) -> None:
+    if json:
+        print_json({**asdict(report), "simulated": True})
+        return
     out.print(
         f"SIMULATED {report.symbol} {report.start:%Y-%m-%d} – {report.end:%Y-%m-%d} in {report.folder}: "
         f"{report.trades:,} trades, {report.liquidations:,} liquidations ({report.liquidated_share:.1%} of volume), "
@@ -147,7 +157,10 @@ def _print_simulation(report: "SimulationReport") -> None:
     )
 
 
-def _print_download(report: "DownloadReport") -> None:
+def _print_download(report: "DownloadReport", *, json: bool) -> None:
+    if json:
+        print_json({"groups": [asdict(group) for group in report.groups()], **asdict(report)})
+        return
     columns = ("symbol", "kind", "fetched", "present", "missing", "failed", "MB", "not in the archive")
     table = new_table(str(report.target), columns)
     for g in report.groups():
@@ -159,7 +172,10 @@ def _print_download(report: "DownloadReport") -> None:
         out.print(f"failed: {file.file.path}: {file.reason}", markup=False, soft_wrap=True)
 
 
-def _print_ingest(report: "IngestReport", database: Path) -> None:
+def _print_ingest(report: "IngestReport", database: Path, *, json: bool) -> None:
+    if json:
+        print_json({"database": database, **asdict(report)})
+        return
     for file in report.files:
         if file.state == "refused" or file.reason:
             out.print(f"{file.state} {file.path}: {file.reason}", markup=False, soft_wrap=True)
@@ -171,7 +187,10 @@ def _print_ingest(report: "IngestReport", database: Path) -> None:
     out.print(f"{database}: {counts}; {rows:,} rows in", markup=False)
 
 
-def _print_written(written: "Written", what: str, database: Path) -> None:
+def _print_written(written: "Written", what: str, database: Path, *, json: bool) -> None:
+    if json:
+        print_json({"database": database, "what": what, **asdict(written)})
+        return
     symbols = ", ".join(written.symbols[:5]) + (
         f" and {len(written.symbols) - 5} more" if len(written.symbols) > 5 else ""
     )
@@ -183,7 +202,10 @@ def _print_written(written: "Written", what: str, database: Path) -> None:
     )
 
 
-def _print_catalog(report: "CatalogReport", path: Path) -> None:
+def _print_catalog(report: "CatalogReport", path: Path, *, json: bool) -> None:
+    if json:
+        print_json({"catalog": path, **asdict(report)})
+        return
     rows = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in report.rows.items())
     out.print(
         f"{path}: {report.instrument_id} {report.start:%Y-%m-%d} – {report.end:%Y-%m-%d}, "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liqstrat.cli.options import Config, Database, From, Symbol, To, Warmup, model_of, parsed, time_option
+from liqstrat.cli.options import Config, Database, From, Json, Symbol, To, Warmup, model_of, parsed, time_option
 from liqstrat.cli.program import out, progress
 from liqstrat.cli.text import SIDE_STYLE, amount_text, new_table, price_text, print_json
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
@@ -52,6 +52,7 @@ def heatmap(
     config: Config = None,
     db: Database = DEFAULT_DATABASE,
     warmup_days: Warmup = 14,
+    json: Json = False,
 ) -> None:
     """Estimate liquidation maps over time and write them as rows or as a picture.
 
@@ -62,10 +63,19 @@ def heatmap(
     from liqstrat.pages import save_heatmap
 
     with open_store(db) as store:
-        first, last = period(store, symbol, start, end)
+        first, last = period(store, symbol, start, end, every)
         moments, warmup = marks(first, last, every), timedelta(days=warmup_days)
         rows = save_heatmap(store, symbol, moments, model_of(config), warmup, target, progress)
-    out.print(f"{target}: {len(moments):,} maps of {symbol}, {rows:,} rows")
+        simulated = store.simulated(symbol)
+    late = start is not None and start != first
+    notes = [f"there is no open interest before; the first map is of {first:%Y-%m-%d %H:%M}"] if late else []
+    if json:
+        facts = {"file": target, "symbol": symbol, "simulated": simulated, "maps": len(moments), "rows": rows}
+        print_json({**facts, "start": first.isoformat(), "end": moments[-1].isoformat(), "notes": notes})
+        return
+    out.print(f"{target}: {len(moments):,} maps of {symbol}, {rows:,} rows", markup=False, soft_wrap=True)
+    for note in notes:
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
 
 
 def _print_levels(levels: "LiquidationMap", clusters: Sequence["Cluster"], *, simulated: bool, json: bool) -> None:

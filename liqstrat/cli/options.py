@@ -85,17 +85,25 @@ def time_option(*flags: str, help: str) -> Any:
 
 
 def model_of(config: Path | None) -> "ModelSettings":
-    """The model of a run file, or the default."""
-    from liqstrat.config import load_run_file
+    """The model of a file, or the default."""
     from liqstrat.liquidation.settings import ModelSettings
+    from liqstrat.run_file import load_model
 
-    return load_run_file(config).model if config else ModelSettings()
+    return load_model(config) if config else ModelSettings()
+
+
+def override(text: str) -> tuple[str, Any]:
+    """`key=value`, of a run file."""
+    from liqstrat.run_file import parse_override
+
+    return parse_override(text)
 
 
 Symbol = Annotated[str, typer.Argument(help="The exchange's name of the market, as BTCUSDT.", metavar="SYMBOL")]
 Database = Annotated[Any, typer.Option("--db", parser=as_path, metavar="PATH", help="DuckDB file with the history.")]
 Config = Annotated[
-    Path | None, typer.Option("--config", metavar="RUN.TOML", help="Run file whose [model] is taken; else the default.")
+    Path | None,
+    typer.Option("--config", metavar="FILE.TOML", help="File whose [model] is taken; else the default."),
 ]
 Warmup = Annotated[int, typer.Option(min=0, help="Days of history before, used to fill the book.")]
 From = Annotated[datetime | None, time_option("--from", help="First moment, UTC: 2024-03-01 or 2024-03-01T12:00.")]

@@ -21,7 +21,6 @@ app = typer.Typer(
     help="Backtest strategies around the liquidation levels of Binance USDⓈ-M perpetuals.\n\n"
     "New here? `liqstrat demo` does everything once on a simulated market.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from liqstrat.cli.options import as_path
+from liqstrat.cli.options import From, Json, To, as_path, override, parsed
 from liqstrat.cli.program import out, progress
-from liqstrat.cli.text import new_table
+from liqstrat.cli.text import new_table, print_json
 
 if TYPE_CHECKING:
     from liqstrat.demo import DemoResult
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def demo(
     days: Annotated[int, typer.Option(min=2, max=60, help="Days of market to simulate.")] = 7,
     seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 1,
+    json: Json = False,
 ) -> None:
     """Do the whole way once on a SIMULATED market and print where the reports are.
 
@@ -25,8 +26,7 @@ def demo(
     """
     from liqstrat.demo import run_demo
 
-    result = run_demo(Path(), days=days, seed=seed, progress=progress)
-    _print_demo(result)
+    _print_demo(run_demo(Path(), days=days, seed=seed, progress=progress), json=json)
 
 
 def backtest(
@@ -34,16 +34,34 @@ def backtest(
     results: Annotated[
         Any, typer.Option("--out", parser=as_path, metavar="PATH", help="Folder in which the results folder is made.")
     ] = Path("results"),
+    settings: Annotated[
+        list[Any] | None,
+        typer.Option(
+            "--set",
+            parser=parsed(override),
+            metavar="KEY=VALUE",
+            help="A value over the run file's, as strategies.0.params.turn=0.003; as often as you like.",
+        ),
+    ] = None,
+    start: From = None,
+    end: To = None,
+    resolution: Annotated[
+        str | None, typer.Option(help="What is replayed: tick, 1m, 5m, 15m or 1h.", metavar="LENGTH")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write the report.")] = True,
+    json: Json = False,
 ) -> None:
     """Replay a run file and write its results and report.
 
-    Example: liqstrat backtest configs/fade.toml
+    Example: liqstrat backtest configs/fade.toml --set strategies.0.params.turn=0.003 --resolution 1m
     """
     from liqstrat.backtest.runner import run_backtest
-    from liqstrat.config import load_run_file
+    from liqstrat.run_file import load_run_file
 
-    folder = run_backtest(load_run_file(run_file), results, progress=progress)
-    _print_results(folder)
+    chosen = {"from": start, "to": end, "resolution": resolution}
+    over = {**dict(settings or []), **{key: value for key, value in chosen.items() if value is not None}}
+    folder = run_backtest(load_run_file(run_file, over), results, progress=progress, report=report)
+    _print_results(folder, json=json)
 
 
 _FIGURES = {
@@ -61,21 +79,39 @@ _FIGURES = {
 }
 
 
-def _print_results(folder: Path) -> None:
-    run = json_module.loads((folder / "run.json").read_text())
-    figures = json_module.loads((folder / "metrics.json").read_text())
-    title = f"{run['name']}{' SIMULATED' if run['simulated'] else ''}"
-    out.print(_figures_table({title: figures}))
+def _print_results(folder: Path, *, json: bool) -> None:
+    run = _facts(folder)
+    if json:
+        print_json(run)
+        return
+    out.print(_figures_table({f"{run['name']}{' SIMULATED' if run['simulated'] else ''}": run["metrics"]}))
     for note in run["notes"]:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
-    out.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    where = f"report: {run['report']}" if run["report"] else f"results: {folder}"
+    out.print(where, markup=False, soft_wrap=True)
 
 
-def _print_demo(result: "DemoResult") -> None:
+def _facts(folder: Path) -> dict[str, Any]:
+    """What there is to tell of a run."""
+    run = json_module.loads((folder / "run.json").read_text(encoding="utf-8"))
+    figures = json_module.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    report = folder / "report.html"
+    kept = {key: run[key] for key in ("name", "simulated", "symbols", "start", "end", "resolution", "notes")}
+    return {**kept, "folder": str(folder), "report": str(report) if report.exists() else None, "metrics": figures}
+
+
+def _print_demo(result: "DemoResult", *, json: bool) -> None:
+    if json:
+        runs = {name: _facts(folder) for name, folder in result.folders.items()}
+        print_json({"simulated": True, "database": str(result.database), "runs": runs, "next": result.next_commands})
+        return
     out.print(_figures_table({f"{name} SIMULATED": figures for name, figures in result.figures.items()}))
     out.print("A simulated market with known positions; nothing here says anything about a real one.")
     for name, folder in result.folders.items():
         out.print(f"{name}: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    out.print("\nWhat to try next:")
+    for command in result.next_commands:
+        out.print(f"  {command}", markup=False, soft_wrap=True)
 
 
 def _figures_table(columns: dict[str, dict[str, Any]]) -> Table:

@@ -9,10 +9,10 @@ from liqstrat.bench.market import BenchMarket
 from liqstrat.calibration.block import model_block
 from liqstrat.calibration.calibrate import Calibration, calibrate
 from liqstrat.cli.calibrate import source_text, together_text, verdict_text
-from liqstrat.config import load_run_file
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.run_file import load_model, load_run_file
 from tests.calibration.markets import EVEN, HIGH, LOW, NONE, TIERS, history_of, wide_market
 
 RUN = 'name = "x"\nsymbols = ["BTCUSDT"]\nfrom = 2024-03-03\nto = 2024-03-08\n[[strategies]]\nuse = "LevelFade"\n'
@@ -126,9 +126,11 @@ def test_liquidations_at_random_prices_and_times_recommend_no_fit(short: BenchMa
 def test_the_block_is_what_a_run_file_takes(tmp_path: Path, fitted: Calibration) -> None:
     block = model_block(fitted.settings, ["one remark", "another"])
     assert tomllib.loads(block)["model"]["turnover"] == fitted.settings.turnover
-    file = tmp_path / "run.toml"
+    file, alone = tmp_path / "run.toml", tmp_path / "model.toml"
     file.write_text(RUN + block)
+    alone.write_text(block)
     model = load_run_file(file).model
+    assert load_model(file) == load_model(alone) == model
     assert dict(model.leverage) == pytest.approx(dict(fitted.settings.leverage), abs=1e-4)
     assert replace(model, leverage=dict(fitted.settings.leverage)) == fitted.settings
 
