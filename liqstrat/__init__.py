@@ -1,3 +1,58 @@
-"""Backtest strategies around the liquidation levels of Binance USDⓈ-M perpetuals."""
+"""Backtest strategies around the liquidation levels of Binance USDⓈ-M perpetuals.
+
+What is here is the public interface; everything else may change. Importing it costs nothing: what a name needs is
+imported when the name is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from liqstrat.api.history import Heatmap, History, Levels
+    from liqstrat.api.runs import Run, load, results, run
+    from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+    from liqstrat.config import RunFile
+    from liqstrat.errors import LiqstratError
+    from liqstrat.liquidation.clusters import Cluster
+    from liqstrat.liquidation.settings import ModelSettings
+
+__all__ = [
+    "Cluster",
+    "Heatmap",
+    "History",
+    "LevelStrategy",
+    "Levels",
+    "LiqstratError",
+    "ModelSettings",
+    "Run",
+    "RunFile",
+    "StrategyParams",
+    "load",
+    "results",
+    "run",
+]
+
+_HOMES = {
+    "liqstrat.api.history": ("Heatmap", "History", "Levels"),
+    "liqstrat.api.runs": ("Run", "load", "results", "run"),
+    "liqstrat.backtest.strategy": ("LevelStrategy", "StrategyParams"),
+    "liqstrat.config": ("RunFile",),
+    "liqstrat.errors": ("LiqstratError",),
+    "liqstrat.liquidation.clusters": ("Cluster",),
+    "liqstrat.liquidation.settings": ("ModelSettings",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            value = getattr(import_module(home), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f'module "liqstrat" has no attribute "{name}"')
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

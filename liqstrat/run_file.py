@@ -60,6 +60,11 @@ def load_model(path: Path) -> ModelSettings:
     return _checked(ModelFile, raw, _Source(str(path), text)).model
 
 
+def model_from(values: Mapping[str, Any]) -> ModelSettings:
+    """The model of a dictionary that has what a `[model]` has; raises `LiqstratError` as `load_model` does."""
+    return _checked(ModelFile, {"model": values}, _Source("the model")).model
+
+
 def parse_override(text: str) -> tuple[str, Any]:
     """`key=value` with a value of TOML, where a plain word is a text; raises `ValueError`."""
     key, equals, value = (part.strip() for part in text.partition("="))

@@ -14,6 +14,7 @@ ROOT = Path(liqstrat.__file__).parent
 FLOORS = [
     ["cli", "__main__"],
     ["demo", "__init__"],
+    ["api"],
     ["app", "pages"],
     ["serve", "live"],
     ["research"],

@@ -1,0 +1,1 @@
+"""What `import liqstrat` offers: runs, their results, and history, for scripts and notebooks."""

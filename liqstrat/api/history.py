@@ -1,0 +1,261 @@
+"""History and maps from Python."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import pyarrow as pa
+
+from liqstrat.api.said import said
+from liqstrat.errors import LiqstratError
+from liqstrat.inputs import DEFAULT_DATABASE, minutes_of, parse_time
+from liqstrat.liquidation.clusters import Clusters, find_clusters
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.maps import PICTURE_SPAN, candle_length, last_known, levels_rows, maps_at, marks, period, picture_rows
+from liqstrat.market.inspect import inspect
+from liqstrat.market.store import open_store
+from liqstrat.report.heatmap import heatmap_figure, write_heatmap_page
+from liqstrat.report.levels_map import map_figure
+from liqstrat.run_file import load_model, model_from
+
+Time = str | datetime
+#: A file with a `[model]`, its keys as a dictionary, or its settings; None is the default model.
+Model = str | Path | Mapping[str, Any] | ModelSettings | None
+
+
+class History:
+    """A DuckDB file with market history. It is opened for each call and closed again, so that others can write to it.
+
+    Times are `datetime` or text as 2024-03-05 12:00; without a zone they are UTC.
+
+    Example:
+        >>> h = lq.History("catalog/market.duckdb")
+        >>> h.symbols
+        ['BTCUSDT']
+        >>> {"trades", "open_interest"} <= set(h.summary()["kind"])
+        True
+    """
+
+    def __init__(self, db: str | Path = DEFAULT_DATABASE) -> None:
+        """Raises `LiqstratError` where there is no such file."""
+        self.path = Path(db)
+        with open_store(self.path):
+            pass
+
+    @property
+    def symbols(self) -> list[str]:
+        """Symbols with history of any kind."""
+        with open_store(self.path) as store:
+            return store.symbols()
+
+    def summary(self, symbol: str | None = None) -> pd.DataFrame:
+        """What there is, a row a symbol and kind: range, rows, missing days, and whether it is SIMULATED (`origin`)."""
+        with open_store(self.path) as store:
+            return pd.DataFrame([asdict(one) for one in inspect(store, symbol)])
+
+    def candles(
+        self, symbol: str, start: Time | None = None, end: Time | None = None, interval: str = "1h"
+    ) -> pd.DataFrame:
+        """Candles by the time they open, from `start` up to `end`, itself not included; prices in USDT.
+
+        Example:
+            >>> len(lq.History().candles("BTCUSDT", "2024-03-01", "2024-03-02", "4h"))
+            6
+        """
+        with open_store(self.path) as store:
+            table = store.klines(symbol, _time(start), _time(end), interval=interval)
+        return table.to_pandas().set_index("time")
+
+    def levels(
+        self,
+        symbol: str,
+        at: Time | None = None,
+        *,
+        model: Model = None,
+        warmup_days: int = 14,
+        progress: bool = True,
+    ) -> "Levels":
+        """The liquidation map at a moment (the last open interest, by default), from what was known then.
+
+        Raises `LiqstratError` for an unknown symbol, or where there is no open interest by then.
+
+        Example:
+            >>> levels = lq.History().levels("BTCUSDT", at="2024-03-02 12:00")
+            >>> nearest = levels.clusters[0]
+            >>> nearest.side in ("long", "short"), nearest.price_low < nearest.price < nearest.price_high
+            (True, True)
+            >>> longs = levels.bins.query("side == 'long'")["contracts"].sum()
+            >>> bool(abs(longs + levels.map.long_unplaced.sum() - levels.map.open_interest) < 1e-6)
+            True
+        """
+        warmup, settings = timedelta(days=warmup_days), _model(model)
+        with open_store(self.path) as store:
+            moment = _time(at) or last_known(store, symbol)
+            (known,) = maps_at(store, symbol, [moment], settings, warmup, said(progress))
+            return Levels(known, simulated=store.simulated(symbol))
+
+    def maps(
+        self,
+        symbol: str,
+        start: Time | None = None,
+        end: Time | None = None,
+        *,
+        every: str = "1h",
+        model: Model = None,
+        warmup_days: int = 14,
+        progress: bool = True,
+    ) -> "Iterator[Levels]":
+        """The maps at moments from `start` up to `end`, as they come; None is as far as open interest reaches.
+
+        Example:
+            >>> maps = lq.History().maps("BTCUSDT", "2024-03-02", "2024-03-02 08:00", every="4h")
+            >>> [f"{one.time:%H:%M}" for one in maps]
+            ['00:00', '04:00', '08:00']
+        """
+        warmup, settings, minutes = timedelta(days=warmup_days), _model(model), _minutes(every)
+        with open_store(self.path) as store:
+            simulated = store.simulated(symbol)
+            moments = marks(*period(store, symbol, _time(start), _time(end), minutes), minutes)
+            for known in maps_at(store, symbol, moments, settings, warmup, said(progress)):
+                yield Levels(known, simulated=simulated)
+
+    def heatmap(
+        self,
+        symbol: str,
+        start: Time | None = None,
+        end: Time | None = None,
+        *,
+        every: str = "1h",
+        model: Model = None,
+        warmup_days: int = 14,
+        progress: bool = True,
+    ) -> "Heatmap":
+        """Maps over time, as far as 20 % around price, to be looked at; see `maps` for all that is in them.
+
+        Example:
+            >>> heat = lq.History().heatmap("BTCUSDT", "2024-03-02", "2024-03-02 12:00", every="1h")
+            >>> heat.rows.columns.tolist()
+            ['time', 'price_low', 'price_high', 'contracts']
+            >>> heat.rows["time"].nunique()
+            13
+            >>> type(heat.figure()).__name__
+            'Figure'
+        """
+        warmup, settings, minutes = timedelta(days=warmup_days), _model(model), _minutes(every)
+        with open_store(self.path) as store:
+            moments = marks(*period(store, symbol, _time(start), _time(end), minutes), minutes)
+            maps = maps_at(store, symbol, moments, settings, warmup, said(progress), PICTURE_SPAN)
+            levels = picture_rows(maps)
+            candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
+            return Heatmap(symbol, levels, candles, moments[0], moments[-1], simulated=store.simulated(symbol))
+
+    def __repr__(self) -> str:
+        return f"<History {self.path}>"
+
+
+class Levels:
+    """The liquidation map of one symbol at one moment.
+
+    map: all of it as arrays, see `liqstrat.liquidation.map.LiquidationMap`. simulated: whether the history was.
+    """
+
+    def __init__(self, map: LiquidationMap, *, simulated: bool) -> None:
+        self.map, self.simulated = map, simulated
+
+    @property
+    def time(self) -> datetime:
+        """The moment, UTC."""
+        moment: datetime = pd.Timestamp(self.map.time_ns, tz="UTC").to_pydatetime(warn=False)
+        return moment
+
+    @property
+    def price(self) -> float:
+        """The last price known then, USDT."""
+        return self.map.price
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """Where the map is dense, nearest to price first: `liqstrat.Cluster`."""
+        return find_clusters(self.map)
+
+    @cached_property
+    def arrow(self) -> pa.Table:
+        """Contracts by `time`, `side`, `price_low`, `price_high` and `leverage`."""
+        return levels_rows(self.map)
+
+    @cached_property
+    def bins(self) -> pd.DataFrame:
+        """The same as a data frame."""
+        return self.arrow.to_pandas()
+
+    def figure(self) -> go.Figure:
+        """USDT by price and leverage, with sums from the price outwards."""
+        return map_figure(self.arrow, self.price, simulated=self.simulated)
+
+    def __repr__(self) -> str:
+        mark = " SIMULATED" if self.simulated else ""
+        return f"<Levels {self.map.symbol}{mark} {self.time:%Y-%m-%d %H:%M} UTC, {len(self.clusters)} clusters>"
+
+
+class Heatmap:
+    """Maps of one symbol over time, both sides and all leverages together, with candles.
+
+    arrow: rows of `time`, `price_low`, `price_high` and `contracts`. candles: `time`, `open`, `high`, `low`, `close`.
+    """
+
+    def __init__(
+        self, symbol: str, arrow: pa.Table, candles: pa.Table, start: datetime, end: datetime, *, simulated: bool
+    ) -> None:
+        self.symbol, self.arrow, self.start, self.end, self.simulated = symbol, arrow, start, end, simulated
+        self._candles = candles
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The maps as a data frame."""
+        return self.arrow.to_pandas()
+
+    @cached_property
+    def candles(self) -> pd.DataFrame:
+        """The candles that are drawn, by the time they open."""
+        return self._candles.to_pandas().set_index("time")
+
+    def figure(self) -> go.Figure:
+        """The picture, for Plotly; colour is USDT a price bin."""
+        return heatmap_figure(self.arrow, self._candles, simulated=self.simulated)
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as a page that needs no network; returns its path."""
+        title = f"{self.symbol} liquidation heatmap {self.start:%Y-%m-%d} – {self.end:%Y-%m-%d}"
+        return write_heatmap_page(self.arrow, self._candles, title=title, simulated=self.simulated, out=Path(path))
+
+    def __repr__(self) -> str:
+        mark = " SIMULATED" if self.simulated else ""
+        return f"<Heatmap {self.symbol}{mark} {self.start:%Y-%m-%d %H:%M} – {self.end:%Y-%m-%d %H:%M} UTC>"
+
+
+def _time(value: Time | None) -> datetime | None:
+    try:
+        return None if value is None else parse_time(value)
+    except ValueError as error:
+        raise LiqstratError(str(error)) from None
+
+
+def _minutes(length: str) -> int:
+    try:
+        return minutes_of(length)
+    except ValueError as error:
+        raise LiqstratError(str(error)) from None
+
+
+def _model(model: Model) -> ModelSettings:
+    if model is None:
+        return ModelSettings()
+    if isinstance(model, ModelSettings):
+        return model
+    return model_from(model) if isinstance(model, Mapping) else load_model(Path(model))

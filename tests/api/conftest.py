@@ -1,0 +1,45 @@
+"""A folder as somebody has it who has loaded history and written a run file."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import liqstrat as lq
+from tests.once import made_once
+
+RUN = """\
+name = "fade"
+symbols = ["BTCUSDT"]
+from = 2024-03-02
+to = 2024-03-03
+
+[[strategies]]
+use = "LevelFade"
+"""
+
+
+@pytest.fixture(scope="session")
+def home(simulated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It has `catalog/market.duckdb`, `configs/fade.toml`, and the results of one run on bars."""
+
+    def make(folder: Path) -> None:
+        (folder / "catalog").mkdir(parents=True)
+        (folder / "catalog" / "market.duckdb").symlink_to(simulated_database)
+        (folder / "configs").mkdir()
+        (folder / "configs" / "fade.toml").write_text(RUN)
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            lq.run("configs/fade.toml", {"resolution": "5m"}, progress=False)
+        finally:
+            os.chdir(before)
+
+    return made_once(tmp_path_factory, "home", make)
+
+
+@pytest.fixture
+def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test runs in it; the value is the results folder."""
+    monkeypatch.chdir(home)
+    return min((home / "results").glob("fade-*"))
