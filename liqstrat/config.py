@@ -31,11 +31,15 @@ class _Section(BaseModel):
 
 
 class DataSettings(_Section):
-    """Where the history lies, and how much of it before the run fills the book."""
+    """Where the history lies, and how much of it before the run fills the book.
+
+    allow_files: folders that views of the database may read, as Parquet beside it.
+    """
 
     db: LocalPath = DEFAULT_DATABASE
     catalog: LocalPath = DEFAULT_CATALOG
     warmup_days: Annotated[int, Field(ge=0, le=365)] = 14
+    allow_files: list[LocalPath] = []
 
 
 class VenueSettings(_Section):

@@ -44,6 +44,13 @@ def test_price_prints_a_table_and_json(liqstrat: Shell) -> None:
     assert [p["side"] for p in positions] == ["long", "short"]
 
 
+def test_small_prices_are_shown(liqstrat: Shell) -> None:
+    done = liqstrat("price", "0.00001234", "--leverage", "20", "--symbol", "1000SATSUSDT")
+    assert "0.00001178" in done.out
+    assert "0.00001289" in done.out
+    assert "0.00000010000" in liqstrat("price", "1e-7").out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -28,7 +28,7 @@ FLOORS = [
     ["config", "run_file"],
     ["liquidation"],
     ["inputs", "progress"],
-    ["errors"],
+    ["errors", "remarks"],
 ]
 #: The runner puts parts together; that is to be done above them.
 MISPLACED = {"liqstrat.backtest.runner"}

@@ -42,7 +42,7 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT, *, report
     strategy or parameter or history that is not there; errors inside a strategy are raised as they are.
     """
     traders = resolve_traders(run)
-    with open_store(run.data.db) as store:
+    with open_store(run.data.db, files=run.data.allow_files) as store:
         require_history(store, run)
         data = {symbol: prepare(store, symbol, run, progress) for symbol in run.symbols}
         about = _about(store, run, data)
@@ -119,6 +119,7 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
         notes += gaps(symbol, data[symbol].minutes, data[symbol].open_interest.times, start, end)
         if run.venue.funding and not data[symbol].funding:
             notes.append(f"{symbol}: there are no funding rates, so none is settled")
+    notes += store.remarks
     prints = "".join(
         f"{store.fingerprint(symbol, since, run.end)}{store.instrument(symbol, run.end) or ''}"
         for symbol in run.symbols

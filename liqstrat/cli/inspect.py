@@ -125,6 +125,22 @@ def _flaws(quality: "Quality") -> Iterator[str]:
         "more times that open interest stood still",
     )
     yield from _first(
+        quality.contradictions,
+        lambda found: (
+            f"open interest is {found.least:,.3f} and {found.largest:,.3f} contracts at "
+            f"{found.time:%Y-%m-%d %H:%M:%S}; neither is taken"
+        ),
+        "more moments with different values of open interest",
+    )
+    yield from _first(
+        quality.spikes,
+        lambda spike: (
+            f"open interest is {spike.contracts:,.3f} contracts at {spike.time:%Y-%m-%d %H:%M:%S}, "
+            f"and {spike.before:,.3f} before and after"
+        ),
+        "more such values of open interest",
+    )
+    yield from _first(
         quality.outliers,
         lambda outlier: (
             f"price {price_text(outlier.price)} at {outlier.time:%Y-%m-%d %H:%M:%S} lies far from "

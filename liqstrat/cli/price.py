@@ -31,8 +31,9 @@ def price(
     Example: liqstrat price 60000 --leverage 5,10,25,50,100,125 --notional 250000
     """
     from liqstrat.liquidation.brackets import brackets_for
-    from liqstrat.liquidation.calculator import position_risks
+    from liqstrat.liquidation.calculator import position_risks, require_perpetual
 
+    require_perpetual(symbol.upper())
     brackets = brackets_for(symbol.upper(), at or datetime.now(UTC))
     try:
         risks = position_risks(entry, leverage, brackets, notional)

@@ -1,6 +1,7 @@
 """The program: its name, where it prints, and how it shows that it is at work."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from liqstrat import __version__
 from liqstrat.progress import ConsoleProgress
+from liqstrat.remarks import listen
 
 #: Tables keep their columns when they are piped.
 _PIPED_WIDTH = 140
@@ -15,6 +17,7 @@ _PIPED_WIDTH = 140
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False)
 progress = ConsoleProgress(err)
+listen(lambda text: err.print(f"note: {text}", markup=False, soft_wrap=True))
 
 app = typer.Typer(
     name="liqstrat",
@@ -29,7 +32,17 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    allow_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER", help="Let views of a database read files in there, as Parquet; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     if version:
         out.print(f"liqstrat {__version__}")
         raise typer.Exit
+    if allow_files:
+        from liqstrat.market.connection import allow
+
+        allow(allow_files)

@@ -1,6 +1,7 @@
 """What all that is printed has in common: JSON, tables, prices and amounts."""
 
 import json as json_module
+import math
 from collections.abc import Sequence
 
 from rich.table import Table
@@ -27,9 +28,14 @@ def new_table(title: str, columns: Sequence[str]) -> Table:
 
 
 def price_text(price: float) -> str:
-    """A price with as many decimals as its size deserves."""
-    decimals = 2 if abs(price) >= 100 else 4 if abs(price) >= 1 else 6
+    """A price with as many decimals as its size deserves, at least five digits that say something."""
+    decimals = 2 if abs(price) >= 100 else 4 if abs(price) >= 1 else _small_decimals(price)
     return f"{price:,.{decimals}f}"
+
+
+def _small_decimals(price: float) -> int:
+    """Decimals of a price below 1 that leave it five significant digits, but no fewer than six."""
+    return max(6, 4 - math.floor(math.log10(abs(price)))) if price else 6
 
 
 def amount_text(amount: float) -> str:

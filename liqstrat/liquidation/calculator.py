@@ -1,9 +1,11 @@
 """Where one position would be liquidated, and how near that is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.price import Formula, Side, bracket_at_liquidation, liquidation_price
 
@@ -35,6 +37,12 @@ class PositionRisk:
     risk: Risk
 
 
+def require_perpetual(symbol: str) -> None:
+    """Raise `LiqstratError` unless the formula holds for `symbol`: a perpetual quoted in USDT, as its name tells."""
+    if not symbol.endswith("USDT") or symbol == "USDT":
+        raise LiqstratError(f'symbol "{symbol}" is no perpetual quoted in USDT, expected one like BTCUSDT')
+
+
 def position_risks(
     entry: float,
     leverages: Sequence[int],
@@ -46,7 +54,7 @@ def position_risks(
 
     Raises `ValueError` where an argument is not above zero or a leverage is below one.
     """
-    if entry <= 0 or notional <= 0:
+    if not (0 < entry < math.inf and 0 < notional < math.inf):
         raise ValueError(f"entry is {entry} and notional {notional}, expected both above zero")
     if bad := [leverage for leverage in leverages if leverage < 1]:
         raise ValueError(f"leverage is {bad[0]}, expected 1 or more")

@@ -1,32 +1,55 @@
-"""Opening a DuckDB file, so that every session counts in UTC and every refusal can be understood."""
+"""Opening a DuckDB file, so that every session counts in UTC, none runs SQL of the file's own making unasked, and every
+refusal can be understood.
 
+Readers see a file from a database of their own, into which it is attached: functions are looked up in theirs, so that
+no macro of the file can stand in for one of DuckDB's. What lies outside of the file stays closed: no extension is
+loaded, no other file read, and no setting changed any more.
+"""
+
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
 from liqstrat.errors import LiqstratError
+from liqstrat.market.schema import HISTORY, existing_tables, is_known
 
 #: What DuckDB may hold in memory; what does not fit is read again, or spilled beside the file.
 _MEMORY = "1GB"
+_NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+}
+#: Settings of a session that readers go on making.
+_OF_SESSIONS = "['TimeZone', 'arrow_output_version']"
+
+_allowed: list[Path] = []
 
 
-def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def allow(folders: Iterable[Path]) -> None:
+    """Let views of the files that are opened from now on read what lies in `folders` only, as Parquet."""
+    _allowed[:] = folders
+
+
+def connect(path: Path, *, read_only: bool, files: Iterable[Path] = ()) -> duckdb.DuckDBPyConnection:
     """A connection to the DuckDB file at `path` whose session time zone is UTC; writers make the file if needed.
 
-    Raises `LiqstratError` when a reader's file is missing, when it is locked by another process, or is no DuckDB file.
+    files: folders that a reader's views may read besides those of `allow`.
+
+    Raises `LiqstratError` when a reader's file is missing, when it is locked by another process, is no DuckDB file, or
+    has views of other files.
     """
     if read_only and not path.exists():
         raise missing(path)
     if path.is_dir():
         raise LiqstratError(f"{path}: is a folder, expected a DuckDB file")
     try:
-        connection = duckdb.connect(str(path), read_only=read_only)
+        return _reader(path, [*_allowed, *files]) if read_only else _writer(path)
     except duckdb.Error as error:
         raise LiqstratError(_reason(path, str(error))) from None
-    # Else blocks that were read stay in memory until most of the machine's is full.
-    connection.execute(f"set memory_limit = '{_MEMORY}'")
-    return in_utc(connection)
 
 
 def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -43,13 +66,75 @@ def missing(path: Path) -> LiqstratError:
     )
 
 
+def _reader(path: Path, files: Iterable[Path]) -> duckdb.DuckDBPyConnection:
+    connection = _limited(duckdb.connect(":memory:", config=_NO_EXTENSIONS))
+    try:
+        # Else what does not fit into memory would be spilled where the command was typed.
+        connection.execute(f"set temp_directory = {_literal(f'{os.path.abspath(path)}.tmp')}")
+        connection.execute(f"attach {_literal(os.path.abspath(path))} as {HISTORY} (type duckdb, read_only)")
+        folders = ", ".join(_literal(os.path.join(os.path.abspath(folder), "")) for folder in files)
+        connection.execute(f"set allowed_directories = [{folders}]")
+        connection.execute("set enable_external_access = false")
+        connection.execute(f"set allowed_configs = {_OF_SESSIONS}")
+        connection.execute("set lock_configuration = true")
+        for table in filter(is_known, existing_tables(connection)):
+            _show(connection, path, table)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _show(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> None:
+    """Make a table of the file known by its name."""
+    try:
+        connection.execute(f'create view "{table}" as select * from {HISTORY}."{table}"')
+    except duckdb.PermissionException as error:
+        file = re.search(r'"([^"]+)"', str(error))
+        raise LiqstratError(
+            f"{path}: {table} is a view that reads {file[1] if file else 'other files'}; where that is wanted, allow "
+            "it with `liqstrat --allow-files FOLDER …`, or allow_files in [data] of the run file"
+        ) from None
+    except duckdb.Error as error:
+        raise LiqstratError(f"{path}: {table} cannot be read: {_first_line(str(error))}") from None
+
+
+def _writer(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = _limited(duckdb.connect(str(path), config=_NO_EXTENSIONS))
+    sql = """
+        select function_name from system.main.duckdb_functions() where not internal intersect
+        select function_name from system.main.duckdb_functions() where internal order by 1
+    """
+    macros = [name for (name,) in connection.execute(sql).fetchall()]
+    if macros:
+        connection.close()
+        raise LiqstratError(
+            f"{path}: has macros in the place of DuckDB's own {', '.join(macros)}; drop them, or write to another file"
+        )
+    return connection
+
+
+def _limited(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    # Else blocks that were read stay in memory until most of the machine's is full.
+    connection.execute(f"set memory_limit = '{_MEMORY}'")
+    return in_utc(connection)
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
 def _reason(path: Path, message: str) -> str:
     if "Could not set lock" in message:
         holder = re.search(r"PID (\d+)", message)
         by = f"process {holder[1]}" if holder else "another process"
         return f"{path}: is in use by {by}; wait until it is done (readers can share a file, a writer is alone)"
-    if "different configuration" in message:
+    if "different configuration" in message or "Unique file handle conflict" in message:
         return f"{path}: is already open in this program, for reading or for writing; close that store first"
     if "not a valid DuckDB" in message:
         return f"{path}: is not a DuckDB file"
-    return f"{path}: DuckDB cannot open it: {message.splitlines()[0]}"
+    return f"{path}: DuckDB cannot open it: {_first_line(message)}"
+
+
+def _first_line(message: str) -> str:
+    return message.strip().splitlines()[0]

@@ -3,6 +3,7 @@
 import hashlib
 import time
 
+from liqstrat.market.schema import HISTORY
 from liqstrat.market.store import Store
 
 #: File systems keep the time of a change to two seconds at worst: what changed just now could change again unnoticed.
@@ -15,7 +16,7 @@ def file_state(store: Store) -> str | None:
     It is made from the size and time of change of the file and of DuckDB's log beside it. None where that does not
     tell: the file has changed within the last two seconds, or shows rows of other files by views.
     """
-    if store.connection.execute("select 1 from duckdb_views() where not internal limit 1").fetchone():
+    if store.connection.execute(f"select 1 from duckdb_views() where database_name = '{HISTORY}' limit 1").fetchone():
         return None
     path = store.path.resolve()
     told = [str(path)]

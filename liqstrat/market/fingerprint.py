@@ -86,6 +86,9 @@ def _integer(name: str, type_: str) -> str:
         return f"epoch_us({name})::hugeint"
     if type_ == "VARCHAR":
         return f"(ascii({name}) * 1000 + length({name}))::hugeint"
-    if type_ == "DOUBLE" or type_.startswith("DECIMAL"):
+    if type_ == "DOUBLE":
+        # Beyond what fits, no ratio is one.
+        return f"(try_cast({name} as decimal(38,8)) * {_SCALE})::hugeint"
+    if type_.startswith("DECIMAL"):
         return f"({name}::decimal(38,8) * {_SCALE})::hugeint"
     return f"{name}::hugeint"

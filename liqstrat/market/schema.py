@@ -10,6 +10,8 @@ import duckdb
 
 LEDGER = "ingest_ledger"
 EXCHANGE = "binance"
+#: Under this name readers attach a file; see `connection`.
+HISTORY = "history"
 
 TABLES = {
     "trades": "aggtrades_history",
@@ -113,6 +115,13 @@ _NEW_TRADES = _COLUMNS["trades"] | {
     "gross_value": "DECIMAL(38,16) generated always as (price::decimal(20,8) * quantity) virtual",
 }
 
+#: Readers have an own database beside the file.
+_IN_FILE = f"""
+    table_schema = 'main' and table_catalog = coalesce(
+        (select any_value(database_name) from duckdb_databases() where database_name = '{HISTORY}'), current_database()
+    )
+"""
+
 _LEDGER_COLUMNS = {
     "file_name": "VARCHAR",
     "sha256": "VARCHAR",
@@ -156,9 +165,14 @@ def create_reference_table(connection: duckdb.DuckDBPyConnection, table: str) ->
     _create(connection, table, REFERENCE_COLUMNS[table])
 
 
+def is_known(table: str) -> bool:
+    """Whether a table of this name is one that we read."""
+    return table in (LEDGER, BRACKETS, INSTRUMENTS) or bool(kinds_in([table]))
+
+
 def existing_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Names of the tables and views of the file."""
-    sql = "select table_name from information_schema.tables where table_schema = current_schema() order by all"
+    sql = f"select table_name from information_schema.tables where {_IN_FILE} order by all"
     return [name for (name,) in connection.execute(sql).fetchall()]
 
 
@@ -166,7 +180,7 @@ def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[
     """Names and types of the columns that `table` really has; empty where there is no such table."""
     sql = (
         "select column_name, data_type from information_schema.columns "
-        "where table_schema = current_schema() and table_name = ? order by ordinal_position"
+        f"where {_IN_FILE} and table_name = ? order by ordinal_position"
     )
     return dict(connection.execute(sql, [table]).fetchall())
 
@@ -175,7 +189,7 @@ def stored_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[st
     """Those of the existing columns that rows can be written to: DuckDB makes the others when they are read."""
     sql = (
         "select column_name from information_schema.columns "
-        "where table_schema = current_schema() and table_name = ? and is_generated = 'NEVER'"
+        f"where {_IN_FILE} and table_name = ? and is_generated = 'NEVER'"
     )
     stored = {name for (name,) in connection.execute(sql, [table]).fetchall()}
     return {name: type_ for name, type_ in existing_columns(connection, table).items() if name in stored}

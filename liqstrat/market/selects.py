@@ -10,9 +10,22 @@ from liqstrat.market.schema import EXCHANGE, columns_of, existing_columns, table
 
 _TIMESTAMPS = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 _ZONED = "TIMESTAMP WITH TIME ZONE"
+_FLOATS = {"FLOAT", "DOUBLE"}
 _SIDES = "ENUM('buy', 'sell')"
 _OURS_ALONE = f"ENUM('{EXCHANGE}')"
 
+#: Rows outside of it have no time that could be right, and so say nothing.
+FIRST, LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+#: The least that these must be for a row to say something, where not more than nothing. Open interest is the reader's
+#: business.
+_LEAST: dict[str, dict[str, str | None]] = {
+    "trades": {"agg_trade_id": None, "price": "0.000000005", "quantity": "0.000000005"},
+    "open_interest": {},
+    "funding": {"funding_rate": None},
+    "klines": {**dict.fromkeys(("open", "high", "low", "close"), "0.000000005"), "volume": "0"},
+    "liquidations": {"price": None, "quantity": None},
+}
 #: What cannot be done without; other columns of ours are NULL where a file lacks them.
 _NEEDED = {
     "trades": ("agg_trade_id", "timestamp", "symbol", "price", "quantity", "side"),
@@ -33,17 +46,37 @@ def select(
 ) -> str | None:
     """SQL for the rows of one symbol in `[start, end)`: `columns_of(kind)` but for symbol and exchange, in its types.
 
-    Timestamps come as naive UTC, sides in lower case, those of trades as text or ENUM. None where the file has no
-    table of this kind. Raises `LiqstratError` where the table lacks a column that is needed or has it in a type that
-    cannot be read.
+    Timestamps come as naive UTC, sides as `buy` or `sell`, those of trades as text or ENUM. Rows that say nothing are
+    left out: those without a number where one is needed, as NaN or infinity, or without a time of our days. None where
+    the file has no table of this kind. Raises `LiqstratError` where the table lacks a column that is needed or has it
+    in a type that cannot be read. The query fails for a side that is neither; see `faults`.
     """
-    table = table_of(kind)
-    found = existing_columns(connection, table)
+    found = existing_columns(connection, table_of(kind))
     if not found:
         return None
     check_columns(path, kind, found)
     wanted = {name: type_ for name, type_ in columns_of(kind).items() if name not in ("symbol", "exchange")}
-    return f"select {_columns(wanted, found)} from {table} where {where(kind, found, symbol, start, end)}"
+    conditions = " and ".join([where(kind, found, symbol, start, end), *_has_value(kind, found)])
+    return f"select {_columns(kind, wanted, found)} from {table_of(kind)} where {conditions}"
+
+
+def select_silent(
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    symbol: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> str:
+    """SQL for a count of the rows of one symbol in `[start, end)` that `select` leaves out, whose table is there."""
+    found = existing_columns(connection, table_of(kind))
+    sane = " and ".join([*_range(found["timestamp"], FIRST, LAST), *_has_value(kind, found)])
+    within = [f"symbol = {text(symbol)}", *_exchange(kind, found), *_range(found["timestamp"], start, end)]
+    return f"select count(*) from {table_of(kind)} where {' and '.join(within)} and not coalesce({sane}, false)"
+
+
+def is_ours(kind: str, found: dict[str, str]) -> bool:
+    """Whether a kind's table, which has the columns `found`, was made by an ingest, which lets no wrong row in."""
+    return kind == "trades" and found.get("side") == _SIDES and found.get("exchange") == _OURS_ALONE
 
 
 def select_all(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, start: datetime, end: datetime) -> str:
@@ -53,7 +86,7 @@ def select_all(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, sta
     check_columns(path, kind, found)
     wanted = {name: type_ for name, type_ in columns_of(kind).items() if name != "exchange"}
     conditions = " and ".join([*_exchange(kind, found), *_range(found["timestamp"], start, end)])
-    return f"select rowid, {_columns(wanted, found)} from {table} where {conditions}"
+    return f"select rowid, {_columns(kind, wanted, found)} from {table} where {conditions}"
 
 
 def select_times(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, symbol: str | None) -> str:
@@ -61,8 +94,9 @@ def select_times(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, s
     table = table_of(kind)
     found = existing_columns(connection, table)
     check_columns(path, kind, found)
-    conditions = [*_exchange(kind, found), *([f"symbol = {text(symbol)}"] if symbol else [])] or ["true"]
-    timestamp = _expression("timestamp", "TIMESTAMP", found["timestamp"])
+    conditions = [*_exchange(kind, found), *_range(found["timestamp"], FIRST, LAST)]
+    conditions += [f"symbol = {text(symbol)}"] if symbol else []
+    timestamp = _expression(kind, "timestamp", "TIMESTAMP", found["timestamp"])
     return f"select symbol, {timestamp} as timestamp from {table} where {' and '.join(conditions)}"
 
 
@@ -70,7 +104,8 @@ def where(
     kind: str, found: dict[str, str], symbol: str, start: datetime | None = None, end: datetime | None = None
 ) -> str:
     """SQL condition for the rows of one symbol in `[start, end)`, in a table with the columns `found`."""
-    return " and ".join([f"symbol = {text(symbol)}", *_exchange(kind, found), *_range(found["timestamp"], start, end)])
+    within = _range(found["timestamp"], start or FIRST, end or LAST)
+    return " and ".join([f"symbol = {text(symbol)}", *_exchange(kind, found), *within])
 
 
 def check_columns(path: Path, kind: str, found: dict[str, str]) -> None:
@@ -116,18 +151,56 @@ def moment(value: datetime) -> str:
     return f"timestamp '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"
 
 
-def _columns(wanted: dict[str, str], found: dict[str, str]) -> str:
-    return ", ".join(f"{_expression(name, type_, found.get(name))} as {name}" for name, type_ in wanted.items())
+def side_sql(column: str) -> str:
+    """SQL for the side that a text column spells, in any case and with blanks around it; NULL where it is neither."""
+    return f"""
+        case when {column} in ('buy', 'sell') then {column}
+             when lower(trim({column}, E' \\t\\r\\n')) in ('buy', 'sell') then lower(trim({column}, E' \\t\\r\\n')) end
+    """
 
 
-def _expression(name: str, wanted: str, found: str | None) -> str:
+def wrong_side(kind: str, side: object) -> str:
+    """What is wrong with a value of a kind's column `side`."""
+    told = "missing (NULL)" if side is None else f'"{side}"'
+    return f"table {table_of(kind)}: side is {told}, expected buy or sell"
+
+
+def _has_value(kind: str, found: dict[str, str]) -> list[str]:
+    """Conditions on the columns as they lie there; a text that is no number passes, to be refused when it is read."""
+    if is_ours(kind, found):
+        return []
+    conditions = []
+    for name, least in _LEAST["klines" if kind.startswith("klines_") else kind].items():
+        type_, value = found[name], name
+        if type_ == "VARCHAR":
+            value = f"coalesce(try_cast({name} as double), if({name} is null, null, 1))"
+        if type_ in ("VARCHAR", *_FLOATS):
+            conditions.append(f"isfinite({value})")
+        conditions.append(f"{value} is not null" if least is None else f"{value} >= {least}")
+    return conditions
+
+
+def _columns(kind: str, wanted: dict[str, str], found: dict[str, str]) -> str:
+    return ", ".join(f"{_expression(kind, name, type_, found.get(name))} as {name}" for name, type_ in wanted.items())
+
+
+def _expression(kind: str, name: str, wanted: str, found: str | None) -> str:
     if found is None:
         return f"cast(null as {wanted})"
     if found == _ZONED:
         return f"timezone('UTC', {name})"
     if name == "side":
-        return "side" if found == _SIDES else "lower(side)"
+        return "side" if found == _SIDES else _side(kind)
+    if found in _FLOATS:
+        return f"case when isfinite({name}) then {name if found == wanted else f'cast({name} as {wanted})'} end"
     return name if found == wanted else f"cast({name} as {wanted})"
+
+
+def _side(kind: str) -> str:
+    """The query fails where the side is neither: to take it for one of them would turn the market round."""
+    column = "side::varchar"
+    told = f"""{text(f"table {table_of(kind)}: side is ")} || coalesce('"' || {column} || '"', 'missing (NULL)')"""
+    return f"coalesce({side_sql(column)}, error({told} || ', expected buy or sell'))"
 
 
 def _exchange(kind: str, found: dict[str, str]) -> list[str]:

@@ -4,7 +4,8 @@ All moments are aware UTC datetimes and ranges are half-open, `[start, end)`; No
 """
 
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -18,10 +19,12 @@ from liqstrat.market import candles
 from liqstrat.market.brackets import read_brackets
 from liqstrat.market.connection import connect, in_utc, missing
 from liqstrat.market.digits import digits_used
+from liqstrat.market.faults import check_sides, explained, needs_no_look, once
 from liqstrat.market.fingerprint import fingerprint
 from liqstrat.market.instruments import Instrument, read_instruments, seen_by
 from liqstrat.market.schema import LEDGER, existing_columns, existing_tables, kinds_in, table_of
-from liqstrat.market.selects import check_exchange, select, text
+from liqstrat.market.selects import check_exchange, select, select_silent, text
+from liqstrat.remarks import remark
 
 _TIME = pa.timestamp("us", "UTC")
 _PRICE = pa.decimal128(18, 8)
@@ -48,35 +51,45 @@ LIQUIDATIONS_SCHEMA = pa.schema(
 )
 
 _DAY = timedelta(days=1)
+#: Values of open interest at one moment that differ by more than this share cannot both be right.
+_SAME = 0.001
+_AGREEING = f"max(contracts) <= min(contracts)::double * (1 + {_SAME})"
 #: Symbols that an error names.
 _MOST_NAMED = 8
 
 
-def open_store(path: Path | str, *, read_only: bool = True) -> "Store":
-    """The history file at `path`. Readers can share it; a writer must be alone.
+def open_store(path: Path | str, *, read_only: bool = True, files: Iterable[Path] = ()) -> "Store":
+    """The history file at `path`. Readers can share it; a writer must be alone. files: see `connection.connect`.
 
     Raises `LiqstratError` when the file is missing, in use by a writer, or no DuckDB file.
     """
     path = Path(path)
     if not path.exists():
         raise missing(path)
-    return Store(path, connect(path, read_only=read_only))
+    return Store(path, connect(path, read_only=read_only, files=files))
 
 
 class Store:
     """An open history file; a context manager. See the module for what times mean.
 
-    Every method that takes a symbol raises `LiqstratError` for one that the file does not know.
+    Every method that takes a symbol raises `LiqstratError` for one that the file does not know, and where a row that it
+    reads has a value that cannot be understood, as a side that is neither buy nor sell. So does the context manager for
+    what is read of it by SQL.
+
+    remarks: what a reader of results must know of what was read, in words; each once.
     """
 
     path: Path
     connection: duckdb.DuckDBPyConnection
+    remarks: list[str]
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self.connection = connection
         self._known: set[str] = set()
-        self._ours: set[str] = set()
+        self._looked_at: set[tuple[str, str]] = set()
+        self._each_once: dict[str, bool] = {}
+        self.remarks = []
         self._decimals: dict[str, dict[str, int]] = {}
         self._streams: weakref.WeakSet[Generator[pa.RecordBatch]] = weakref.WeakSet()
         self._closed = False
@@ -84,8 +97,13 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        told = None
+        if isinstance(error, Exception) and not self._closed:
+            told = explained(self.connection, self.path, error)
         self.close()
+        if told is not None:
+            raise told from None
 
     def close(self) -> None:
         """Close the file; a stream of trades that is not read to its end raises from then on."""
@@ -131,18 +149,33 @@ class Store:
     ) -> str | None:
         """SQL for rows of a kind, unordered, in the columns of `schema.columns_of` but symbol and exchange.
 
-        Timestamps are naive UTC. None where the file has no table of this kind.
+        Timestamps are naive UTC. Rows that stand twice come twice. None where the file has no table of this kind.
         """
         self._require(symbol)
         return self._select(kind, symbol, start, end)
 
-    def trades_sql(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str:
-        """SQL for trades, unordered: agg_trade_id, timestamp (naive UTC), price, quantity, side (`buy`/`sell`)."""
+    def silent_rows(self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None) -> int:
+        """How many rows of a kind, whose table is there, say nothing and are left out: see `selects.select`."""
         self._require(symbol)
-        rows = self._select("trades", symbol, start, end)
-        if rows is None:
-            raise self._no_table("trades")
-        return rows
+        ((count,),) = self._fetch(select_silent(self.connection, kind, symbol, start, end))
+        return int(count)
+
+    def trades_sql(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str:
+        """SQL for trades, each once, unordered: agg_trade_id, timestamp (naive UTC), price, quantity, side.
+
+        Raises `LiqstratError` where two of one number differ.
+        """
+        rows = self._trades(symbol, start, end)
+        if symbol not in self._each_once:
+            self._each_once[symbol] = needs_no_look(self.connection, symbol)
+        if self._each_once[symbol]:
+            return rows
+        with self._in_words():
+            distinct = once(self.connection, self.path, rows)
+        if distinct is None:
+            return rows
+        self._remark(f"{symbol}: trades stand twice in {table_of('trades')}; each counts once")
+        return distinct
 
     def trades(
         self,
@@ -155,7 +188,7 @@ class Store:
 
         Days are read one after the other, so that history of any length streams in the memory of a day.
         """
-        self.trades_sql(symbol, start, end)
+        self._trades(symbol, start, end)
         batches = self._trade_batches(symbol, start, end, batch_rows)
         self._streams.add(batches)
         return pa.RecordBatchReader.from_batches(TRADES_SCHEMA, self._while_open(batches))
@@ -163,21 +196,45 @@ class Store:
     def open_interest(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
         """Open interest as `OPEN_INTEREST_SCHEMA`: time (when it was known), contracts and value (USDT, may be null).
 
-        Rows without contracts are left out; of several at one time the largest is taken.
+        Rows without contracts are left out, and moments with values that contradict each other: see `contradictions`.
         """
+        rows = self._open_interest(symbol, start, end)
+        found = self.contradictions(symbol, start, end, most=1)
+        for moment, least, largest in found:
+            self._remark(
+                f"{symbol}: {table_of('open_interest')} has moments with different values, which are left out: the "
+                f"first is {moment:%Y-%m-%d %H:%M:%S} UTC with {least:,.3f} and {largest:,.3f} contracts"
+            )
+        agreeing = f"having {_AGREEING}" if found else ""
+        sql = f"""
+            select timestamp as time, max(contracts)::double as contracts, arg_max(value, contracts)::double as value
+            from ({rows}) group by all {agreeing} order by time
+        """
+        return self._table(sql, OPEN_INTEREST_SCHEMA)
+
+    def contradictions(
+        self, symbol: str, start: datetime | None = None, end: datetime | None = None, most: int | None = None
+    ) -> list[tuple[datetime, float, float]]:
+        """Moments at which open interest has values that differ by more than a thousandth, the first `most` of them.
+
+        With each, the least and the largest in contracts.
+        """
+        sql = f"""
+            select epoch_us(timestamp), min(contracts)::double, max(contracts)::double
+            from ({self._open_interest(symbol, start, end)}) group by timestamp having not ({_AGREEING}) order by 1
+            {"" if most is None else f"limit {most}"}
+        """
+        return [(_moment(us), least, largest) for us, least, largest in self._fetch(sql)]
+
+    def _open_interest(self, symbol: str, start: datetime | None, end: datetime | None) -> str:
         self._require(symbol)
         rows = self._select("open_interest", symbol, start, end)
         if rows is None:
             raise self._no_table("open_interest")
-        sql = f"""
-            select timestamp as time, max(contracts)::double as contracts, arg_max(value, contracts)::double as value
-            from (
-                select timestamp, open_interest_contracts as contracts, nullif(open_interest_value, 0) as value
-                from ({rows}) where open_interest_contracts > 0
-            )
-            group by all order by time
+        return f"""
+            select timestamp, open_interest_contracts as contracts, nullif(open_interest_value, 0) as value
+            from ({rows}) where open_interest_contracts > 0
         """
-        return self._table(sql, OPEN_INTEREST_SCHEMA)
 
     def funding(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
         """Funding rates as `FUNDING_SCHEMA`, with the times as recorded: some milliseconds after the settlement."""
@@ -205,9 +262,9 @@ class Store:
                     return self._table(candles.as_recorded(rows), KLINES_SCHEMA)
                 whole = self._select(kind, symbol, start, candles.whole_end(end, interval))
                 return self._table(candles.from_candles(str(whole), interval, start, end), KLINES_SCHEMA)
-        rows = self._select("trades", symbol, start, candles.whole_end(end, interval))
-        if rows is None:
+        if "trades" not in self.kinds():
             return KLINES_SCHEMA.empty_table()
+        rows = self.trades_sql(symbol, start, candles.whole_end(end, interval))
         return self._table(candles.from_trades(rows, interval, start, end), KLINES_SCHEMA)
 
     def liquidations(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
@@ -261,6 +318,8 @@ class Store:
         if end is not None:
             brackets = [table for table in brackets if table.as_of <= end.astimezone(UTC).date()] or brackets[:1]
         known = {kind: rows for kind, rows in selects.items() if rows}
+        if "trades" in known:
+            known["trades"] = self.trades_sql(symbol, start, end)
         return fingerprint(self.connection, symbol, known, brackets)
 
     def _trade_batches(
@@ -279,7 +338,8 @@ class Store:
 
     def _while_open(self, batches: Generator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches; an error, not a seeming end, when the store is closed before they are read."""
-        yield from batches
+        with self._in_words():
+            yield from batches
         if self._closed:
             raise LiqstratError(f"{self.path}: was closed while its trades were being read")
 
@@ -298,7 +358,7 @@ class Store:
     def _digits(self, symbol: str) -> dict[str, int]:
         """Of price and quantity, which one pass over all trades tells."""
         if symbol not in self._decimals:
-            found = digits_used(self.connection, self.trades_sql(symbol), ("price", "quantity"))
+            found = digits_used(self.connection, self._trades(symbol), ("price", "quantity"))
             if found is None:
                 raise LiqstratError(f"{self.path}: no trades of {symbol}, which would tell the digits of their prices")
             self._decimals[symbol] = found
@@ -323,17 +383,46 @@ class Store:
         hint = did_you_mean(table, set(found) - {table_of(known) for known in kinds_in(found)})
         return LiqstratError(f"{self.path}: has no table {table}{hint}; it has {', '.join(found) or 'none'}")
 
+    def _trades(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str:
+        """SQL for trades; those that stand twice come twice."""
+        self._require(symbol)
+        rows = self._select("trades", symbol, start, end)
+        if rows is None:
+            raise self._no_table("trades")
+        return rows
+
     def _select(self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None) -> str | None:
-        if kind == "trades" and symbol not in self._ours:
-            check_exchange(self.connection, self.path, symbol)
-            self._ours.add(symbol)
-        return select(self.connection, self.path, kind, symbol, start, end)
+        rows = select(self.connection, self.path, kind, symbol, start, end)
+        if rows is not None and (kind, symbol) not in self._looked_at:
+            if kind == "trades":
+                check_exchange(self.connection, self.path, symbol)
+            check_sides(self.connection, self.path, kind, symbol)
+            self._looked_at.add((kind, symbol))
+        return rows
+
+    def _remark(self, text: str) -> None:
+        if text not in self.remarks:
+            self.remarks.append(text)
+            remark(text)
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """An error of DuckDB's that is the file's fault becomes one that can be understood."""
+        try:
+            yield
+        except (duckdb.Error, OSError) as error:
+            told = explained(self.connection, self.path, error) if not self._closed else None
+            if told is None:
+                raise
+            raise told from None
 
     def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.connection.execute(sql).fetchall()
+        with self._in_words():
+            return self.connection.execute(sql).fetchall()
 
     def _table(self, sql: str, schema: pa.Schema) -> pa.Table:
-        return self.connection.sql(sql).to_arrow_table().cast(schema)
+        with self._in_words():
+            return self.connection.sql(sql).to_arrow_table().cast(schema)
 
 
 def _moment(us: int) -> datetime:

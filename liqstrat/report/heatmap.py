@@ -59,7 +59,7 @@ def heatmap_figure(
             "side": "right",
             "range": view or (raster and [raster.low, raster.high]),
             "showgrid": False,
-            "tickformat": ",~f",
+            "tickformat": ",~r",
         },
     )
     return figure
@@ -99,7 +99,7 @@ def _heat(raster: Raster) -> go.Heatmap:
         zmax=255,
         zsmooth=False,
         colorscale=_colours(),
-        hovertemplate="%{x|%Y-%m-%d %H:%M}<br>%{y:,.1f}<extra></extra>",
+        hovertemplate="%{x|%Y-%m-%d %H:%M}<br>%{y:,.6~r}<extra></extra>",
         name="liquidation levels",
         meta={"amounts": [float(f"{value:.3g}") for value in raster.scale.decode()]},
         colorbar={

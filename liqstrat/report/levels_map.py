@@ -53,7 +53,7 @@ def map_figure(
         hovermode="x unified",
         xaxis={
             "range": [price * (1 - span), price * (1 + span)],
-            "tickformat": ",~f",
+            "tickformat": ",~r",
             "title": {"text": "price, USDT"},
         },
         yaxis={"title": {"text": unit}, "rangemode": "tozero", "fixedrange": True},

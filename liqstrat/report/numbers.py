@@ -1,5 +1,6 @@
 """Numbers, times and lengths as people read them."""
 
+import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -28,10 +29,11 @@ def percent(share: float | None, decimals: int = 2, *, signed: bool = False) -> 
 
 
 def price(value: float | None) -> str:
-    """A price with as many decimals as its size deserves."""
+    """A price with as many decimals as its size deserves, at least five digits that say something."""
     if value is None:
         return ABSENT
-    return number(value, 1 if abs(value) >= 10_000 else 2 if abs(value) >= 100 else 4 if abs(value) >= 1 else 6)
+    small = max(6, 4 - math.floor(math.log10(abs(value)))) if value else 6
+    return number(value, 1 if abs(value) >= 10_000 else 2 if abs(value) >= 100 else 4 if abs(value) >= 1 else small)
 
 
 def quantity(value: float | None) -> str:

@@ -6,7 +6,7 @@ const MINUTE = 60000;
 // Plotly counts time in milliseconds, and answers with text in UTC once somebody has zoomed.
 const milliseconds = (time) => (typeof time === "number" ? time : Date.parse(time.replace(" ", "T") + "Z"));
 const clock = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
-const grouped = (value) => value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) >= 1000 ? 1 : 6 });
+const grouped = (value) => value.toLocaleString("en-US", Math.abs(value) >= 1000 ? { maximumFractionDigits: 1 } : { maximumSignificantDigits: 6 });
 const short = (value) => {
   const [size, letter] = [[1e9, " B"], [1e6, " M"], [1e3, " K"]].find(([size]) => value >= size) || [1, ""];
   return (value / size).toLocaleString("en-US", { maximumSignificantDigits: 3 }) + letter;

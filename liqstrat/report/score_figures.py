@@ -116,7 +116,7 @@ def liquidations_figure(
                     "opacity": 0.8,
                     "line": {"color": PLOT, "width": 0.6},
                 },
-                hovertemplate=f"{name}, %{{text}}<br>%{{x|%Y-%m-%d %H:%M:%S}} at %{{y:,.2f}}<extra></extra>",
+                hovertemplate=f"{name}, %{{text}}<br>%{{x|%Y-%m-%d %H:%M:%S}} at %{{y:,.7~r}}<extra></extra>",
             )
         )
     return figure

@@ -48,7 +48,7 @@ def settle(path: Path, at: float = AN_HOUR_AGO) -> None:
 
 def build(history: Path, **span: object) -> tuple[CatalogReport, list[float | None]]:
     watched = Watched()
-    with open_store(history) as store:
+    with open_store(history, files=[history.parent]) as store:
         report = build_catalog(store, "BTCUSDT", history.parent / "nautilus", progress=watched, **span)  # type: ignore[arg-type]
     return report, watched.totals
 

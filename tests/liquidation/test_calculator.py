@@ -1,9 +1,11 @@
+import math
 from datetime import UTC, datetime
 
 import pytest
 
+from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import brackets_for
-from liqstrat.liquidation.calculator import position_risks
+from liqstrat.liquidation.calculator import position_risks, require_perpetual
 
 BTC = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
 
@@ -37,3 +39,15 @@ def test_a_long_at_1x_has_no_liquidation_price() -> None:
 def test_impossible_arguments_are_refused(entry: float, leverage: int, notional: float) -> None:
     with pytest.raises(ValueError, match="expected"):
         position_risks(entry, [leverage], BTC, notional)
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSD_PERP", "BTCUSD", "FOO", "BTCUSDT_240329", "USDT", ""])
+def test_other_markets_than_the_formula_is_of_are_refused(symbol: str) -> None:
+    with pytest.raises(LiqstratError, match=f'symbol "{symbol}" is no perpetual quoted in USDT'):
+        require_perpetual(symbol)
+
+
+@pytest.mark.parametrize("entry", [0.0, -1.0, math.nan, math.inf])
+def test_an_entry_that_is_no_price_is_refused(entry: float) -> None:
+    with pytest.raises(ValueError, match="expected both above zero"):
+        position_risks(entry, [10], BTC)

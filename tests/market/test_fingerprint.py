@@ -46,6 +46,15 @@ def test_order_types_and_empty_tables_do_not_matter(history: Path) -> None:
     assert fingerprint(history) == before
 
 
+def test_a_trade_that_stands_twice_counts_once(history: Path) -> None:
+    before = fingerprint(history)
+    change(
+        history,
+        "insert into aggtrades_history select * exclude (gross_value) from aggtrades_history where agg_trade_id = 50",
+    )
+    assert fingerprint(history) == before
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -55,7 +64,6 @@ def test_order_types_and_empty_tables_do_not_matter(history: Path) -> None:
         "update aggtrades_history set quantity = if(agg_trade_id = 8, 0.09, 0.08) where agg_trade_id in (8, 9)",
         "update aggtrades_history set price = 60000.1 + if(agg_trade_id = 7, 0.1, -0.1) where agg_trade_id in (7, 8)",
         "delete from aggtrades_history where agg_trade_id = 50",
-        "insert into aggtrades_history select * exclude (gross_value) from aggtrades_history where agg_trade_id = 50",
         "update open_interest_history set open_interest_contracts = 999 where timestamp = '2024-03-01 00:10:00'",
         "update open_interest_history set count_long_short_ratio = 0 where timestamp = '2024-03-01 00:10:00'",
     ],

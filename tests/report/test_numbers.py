@@ -24,6 +24,20 @@ def test_signs_are_shown_where_asked_and_nothing_has_none() -> None:
     assert numbers.percent(-0.0123) == "−1.23%"
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (60_000, "60,000.0"),
+        (0.5, "0.500000"),
+        (0.00001178, "0.000011780"),
+        (1.23456e-7, "0.00000012346"),
+        (0, "0.000000"),
+    ],
+)
+def test_small_prices_keep_five_digits(value: float, text: str) -> None:
+    assert numbers.price(value) == text
+
+
 def test_absent_values_are_a_dash() -> None:
     texts = (
         numbers.number,

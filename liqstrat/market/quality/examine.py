@@ -11,6 +11,8 @@ from liqstrat.market.inspect import is_daily, missing_days
 from liqstrat.market.ledger import entries
 from liqstrat.market.quality.ranges import Gap, Range, common, covered, largest, moment
 from liqstrat.market.quality.steps import (
+    Contradiction,
+    Spike,
     StepQuality,
     Still,
     examine_events,
@@ -58,7 +60,8 @@ class Quality:
 
     quiet: long silences of the trades in which no id is missing: a market at rest, or ids that were made up later.
     still: open interest that stood still for an hour or more. outliers: the first of `outlier_count` trades at prices
-    far from those before and after. levels: where trades and open interest are both there, but for short gaps, so
+    far from those before and after. contradictions: moments at which open interest has different values. spikes: values
+    of it that go and come back at once. levels: where trades and open interest are both there, but for short gaps, so
     that levels can be estimated. whole: where funding is there too, so that a backtest has all that it needs.
     """
 
@@ -69,6 +72,8 @@ class Quality:
     still: tuple[Still, ...]
     outliers: tuple[Outlier, ...]
     outlier_count: int
+    contradictions: tuple[Contradiction, ...]
+    spikes: tuple[Spike, ...]
     levels: tuple[Range, ...]
     whole: tuple[Range, ...]
 
@@ -119,6 +124,8 @@ def examine(
         still=steps["open_interest"].still if "open_interest" in steps else (),
         outliers=trades.outliers if trades else (),
         outlier_count=trades.outlier_count if trades else 0,
+        contradictions=steps["open_interest"].contradictions if "open_interest" in steps else (),
+        spikes=steps["open_interest"].spikes if "open_interest" in steps else (),
         levels=tuple(levels),
         whole=tuple(common(levels, _covered(steps.get("funding"), before=1, after=1))),
     )
@@ -137,7 +144,7 @@ def _examine(store: Store, kind: str, symbol: str, start: datetime | None, end: 
 def _of_trades(trades: TradeQuality, origin: str) -> KindQuality:
     return KindQuality(
         kind="trades",
-        rows=trades.rows,
+        rows=trades.rows + trades.without_value,
         first=trades.first,
         last=trades.last,
         origin=origin,
@@ -147,6 +154,7 @@ def _of_trades(trades: TradeQuality, origin: str) -> KindQuality:
         largest=largest(trades.gaps),
         days_missing=tuple(missing_days(trades.days)),
         twice=trades.twice,
+        without_value=trades.without_value,
     )
 
 
@@ -163,7 +171,7 @@ def _of_steps(kind: str, found: StepQuality, origin: str) -> KindQuality:
         missing=sum(gap.missing for gap in found.gaps),
         largest=largest(found.gaps),
         days_missing=tuple(missing_days([moment(day).date() for day in days])) if is_daily(kind) else (),
-        twice=max(found.rows - len(found.times) - found.without_value, 0),
+        twice=max(found.rows - len(found.times) - found.without_value - len(found.contradictions), 0),
         without_value=found.without_value,
     )
 

@@ -16,6 +16,8 @@ _DEFAULT_INTERVAL = 8 * _HOUR_US
 #: So long may open interest stand still, at least, and in so many values, before somebody must have filled it in.
 STILL_FOR = timedelta(hours=1)
 _STILL_VALUES = 4
+#: A value so many times the two beside it, which differ by no more than that share, is a spike.
+_SPIKE, _BACK = 2.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,29 @@ class Still:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Open interest (contracts) that has different values at one moment (UTC), the least and the largest of them."""
+
+    time: datetime
+    least: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """A value of open interest (contracts, UTC) far from that `before`, to which the one after it comes back."""
+
+    time: datetime
+    contracts: float
+    before: float
+
+
+@dataclass(frozen=True, slots=True)
 class StepQuality:
     """rows: in the table. times: microseconds, rising. step: what they should be apart, None where it is not known.
 
     without_value: rows that say nothing, as open interest of zero. still: values that stood still for long.
+    contradictions, spikes: values that cannot be right.
     """
 
     rows: int
@@ -41,14 +62,15 @@ class StepQuality:
     gaps: tuple[Gap, ...]
     without_value: int = 0
     still: tuple[Still, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
+    spikes: tuple[Spike, ...] = ()
 
 
 def examine_open_interest(
     store: Store, symbol: str, start: datetime | None, end: datetime | None
 ) -> StepQuality | None:
-    """Missing, blank and repeated values of open interest."""
-    rows = store.rows_sql("open_interest", symbol, start, end)
-    count, blank = _counts(store, rows, "open_interest_contracts > 0")
+    """Missing, blank and repeated values of open interest, and those that cannot be right."""
+    count, blank = _counts(store, "open_interest", symbol, start, end, "open_interest_contracts > 0")
     if not count:
         return None
     values = store.open_interest(symbol, start, end)
@@ -61,13 +83,15 @@ def examine_open_interest(
         gaps=tuple(missing_steps(times, step)) if step else (),
         without_value=blank,
         still=tuple(_still(times, values["contracts"].to_numpy())),
+        contradictions=tuple(Contradiction(*found) for found in store.contradictions(symbol, start, end)),
+        spikes=tuple(_spikes(times, values["contracts"].to_numpy())),
     )
 
 
 def examine_funding(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> StepQuality | None:
     """Missing settlements. The interval between them has changed for many symbols, so that each row's own counts."""
     rows = store.rows_sql("funding", symbol, start, end)
-    count, _ = _counts(store, rows, "true")
+    count, blank = _counts(store, "funding", symbol, start, end)
     if not count:
         return None
     sql = f"""
@@ -82,7 +106,7 @@ def examine_funding(store: Store, symbol: str, start: datetime | None, end: date
     gaps: list[Gap] = []
     for i in np.flatnonzero(np.diff(times) > 1.1 * intervals[1:]).tolist():
         gaps += missing_steps(times[i : i + 2], int(intervals[i + 1]))
-    return StepQuality(count, times, _length(usual), tuple(gaps))
+    return StepQuality(count, times, _length(usual), tuple(gaps), blank)
 
 
 def examine_klines(
@@ -90,16 +114,16 @@ def examine_klines(
 ) -> StepQuality | None:
     """Missing candles."""
     rows = store.rows_sql(kind, symbol, start, end)
-    count, _ = _counts(store, rows, "true")
+    count, blank = _counts(store, kind, symbol, start, end)
     if not count:
         return None
     interval = kind.removeprefix("klines_")
     sql = f"select distinct epoch_us(timestamp) as us from ({rows}) order by us"
     times = store.connection.sql(sql).to_arrow_table()["us"].to_numpy()
     if interval.endswith("mo"):
-        return StepQuality(count, times, None, ())
+        return StepQuality(count, times, None, (), blank)
     step = length_of(interval)
-    return StepQuality(count, times, step, tuple(missing_steps(times, step // timedelta(microseconds=1))))
+    return StepQuality(count, times, step, tuple(missing_steps(times, step // timedelta(microseconds=1))), blank)
 
 
 def examine_events(
@@ -107,11 +131,11 @@ def examine_events(
 ) -> StepQuality | None:
     """What comes when it comes, as liquidations: none of it can be known to be missing."""
     rows = store.rows_sql(kind, symbol, start, end)
-    count, _ = _counts(store, rows, "true")
+    count, blank = _counts(store, kind, symbol, start, end)
     if not count:
         return None
     sql = f"select epoch_us(timestamp) as us from (select distinct * from ({rows})) order by us"
-    return StepQuality(count, store.connection.sql(sql).to_arrow_table()["us"].to_numpy(), None, ())
+    return StepQuality(count, store.connection.sql(sql).to_arrow_table()["us"].to_numpy(), None, (), blank)
 
 
 def settled_at(times: Times) -> Times:
@@ -136,13 +160,27 @@ def _still(times: Times, contracts: npt.NDArray[np.float64]) -> list[Still]:
     ]
 
 
-def _counts(store: Store, rows: str | None, has_value: str) -> tuple[int, int]:
-    """Rows, and those without a value."""
+def _spikes(times: Times, contracts: npt.NDArray[np.float64]) -> list[Spike]:
+    """Values that are twice or half of those before and after, which are much the same."""
+    before, value, after = contracts[:-2], contracts[1:-1], contracts[2:]
+    back = np.abs(after / before - 1) < _BACK
+    far = (value > _SPIKE * np.maximum(before, after)) | (value < np.minimum(before, after) / _SPIKE)
+    return [Spike(moment(times[i + 1]), float(value[i]), float(before[i])) for i in np.flatnonzero(back & far).tolist()]
+
+
+def _counts(
+    store: Store, kind: str, symbol: str, start: datetime | None, end: datetime | None, has_value: str = "true"
+) -> tuple[int, int]:
+    """Rows, and those without a value; none where there is no row with a value."""
+    rows = store.rows_sql(kind, symbol, start, end)
     if rows is None:
         return 0, 0
     sql = f"select count(*), count(*) filter (not coalesce({has_value}, false)) from ({rows})"
     ((count, blank),) = store.connection.execute(sql).fetchall()
-    return int(count), int(blank)
+    if count == blank:
+        return 0, 0
+    silent = store.silent_rows(kind, symbol, start, end)
+    return int(count) + silent, int(blank) + silent
 
 
 def _times(table: pa.Table) -> Times:

@@ -45,7 +45,8 @@ class Outlier:
 class TradeQuality:
     """gaps: where ids are missing, in order of id. quiet: long silences in which none is missing, in order of time.
 
-    twice: rows too many. outliers: the first of `outlier_count`.
+    twice: rows too many. outliers: the first of `outlier_count`. rows are those with a value, of which the others count
+    as `without_value`.
     """
 
     rows: int
@@ -57,6 +58,7 @@ class TradeQuality:
     twice: int
     outliers: tuple[Outlier, ...]
     outlier_count: int
+    without_value: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,9 @@ class _Times:
 
 def examine_trades(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> TradeQuality | None:
     """What is wrong with the symbol's trades in `[start, end)`; None where there are none."""
-    rows = store.trades_sql(symbol, start, end)
+    rows = store.rows_sql("trades", symbol, start, end)
+    if rows is None:
+        return None
     blocks, times = _summed(store, rows)
     if not len(blocks.block):
         return None
@@ -127,13 +131,14 @@ def examine_trades(store: Store, symbol: str, start: datetime | None, end: datet
         twice=twice,
         outliers=outliers,
         outlier_count=outlier_count,
+        without_value=store.silent_rows("trades", symbol, start, end),
     )
 
 
 def missing_trades(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> list[Gap]:
     """Where ids are missing among the symbol's trades in `[start, end)`, in order of id."""
-    rows = store.trades_sql(symbol, start, end)
-    return _gaps(store, rows, _summed(store, rows)[0])[0]
+    rows = store.rows_sql("trades", symbol, start, end)
+    return _gaps(store, rows, _summed(store, rows)[0])[0] if rows else []
 
 
 def _summed(store: Store, rows: str) -> tuple[_Blocks, _Times]:
