@@ -34,7 +34,7 @@ class History:
 
     Times are `datetime` or text as 2024-03-05 12:00; without a zone they are UTC.
 
-    Example:
+    Examples:
         >>> h = lq.History("catalog/market.duckdb")
         >>> h.symbols
         ['BTCUSDT']
@@ -64,7 +64,7 @@ class History:
     ) -> pd.DataFrame:
         """Candles by the time they open, from `start` up to `end`, itself not included; prices in USDT.
 
-        Example:
+        Examples:
             >>> len(lq.History().candles("BTCUSDT", "2024-03-01", "2024-03-02", "4h"))
             6
         """
@@ -85,7 +85,7 @@ class History:
 
         Raises `LiqstratError` for an unknown symbol, or where there is no open interest by then.
 
-        Example:
+        Examples:
             >>> levels = lq.History().levels("BTCUSDT", at="2024-03-02 12:00")
             >>> nearest = levels.clusters[0]
             >>> nearest.side in ("long", "short"), nearest.price_low < nearest.price < nearest.price_high
@@ -113,7 +113,7 @@ class History:
     ) -> "Iterator[Levels]":
         """The maps at moments from `start` up to `end`, as they come; None is as far as open interest reaches.
 
-        Example:
+        Examples:
             >>> maps = lq.History().maps("BTCUSDT", "2024-03-02", "2024-03-02 08:00", every="4h")
             >>> [f"{one.time:%H:%M}" for one in maps]
             ['00:00', '04:00', '08:00']
@@ -138,7 +138,7 @@ class History:
     ) -> "Heatmap":
         """Maps over time, as far as 20 % around price, to be looked at; see `maps` for all that is in them.
 
-        Example:
+        Examples:
             >>> heat = lq.History().heatmap("BTCUSDT", "2024-03-02", "2024-03-02 12:00", every="1h")
             >>> heat.rows.columns.tolist()
             ['time', 'price_low', 'price_high', 'contracts']

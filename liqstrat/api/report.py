@@ -12,7 +12,7 @@ _HEIGHT = 900
 class Report:
     """A run's report: one HTML page that needs no network.
 
-    Example:
+    Examples:
         >>> report = lq.load(folder).report
         >>> report.path.name
         'report.html'

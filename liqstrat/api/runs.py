@@ -37,7 +37,7 @@ class Run:
     Money is in USDT, quantities and contracts in base asset, times in UTC. Tables are pandas data frames, each a copy
     of one's own on first use; `run.arrow` has the same as Arrow tables, which are read without copying.
 
-    Example:
+    Examples:
         >>> run = lq.load(folder)
         >>> run.name, run.simulated
         ('fade', True)
@@ -89,7 +89,7 @@ class Run:
 
     @property
     def trades(self) -> pd.DataFrame:
-        """Round trips, a row each: when and at which price opened and closed, pnl (before fees and funding), fees,
+        """Round trips, a row each: when and at which price opened and closed, `pnl` (net of fees and funding), fees,
         funding, and the level traded. `closed` is missing where one was open at the end."""
         return self._frame("trades")
 
@@ -205,7 +205,7 @@ def run(
     Raises `LiqstratError`, with the sentence of the command line, for what can be put right: an unknown key, strategy
     or parameter, or history that is not there. Errors inside a strategy are raised as they are.
 
-    Example:
+    Examples:
         >>> run = lq.run("configs/fade.toml", {"strategies.0.params.turn": 0.003, "resolution": "5m"})
         >>> run.about["config"]["strategies"][0]["params"]
         {'turn': 0.003}
@@ -225,7 +225,7 @@ def run(
 def load(folder: str | Path) -> Run:
     """The results in a folder that a run has written; raises `LiqstratError` where it is none.
 
-    Example:
+    Examples:
         >>> lq.load(folder).metrics["trades"] == len(lq.load(folder).trades.dropna(subset="closed"))
         True
     """
@@ -246,7 +246,7 @@ def results(folder: str | Path = "results") -> pd.DataFrame:
     `Run.metrics`, and `folder`, to be given to `load`. A folder that cannot be read is left out with a warning. Raises
     `LiqstratError` where `folder` is none.
 
-    Example:
+    Examples:
         >>> table = lq.results("results")
         >>> table[["name", "resolution", "strategies"]].iloc[0].tolist()
         ['fade', '5m', 'LevelFade']
