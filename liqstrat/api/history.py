@@ -1,6 +1,6 @@
 """History and maps from Python."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -19,7 +19,7 @@ from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.maps import PICTURE_SPAN, candle_length, last_known, levels_rows, maps_at, marks, period, picture_rows
 from liqstrat.market.inspect import inspect
-from liqstrat.market.store import open_store
+from liqstrat.market.store import Store, open_store
 from liqstrat.report.heatmap import heatmap_figure, write_heatmap_page
 from liqstrat.report.levels_map import map_figure
 from liqstrat.run_file import load_model, model_from
@@ -42,21 +42,25 @@ class History:
         True
     """
 
-    def __init__(self, db: str | Path = DEFAULT_DATABASE) -> None:
-        """Raises `LiqstratError` where there is no such file."""
+    def __init__(self, db: str | Path = DEFAULT_DATABASE, *, allow_files: Iterable[str | Path] = ()) -> None:
+        """Open a file; raises `LiqstratError` where it is none with history.
+
+        allow_files: folders that views of the file may read, as Parquet beside it.
+        """
         self.path = Path(db)
-        with open_store(self.path):
+        self._files = [Path(folder) for folder in allow_files]
+        with self._open():
             pass
 
     @property
     def symbols(self) -> list[str]:
         """Symbols with history of any kind."""
-        with open_store(self.path) as store:
+        with self._open() as store:
             return store.symbols()
 
     def summary(self, symbol: str | None = None) -> pd.DataFrame:
         """What there is, a row a symbol and kind: range, rows, missing days, and whether it is SIMULATED (`origin`)."""
-        with open_store(self.path) as store:
+        with self._open() as store:
             return pd.DataFrame([asdict(one) for one in inspect(store, symbol)])
 
     def candles(
@@ -68,7 +72,7 @@ class History:
             >>> len(lq.History().candles("BTCUSDT", "2024-03-01", "2024-03-02", "4h"))
             6
         """
-        with open_store(self.path) as store:
+        with self._open() as store:
             table = store.klines(symbol, _time(start), _time(end), interval=interval)
         return table.to_pandas().set_index("time")
 
@@ -95,7 +99,7 @@ class History:
             True
         """
         warmup, settings = timedelta(days=warmup_days), _model(model)
-        with open_store(self.path) as store:
+        with self._open() as store:
             moment = _time(at) or last_known(store, symbol)
             (known,) = maps_at(store, symbol, [moment], settings, warmup, said(progress))
             return Levels(known, simulated=store.simulated(symbol))
@@ -119,7 +123,7 @@ class History:
             ['00:00', '04:00', '08:00']
         """
         warmup, settings, minutes = timedelta(days=warmup_days), _model(model), _minutes(every)
-        with open_store(self.path) as store:
+        with self._open() as store:
             simulated = store.simulated(symbol)
             moments = marks(*period(store, symbol, _time(start), _time(end), minutes), minutes)
             for known in maps_at(store, symbol, moments, settings, warmup, said(progress)):
@@ -148,12 +152,15 @@ class History:
             'Figure'
         """
         warmup, settings, minutes = timedelta(days=warmup_days), _model(model), _minutes(every)
-        with open_store(self.path) as store:
+        with self._open() as store:
             moments = marks(*period(store, symbol, _time(start), _time(end), minutes), minutes)
             maps = maps_at(store, symbol, moments, settings, warmup, said(progress), PICTURE_SPAN)
             levels = picture_rows(maps)
             candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
             return Heatmap(symbol, levels, candles, moments[0], moments[-1], simulated=store.simulated(symbol))
+
+    def _open(self) -> Store:
+        return open_store(self.path, files=self._files)
 
     def __repr__(self) -> str:
         return f"<History {self.path}>"
