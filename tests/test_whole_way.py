@@ -55,8 +55,9 @@ def test_from_archive_files_to_a_report(liqstrat: Shell, simulated_archive: Path
     assert "SIMULATED" in liqstrat("inspect").out
     assert liqstrat("inspect", "BTCUSDT", "--strict").code == 0
 
-    assert "2 days written" in liqstrat("catalog", "BTCUSDT").out
-    assert "0 days written, 2 kept" in liqstrat("catalog", "BTCUSDT").out
+    # Two days, and the open interest of the midnight after.
+    assert "3 days written" in liqstrat("catalog", "BTCUSDT").out
+    assert "0 days written, 3 kept" in liqstrat("catalog", "BTCUSDT").out
 
     map_ = json.loads(liqstrat("levels", "BTCUSDT", "--at", "2024-03-02T06:30", "--json").out)
     for side in ("long", "short"):

@@ -15,11 +15,14 @@ from liqstrat.market.staging import StagedSymbols
 _TICK = timedelta(microseconds=1)
 
 
-def add(connection: duckdb.DuckDBPyConnection, database: Path, staged: StagedSymbols, added: list[Entry]) -> int:
-    """Insert the staged rows that are not there yet and record `added`, one entry a symbol; how many went in.
+def add(
+    connection: duckdb.DuckDBPyConnection, database: Path, staged: StagedSymbols, added: list[Entry]
+) -> tuple[int, int]:
+    """Insert the staged rows that are not there yet and record `added`, one entry a symbol.
 
     Where a row with the key is there and the staged one is preferred to it, as the finished candle is to the one that
-    was still open when it was asked for, it takes its place. Raises `RefusedError` as `merge` does.
+    was still open when it was asked for, it takes its place; where the two contradict each other, what is there stays.
+    How many went in, and how many contradicted. Raises `RefusedError` as `merge` does.
     """
     of_symbol: dict[str, list[Entry]] = {}
     for old in entries(connection):
@@ -29,25 +32,32 @@ def add(connection: duckdb.DuckDBPyConnection, database: Path, staged: StagedSym
     try:
         with transaction(connection):
             create_tables(connection, staged.kind)
-            count = _insert(connection, database, staged) if added else 0
+            counts = _insert(connection, database, staged) if added else (0, 0)
             for entry in added:
                 record(connection, entry)
     except duckdb.Error as error:
         raise RefusedError(f"cannot be written to {table_of(staged.kind)} of {database}: {error}") from None
-    return count
+    return counts
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: StagedSymbols) -> int:
+def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: StagedSymbols) -> tuple[int, int]:
     table = table_of(staged.kind)
     first = min(rows.first for rows in staged.symbols if rows.first).replace(tzinfo=UTC)
     last = max(rows.last for rows in staged.symbols if rows.last).replace(tzinfo=UTC)
     there = select_all(connection, database, staged.kind, first, last + _TICK)
     same = " and ".join(f"there.{key} is not distinct from new.{key}" for key in staged.key)
+    contradicted = 0
     if staged.prefer:
+        keys = ", ".join(staged.key)
+        all_columns = ", ".join(staged.columns)
+        both = f"select {all_columns} from ({there}) union all select {all_columns} from ({staged.rows_sql})"
+        against = f"select {keys} from ({both}) group by {keys} having {staged.conflict}"
+        contradicted = len(connection.execute(against).fetchall())
         better = f"new.{staged.prefer} > there.{staged.prefer} or there.{staged.prefer} is null"
         connection.execute(
             f"delete from {table} where rowid in (select there.rowid from ({there}) as there "
-            f"join ({staged.rows_sql}) as new on {same} where new.{staged.prefer} is not null and ({better}))"
+            f"join ({staged.rows_sql}) as new on {same} where new.{staged.prefer} is not null and ({better}) "
+            f"and ({', '.join(f'new.{key}' for key in staged.key)}) not in ({against}))"
         )
     found = stored_columns(connection, table)
     values = {name: name for name in staged.columns} | {"exchange": text(EXCHANGE)}
@@ -57,4 +67,4 @@ def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Stage
         from ({staged.rows_sql}) as new where not exists (select 1 from ({there}) as there where {same})
     """
     (inserted,) = connection.execute(sql).fetchone() or (0,)
-    return int(inserted)
+    return int(inserted), contradicted

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ import duckdb
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import BracketTable, bracket_table
 from liqstrat.market.archive.layout import RefusedError
-from liqstrat.market.archive.names import check_symbol
+from liqstrat.market.archive.numbers import above_zero, number
 from liqstrat.market.connection import connect
-from liqstrat.market.reference import Written, read_source, replace_rows
+from liqstrat.market.reference import Written, read_source, replace_rows, sort_out
 from liqstrat.market.schema import BRACKETS, existing_tables
 from liqstrat.market.selects import text
 
 _KEYS = ("notionalFloor", "notionalCap", "maintMarginRatio", "cum", "initialLeverage")
 _CENT = Decimal("0.01")
+_HIGHEST_LEVERAGE = 1000
 
 _Bracket = tuple[Decimal, Decimal, Decimal, Decimal, int]
 
@@ -48,16 +49,10 @@ def write_brackets(connection: duckdb.DuckDBPyConnection, database: Path, docume
     A symbol whose brackets cannot be right is left out and named in the remark: there are hundreds of others.
     """
     entries = document if isinstance(document, list) else [document]
-    if not entries or not all(is_brackets(entry) for entry in entries):
+    if not any(is_brackets(entry) for entry in entries):
         raise RefusedError("is no answer of leverageBracket: a list of symbols with their brackets")
-    by_symbol, left_out = {}, []
-    for entry in entries:
-        symbol = str(entry.get("symbol") or entry.get("pair"))
-        try:
-            by_symbol[symbol] = _rows(symbol, as_of, entry)
-        except (RefusedError, ValueError) as error:
-            left_out.append(f"{symbol} ({error})")
-    remark = f"left out {', '.join(left_out)}" if left_out else ""
+    sorted_out = sort_out(entries, is_brackets, lambda symbol, entry: _rows(symbol, as_of, entry))
+    by_symbol, remark = sorted_out.rows, sorted_out.remark
     if not by_symbol:
         raise RefusedError(remark)
     changed = replace_rows(connection, BRACKETS, as_of, by_symbol)
@@ -82,9 +77,8 @@ def read_brackets(connection: duckdb.DuckDBPyConnection, path: Path, symbol: str
 
 def _rows(symbol: str, as_of: date, entry: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The table's rows, lowest bracket first; raises where the brackets contradict each other."""
-    check_symbol(symbol)
     coefficient = entry.get("notionalCoef")
-    if coefficient is not None and Decimal(coefficient) != 1:
+    if coefficient is not None and number(coefficient, "notionalCoef") != 1:
         raise RefusedError(f"brackets of one account, times {coefficient}; expected those of everyone")
     brackets = sorted(_brackets(entry["brackets"]))
     table = bracket_table(symbol, as_of, [(floor, cap, rate, most) for floor, cap, rate, _, most in brackets])
@@ -98,10 +92,12 @@ def _brackets(listed: list[Any]) -> Iterator[_Bracket]:
     if not listed:
         raise RefusedError("has no bracket")
     for bracket in listed:
-        try:
-            floor, cap, rate, amount, leverage = (Decimal(str(bracket[key])) for key in _KEYS)
-        except (KeyError, TypeError):
-            raise RefusedError(f"a bracket without one of {', '.join(_KEYS)}") from None
-        except InvalidOperation:
-            raise RefusedError(f"a bracket with other than numbers in {', '.join(_KEYS)}") from None
+        if not isinstance(bracket, dict) or any(key not in bracket for key in _KEYS):
+            raise RefusedError(f"a bracket without one of {', '.join(_KEYS)}")
+        floor, cap, _, amount, leverage = (number(bracket[key], key) for key in _KEYS)
+        rate = above_zero(bracket["maintMarginRatio"], "maintMarginRatio", below=Decimal(1))
+        if leverage != int(leverage) or not 1 <= leverage <= _HIGHEST_LEVERAGE:
+            raise RefusedError(f"initialLeverage is {leverage}, expected a whole number from 1 to {_HIGHEST_LEVERAGE}")
+        if cap <= floor:
+            raise RefusedError(f"notionalCap is {cap}, expected more than notionalFloor ({floor})")
         yield floor, cap, rate, amount, int(leverage)

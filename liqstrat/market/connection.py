@@ -46,6 +46,8 @@ def connect(path: Path, *, read_only: bool, files: Iterable[Path] = ()) -> duckd
         raise missing(path)
     if path.is_dir():
         raise LiqstratError(f"{path}: is a folder, expected a DuckDB file")
+    if not read_only and "?" in str(path.absolute()):
+        raise LiqstratError(f"{path}: has a ? in its path, from which on DuckDB would write elsewhere; rename it")
     try:
         return _reader(path, [*_allowed, *files]) if read_only else _writer(path)
     except duckdb.Error as error:

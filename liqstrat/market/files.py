@@ -32,33 +32,57 @@ class Skipped:
 def find_files(paths: Sequence[Path]) -> tuple[list[Found], list[Skipped]]:
     """Files below `paths` in order of name, each once, and what is skipped.
 
-    A file that is named itself is found whatever it is: whoever names it wants to know what is wrong with it.
+    A file that is named itself is found whatever it is: whoever names it wants to know what is wrong with it. A folder
+    is looked into once, whatever links lead to it.
     """
     found: dict[Path, Found] = {}
     skipped: list[Skipped] = []
+    seen: set[Path] = set()
     for path in paths:
-        for entry in _look(path, _is_marked(path.parent) and not path.is_dir(), named=True):
+        for entry in _look(path, seen):
             if isinstance(entry, Skipped):
                 skipped.append(entry)
             else:
-                found.setdefault(entry.path.resolve(), entry)
+                found.setdefault(_real(entry.path), entry)
     return list(found.values()), skipped
 
 
-def _look(path: Path, simulated: bool, named: bool = False) -> Iterator[Found | Skipped]:
-    if path.is_dir():
-        if path.name == _TRUTH:
+def _look(top: Path, seen: set[Path]) -> Iterator[Found | Skipped]:
+    """Not by recursion: folders can lie deeper in each other than a program may call itself."""
+    waiting = [(top, _is_marked(top.parent) and not top.is_dir())]
+    while waiting:
+        path, simulated = waiting.pop()
+        named = path is top
+        if not path.is_dir():
+            yield from _judge(path, simulated, named)
+        elif path.name == _TRUTH:
             yield Skipped(path, "what the simulator knows and a market does not tell")
-        elif named or not path.name.startswith((".", "__")):
+        elif (named or not path.name.startswith((".", "__"))) and (real := _real(path)) not in seen:
+            seen.add(real)
+            try:
+                inner = sorted(path.iterdir(), reverse=True)
+            except OSError:
+                yield Found(path, simulated)  # to be refused by name
+                continue
             simulated = simulated or _is_marked(path)
-            for inner in sorted(path.iterdir()):
-                yield from _look(inner, simulated)
-    elif path.suffix.upper() == ".CHECKSUM" or path.name == SIMULATED_MARK:
+            waiting += [(one, simulated) for one in inner]
+
+
+def _judge(path: Path, simulated: bool, named: bool) -> Iterator[Found | Skipped]:
+    if path.suffix.upper() == ".CHECKSUM" or path.name == SIMULATED_MARK:
         return
-    elif named or (path.suffix.lower() in {*_DATA, *JSON_SUFFIXES} and not path.name.startswith(".")):
-        yield Found(path, simulated)
-    else:
+    if not named and (path.suffix.lower() not in {*_DATA, *JSON_SUFFIXES} or path.name.startswith(".")):
         yield Skipped(path, "is neither a file of the archive (.zip, .csv) nor JSON")
+    else:
+        yield Found(path, simulated)
+
+
+def _real(path: Path) -> Path:
+    """Where links lead to; the path itself where they lead nowhere."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
 
 
 def _is_marked(folder: Path) -> bool:

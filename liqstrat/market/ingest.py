@@ -169,6 +169,9 @@ def _ingest_one(
             return FileReport(file.path, "refused", reason=str(error))
         except OSError as error:
             return FileReport(file.path, "refused", reason=f"cannot be read: {error.strerror or error}")
+        except Exception as fault:  # of ours; the other files go in all the same
+            reason = f"cannot be read, by a fault of this program ({type(fault).__name__}: {fault}); please report it"
+            return FileReport(file.path, "refused", reason=reason)
 
 
 @contextmanager
@@ -184,8 +187,8 @@ def _load_archived(
     connection: duckdb.DuckDBPyConnection, database: Path, file: Found, prepared: Archived, turn: _Turn
 ) -> FileReport:
     name, csv = prepared.name, prepared.unpacked.csv
-    staged = stage(connection, csv, prepared.recognised, name.symbol, name.interval)
     check_end(csv, prepared.recognised.layout)
+    staged = stage(connection, csv, prepared.recognised, name)
     rows = SymbolRows(name.symbol, staged.count, staged.first, staged.last, staged.first_id, staged.last_id)
     simulated = file.simulated or prepared.unpacked.simulated
     entry = _entry(file, prepared.sha256, staged.kind, rows, simulated=simulated)
@@ -200,9 +203,12 @@ def _load_recorded(
     staged = stage_symbols(connection, prepared.unpacked.csv, prepared.recognised, prepared.symbol)
     added = [_entry(file, prepared.sha256, staged.kind, rows, simulated=file.simulated) for rows in staged.symbols]
     turn.begin.wait()
-    count = add(connection, database, staged, added)
+    count, contradicted = add(connection, database, staged, added)
     there = sum(rows.count for rows in staged.symbols) - count
-    remarks = [prepared.remark, f"{there:,} of its rows were there already or are in it twice" if there else ""]
+    told = f"{there:,} of its rows were there already or are in it twice" if there else ""
+    if contradicted:
+        told += f", {contradicted:,} of them with other values, which stay"
+    remarks = [prepared.remark, *staged.remarks, told]
     symbol = added[0].symbol if len(added) == 1 else None
     return FileReport(file.path, "loaded", staged.kind, symbol, count, "; ".join(filter(None, remarks)))
 
@@ -233,4 +239,4 @@ def _entry(file: Found, sha256: str, kind: str, rows: SymbolRows, *, simulated: 
 
 
 def _size(path: Path) -> float:
-    return path.stat().st_size / _MEGABYTE if path.exists() else 0.0
+    return path.stat().st_size / _MEGABYTE if path.is_file() else 0.0

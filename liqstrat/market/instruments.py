@@ -1,5 +1,6 @@
 """What can be traded and in which steps: from the API's `exchangeInfo` into the history, dated."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,10 +12,15 @@ import duckdb
 
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.market.archive.layout import RefusedError
+from liqstrat.market.archive.numbers import above_zero, moment, number
 from liqstrat.market.connection import connect
-from liqstrat.market.reference import Written, read_source, replace_rows
+from liqstrat.market.reference import Written, read_source, replace_rows, sort_out
 from liqstrat.market.schema import INSTRUMENTS, REFERENCE_COLUMNS, existing_tables
 from liqstrat.market.selects import text
+
+_WORD = re.compile(r"\w{1,40}")
+#: What the columns of the table hold.
+_LARGEST_PRICE, _LARGEST_LIMIT = Decimal(10) ** 10, Decimal(10) ** 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +57,18 @@ def load_instruments(symbols: Sequence[str], source: Path | str, database: Path,
     document = read_source(source)
     if not is_exchange_info(document):
         raise LiqstratError(f"{source}: is no answer of exchangeInfo: an object with a list of symbols")
-    day = told_on(document) or as_of
+    try:
+        day = told_on(document) or as_of
+    except RefusedError as error:
+        raise LiqstratError(f"{source}: {error}") from None
     if day is None:
         raise LiqstratError(f"{source}: does not say of which day it is (serverTime)")
-    known = [str(entry.get("symbol")) for entry in document["symbols"]]
+    listed = document["symbols"]
+    known = [entry["symbol"] for entry in _dicts(listed) if isinstance(entry.get("symbol"), str)]
     for symbol in symbols:
         if symbol not in known:
             raise LiqstratError(f"{source}: has no {symbol}{did_you_mean(symbol, known)}")
-    chosen = [entry for entry in document["symbols"] if not symbols or entry.get("symbol") in symbols]
+    chosen = [entry for entry in _dicts(listed) if entry.get("symbol") in symbols] if symbols else listed
     with connect(database, read_only=False) as connection:
         try:
             return write_instruments(connection, database, {"symbols": chosen}, day)
@@ -72,23 +82,27 @@ def is_exchange_info(document: Any) -> bool:
 
 
 def told_on(document: dict[str, Any]) -> date | None:
-    """The day (UTC) of which the exchange says that its answer is."""
-    time = str(document.get("serverTime", ""))
-    return datetime.fromtimestamp(int(time) // 1000, UTC).date() if time.isdecimal() else None
+    """The day (UTC) of which the exchange says that its answer is; raises `RefusedError` where it says nonsense."""
+    time = document.get("serverTime")
+    return None if time is None else moment(time, "serverTime").date()
 
 
 def write_instruments(connection: duckdb.DuckDBPyConnection, database: Path, document: Any, as_of: date) -> Written:
-    """Write the perpetuals of a parsed answer; raises `RefusedError` where it has none, or is of another market."""
-    entries: list[dict[str, Any]] = document["symbols"]
-    if entries and not any("contractType" in entry for entry in entries):
+    """Write the markets of a parsed answer; raises `RefusedError` where it has none, or is of another market.
+
+    One that cannot be right, or is being prepared and has no steps yet, is left out and named in the remark.
+    """
+    entries: list[Any] = document["symbols"]
+    markets = list(_dicts(entries))
+    if markets and not any("contractType" in entry for entry in markets):
         raise RefusedError("lists no contracts (contractType), as the spot market; expected USDⓈ-M futures")
-    if any("contractSize" in entry for entry in entries):
+    if any("contractSize" in entry for entry in markets):
         raise RefusedError("lists contracts of a size (contractSize), as COIN-M; expected USDⓈ-M futures")
-    by_symbol = {str(entry["symbol"]): [_row(entry)] for entry in entries if "symbol" in entry}
-    if not by_symbol:
-        raise RefusedError("lists no symbol")
-    changed = replace_rows(connection, INSTRUMENTS, as_of, by_symbol)
-    return Written(as_of, tuple(sorted(by_symbol)), changed, "")
+    sorted_out = sort_out(entries, lambda entry: isinstance(entry, dict), lambda _, entry: [_row(entry)])
+    if not sorted_out.rows:
+        raise RefusedError(sorted_out.remark or "lists no symbol")
+    changed = replace_rows(connection, INSTRUMENTS, as_of, sorted_out.rows)
+    return Written(as_of, tuple(sorted(sorted_out.rows)), changed, sorted_out.remark)
 
 
 def read_instruments(connection: duckdb.DuckDBPyConnection, symbol: str) -> list[Instrument]:
@@ -107,27 +121,37 @@ def seen_by(at: datetime, seen: Sequence[Instrument]) -> Instrument | None:
 
 
 def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
-    filters = {f.get("filterType"): f for f in _dicts(entry.get("filters"))}
-    price, lot, market = (filters.get(name, {}) for name in ("PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE"))
-    tick, step = price.get("tickSize"), lot.get("stepSize")
-    if not tick or not step:
-        raise RefusedError(f"{entry['symbol']} has no tickSize (PRICE_FILTER) or no stepSize (LOT_SIZE)")
-    onboard = str(entry.get("onboardDate", ""))
+    filters = {str(f.get("filterType")): f for f in _dicts(entry.get("filters"))}
+    price, lot, market, least = (
+        filters.get(name, {}) for name in ("PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE", "MIN_NOTIONAL")
+    )
+    if price.get("tickSize") is None or lot.get("stepSize") is None:
+        raise RefusedError("has no tickSize (PRICE_FILTER) or no stepSize (LOT_SIZE)")
+    listed = entry.get("onboardDate")
     return (
-        entry.get("contractType"),
-        entry.get("status"),
-        entry.get("baseAsset"),
-        entry.get("quoteAsset"),
-        datetime.fromtimestamp(int(onboard) / 1000, UTC).replace(tzinfo=None) if onboard.isdecimal() else None,
-        tick,
-        step,
-        lot.get("minQty"),
-        lot.get("maxQty"),
-        market.get("maxQty"),
-        filters.get("MIN_NOTIONAL", {}).get("notional"),
-        entry.get("liquidationFee"),
+        *(_word(entry.get(name), name) for name in ("contractType", "status", "baseAsset", "quoteAsset")),
+        moment(listed, "onboardDate").replace(tzinfo=None) if str(listed or "0") != "0" else None,
+        above_zero(price["tickSize"], "tickSize", below=_LARGEST_PRICE),
+        above_zero(lot["stepSize"], "stepSize", below=_LARGEST_PRICE),
+        _limit(lot.get("minQty"), "minQty", _LARGEST_PRICE),
+        _limit(lot.get("maxQty"), "maxQty"),
+        _limit(market.get("maxQty"), "maxQty"),
+        _limit(least.get("notional"), "notional", _LARGEST_PRICE),
+        _limit(entry.get("liquidationFee"), "liquidationFee", Decimal(1)),
     )
 
 
+def _limit(value: Any, name: str, below: Decimal = _LARGEST_LIMIT) -> Decimal | None:
+    return None if value is None else number(value, name, below=below)
+
+
+def _word(value: Any, name: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise RefusedError(f'{name} is "{str(value)[:40]}", expected a word')
+    return value
+
+
 def _dicts(values: Any) -> Iterable[dict[str, Any]]:
-    return (value for value in values or () if isinstance(value, dict))
+    return (value for value in values if isinstance(value, dict)) if isinstance(values, list) else ()

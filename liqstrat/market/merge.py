@@ -49,14 +49,13 @@ def merge(connection: duckdb.DuckDBPyConnection, database: Path, staged: Staged,
             same = bool(earlier) and _holds_the_same(connection, database, staged, entry, earlier)
             if earlier and not same:
                 _remove(connection, entry, earlier, others)
-            rows = 0 if same else _insert(connection, database, staged, entry)
+            rows, remark = (0, "") if same else _insert(connection, database, staged, entry)
             record(connection, entry)
     except duckdb.Error as error:
         raise RefusedError(f"cannot be written to {table_of(entry.kind)} of {database}: {error}") from None
     if same:
         return "unchanged", 0, ""
-    there = staged.count - rows
-    return "replaced" if earlier else "loaded", rows, f"{there:,} of its rows were there already" if there else ""
+    return "replaced" if earlier else "loaded", rows, "; ".join(filter(None, (*staged.remarks, remark)))
 
 
 @contextmanager
@@ -121,21 +120,46 @@ def _remove(connection: duckdb.DuckDBPyConnection, entry: Entry, earlier: list[E
     connection.execute(f"delete from {table} where {within(entry)}")
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Staged, entry: Entry) -> int:
-    """Rows inserted: those whose key is not in the table, which is looked at only where the times overlap."""
+def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Staged, entry: Entry) -> tuple[int, str]:
+    """Rows inserted: those whose key is not in the table, which is looked at only where the times overlap.
+
+    And what is worth saying of the others.
+    """
     table = table_of(entry.kind)
     found = stored_columns(connection, table)
     rows = staged.rows_sql
     existing = _existing(connection, database, [entry])
+    other = 0
     if connection.execute(f"select 1 from ({existing}) limit 1").fetchone():
         same = " and ".join(f"there.{key} is not distinct from new.{key}" for key in staged.key)
+        other = _others(connection, staged, existing, same, [name for name in staged.columns if name in found])
         rows = f"select * from ({rows}) as new where not exists (select 1 from ({existing}) as there where {same})"
     values = {name: name for name in staged.columns} | {"symbol": text(entry.symbol), "exchange": text(EXCHANGE)}
     columns = [name for name in values if name in found]
     selected = ", ".join(values[name] for name in columns)
     sql = f"insert into {table} ({', '.join(columns)}) select {selected} from ({rows})"
     (inserted,) = connection.execute(sql).fetchone() or (0,)
-    return int(inserted)
+    there, twice = staged.unique - int(inserted), staged.count - staged.unique
+    told = [
+        f"{there:,} of its rows were there already" if there else "",
+        f"{twice:,} stand in it twice" if twice else "",
+    ]
+    if other:
+        told[0] += f", {other:,} of them with other values, which stay"
+    return int(inserted), "; ".join(filter(None, told))
+
+
+def _others(connection: duckdb.DuckDBPyConnection, staged: Staged, existing: str, same: str, columns: list[str]) -> int:
+    """Staged rows whose key is in the table, with other values: prices, quantities, open interest."""
+    told = [name for name in columns if name not in (*staged.key, "gross_value")]
+    equal = " and ".join(f"there.{name} is not distinct from new.{name}" for name in told) or "true"
+    sql = f"""
+        select count(*) from ({staged.rows_sql}) as new
+        where exists (select 1 from ({existing}) as there where {same})
+          and not exists (select 1 from ({existing}) as there where {same} and {equal})
+    """
+    (count,) = connection.execute(sql).fetchone() or (0,)
+    return int(count)
 
 
 def _existing(connection: duckdb.DuckDBPyConnection, database: Path, files: list[Entry]) -> str:

@@ -17,6 +17,7 @@ from liqstrat.market.archive.unpack import Unpacked, sha256_of, unpack
 from liqstrat.market.brackets import is_brackets
 from liqstrat.market.instruments import is_exchange_info, told_on
 from liqstrat.market.ledger import JSON_SUFFIXES
+from liqstrat.market.reference import LARGEST_ANSWER
 
 #: Kind by SHA-256 and symbol of the files that are in.
 Known = Mapping[tuple[str, str], str]
@@ -63,8 +64,7 @@ Prepared = InAlready | Archived | Recorded | Reference
 
 def prepare(path: Path, known: Known, folder: Path) -> Prepared:
     """The file at `path`, unzipped or converted into `folder` if need be; raises `RefusedError`."""
-    if not path.exists():
-        raise RefusedError("there is no such file")
+    _check_file(path)
     if path.suffix.lower() in JSON_SUFFIXES:
         return _prepare_json(path, known, folder)
     if path.suffix.lower() not in (".zip", ".csv"):
@@ -81,12 +81,34 @@ def prepare(path: Path, known: Known, folder: Path) -> Prepared:
         raise
 
 
+def _check_file(path: Path) -> None:
+    """Raise for what is no file: to read from a pipe or a device can take for ever."""
+    if path.is_dir():
+        raise RefusedError("is a folder that cannot be read")
+    if not path.exists():
+        raise RefusedError("there is no such file")
+    if not path.is_file():
+        raise RefusedError("is a pipe or a device, expected a file")
+    if not _is_text(path.name):
+        raise RefusedError("has a name that is not UTF-8; rename it")
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _prepare_json(path: Path, known: Known, folder: Path) -> Prepared:
     check_market(path)
     sha256 = sha256_of(path)
     file = JsonFile(path)
     first = file.first()
     if is_brackets(first):
+        if path.stat().st_size > LARGEST_ANSWER:
+            raise RefusedError(f"has brackets in more than {LARGEST_ANSWER >> 20} MB")
         return Reference("brackets", list(file.entries()), _as_of(path, None))
     if is_exchange_info(first):
         return Reference("instruments", first, _as_of(path, told_on(first)))
@@ -98,7 +120,7 @@ def _prepare_json(path: Path, known: Known, folder: Path) -> Prepared:
     for (old, old_symbol), kind in known.items():
         if old == sha256 and symbol in (None, old_symbol):
             return InAlready(kind, symbol)
-    handle, target = tempfile.mkstemp(suffix=".csv", prefix=path.stem, dir=folder)
+    handle, target = tempfile.mkstemp(suffix=".csv", dir=folder)
     os.close(handle)
     unpacked = Unpacked(Path(target), temporary=True, simulated=False)
     try:
@@ -107,7 +129,7 @@ def _prepare_json(path: Path, known: Known, folder: Path) -> Prepared:
         unpacked.remove()
         raise
     remark = "its last line is cut short and was left out" if file.cut else ""
-    recognised = Recognised(format_.layout, has_header=False, row="entry")
+    recognised = Recognised(format_.layout, skip=0, row="entry")
     return Recorded(symbol, sha256, unpacked, recognised, remark)
 
 

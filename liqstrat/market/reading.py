@@ -1,13 +1,16 @@
-"""A CSV file read into a temporary table, and every row of it checked."""
+"""A CSV file read into a temporary table, and every cell of it checked."""
 
-import csv as csv_module
 import re
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
 import duckdb
 
-from liqstrat.market.archive.layout import DIGITS, EXACT, Column, RefusedError
+from liqstrat.market.archive.layout import DIGITS, Check, Column, Layout, RefusedError
+from liqstrat.market.archive.plain import begin_of_rows, odd_bytes
 from liqstrat.market.archive.recognise import Recognised
 from liqstrat.market.selects import text
 
@@ -21,91 +24,267 @@ _READABLE = {
     "TIMESTAMP": "a time as YYYY-MM-DD HH:MM:SS",
     "VARCHAR": "a word",
 }
-# A number that DuckDB would have to round; blanks and trailing zeros are none.
-_TOO_FINE = rf"\.\d{{{DIGITS}}}\d*[1-9]"
-_SHORTEST_TOO_FINE = DIGITS + 2
-_TOO_FINE_COLUMN = "has_too_many_digits"
+_TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+#: What programs write where they have no number; in a cell that may be blank, that is as good as blank.
+_NO_NUMBER = "[+-]?(nan|NaN|NAN|inf|Inf|INF|infinity|Infinity|null|NULL|None)"
+# A number that DuckDB would have to round; trailing zeros are no digits.
+_MORE_DIGITS = rf"\.[0-9]{{{DIGITS}}}[0-9]*[1-9]"
+_SHORTEST_WITH_MORE = DIGITS + 2
+# 0.1 + 0.2 is 0.30000000000000004 to a program that counts in doubles: so near, the other digits are noise.
+_NOISE = "2e-15"
+_WRONG, _NOISY, _BLANKED = "has_a_wrong_cell", "has_noise", "has_no_number"
+_BLANK = ("", '""')
 
 
-def read(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> None:
-    """Read `csv` into the temporary table; raises `RefusedError` with the line, what was found and what was expected.
+def read(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> list[str]:
+    """Read `csv` into the temporary table; what is worth saying of it.
 
-    Numbers that must be exact are read as text: DuckDB rounds what has more digits than its type, and says nothing.
+    Raises `RefusedError` with the line, what was found and what was expected. Cells are read as texts and must look as
+    the layout says: DuckDB alone takes `0x10`, `1_000` and `1.6` for whole numbers, rounds, and says nothing.
     """
-    layout = recognised.layout
-    exact = [column for column in layout.columns if _as_text(column)]
-    types = ", ".join(
-        f"{text(column.name)}: {text('VARCHAR' if column in exact else column.type)}" for column in layout.columns
-    )
-    used = [
-        f'try_cast("{column.name}" as {column.type}) as "{column.name}"' if column in exact else f'"{column.name}"'
-        for column in layout.columns
-        if column.used
-    ]
-    too_fine = " or ".join(_too_fine(column) for column in exact) or "false"
+    plain = _can_be_plain(recognised) and _read_plain(connection, csv, recognised)
+    if not plain:
+        _create(connection, csv, recognised, plain=False)
+        _check_count(connection, csv, recognised)
+    return _check_rows(connection, csv, recognised)
+
+
+def refused(csv: Path, recognised: Recognised, row: int, column: str, expected: str) -> RefusedError:
+    """The error for a cell of a row, counted from 0, with its line."""
+    number, line = line_of(csv, recognised, row)
+    return _error(recognised, number, column, _by_column(recognised, line).get(column, ""), expected)
+
+
+def line_of(csv: Path, recognised: Recognised, row: int) -> tuple[int, str]:
+    """The number (from 1) and the text of the line in which a row, counted from 0, stands."""
+    return next(islice(_lines(csv, recognised), row, None))
+
+
+def path_text(path: Path) -> str:
+    """SQL: exactly this file. DuckDB takes a path with `*`, `?` or `[` for a pattern that other files may fit."""
+    plain = str(path.absolute())
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        raise RefusedError("lies in a folder whose name is not UTF-8; rename it") from None
+    return text(re.sub(r"[*?\[]", r"[\g<0>]", plain))
+
+
+def _can_be_plain(recognised: Recognised) -> bool:
+    """Whether a file has nothing but numbers and truths, as most of the large ones."""
+    used = {column.type for column in recognised.layout.columns if column.used}
+    return recognised.line_end == "\n" and not {"VARCHAR", "TIMESTAMP", "DOUBLE"} & used
+
+
+def _read_plain(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> bool:
+    """Read a large file of numbers without a look at every cell; False where it has to be read again with one.
+
+    Every line end and every letter of a truth that was read is a byte of the file. Where it has no other byte than
+    these, digits and `,-./`, no number can be written in an odd way, and no line is missing.
+    """
+    odd = odd_bytes(csv, begin_of_rows(csv, recognised.skip))
+    _create(connection, csv, recognised, plain=True)
+    truths = [column.name for column in recognised.layout.columns if column.used and column.type == "BOOLEAN"]
+    letters = " + ".join(f'coalesce(sum(if("{name}", 4, 5)), 0)' for name in truths) or "0"
+    ((rows, count),) = connection.execute(f"select count(*), {letters} from {TABLE}").fetchall()
+    return bool(odd.count == rows - (not odd.ends_with_line_end) + count)
+
+
+def _create(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, *, plain: bool) -> None:
+    columns = [column for column in recognised.layout.columns if column.used]
+    wrong = " or ".join(_wrong(column, recognised.layout, plain=plain) for column in columns)
+    noisy = " or ".join(_more_digits(column, plain=plain) for column in columns if _is_exact(column)) or "false"
+    blanked = " or ".join(_blanked(column) for column in columns if _may_be_no_number(column)) or "false"
+    values = ", ".join(f'{_value(column)} as "{column.name}"' for column in columns)
+    types = ", ".join(f"{text(column.name)}: 'VARCHAR'" for column in recognised.layout.columns)
     sql = f"""
         create or replace temp table {TABLE} as
-        select {", ".join(used)}, {too_fine} as {_TOO_FINE_COLUMN} from read_csv(
-            {text(str(csv))}, columns = {{{types}}}, header = {recognised.has_header},
-            auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = ''
+        select {values}, coalesce({wrong}, false) as {_WRONG}, coalesce({noisy}, false) as {_NOISY},
+               coalesce({blanked}, false) as {_BLANKED}
+        from read_csv(
+            {path_text(csv)}, columns = {{{types}}}, header = false, skip = {recognised.skip}, auto_detect = false,
+            delim = ',', quote = '', escape = '', nullstr = ['', '""'], compression = 'none', hive_partitioning = false
         )
     """
     try:
         connection.execute(sql)
     except duckdb.Error as error:
-        raise RefusedError(_read_error(str(error), recognised)) from None
-    _check_rows(connection, csv, recognised)
+        raise RefusedError(_read_error(str(error), csv, recognised)) from None
 
 
-def _as_text(column: Column) -> bool:
-    return column.used and column.type == EXACT and not column.optional
+def _value(column: Column) -> str:
+    """SQL: the cell in the type of the column, NULL where it is none."""
+    if column.type == "BOOLEAN":
+        words = ", ".join(map(text, _TRUE)), ", ".join(map(text, _FALSE))
+        return (
+            f'case when "{column.name}" in ({words[0]}) then true when "{column.name}" in ({words[1]}) then false end'
+        )
+    if column.type == "VARCHAR":
+        return f'"{column.name}"'
+    cell = f'if({_blanked(column)}, null, "{column.name}")' if _may_be_no_number(column) else f'"{column.name}"'
+    return f"try_cast({cell} as {column.type})"
 
 
-def _too_fine(column: Column) -> str:
-    """SQL; most cells are so short that nothing needs to be looked at."""
+def _wrong(column: Column, layout: Layout, *, plain: bool) -> str:
+    """SQL: whether the cell does not look as it should, or has digits that would be lost; NULL where it is blank.
+
+    In a plain file the bytes have told all but a point or a minus in a whole number.
+    """
     name = f'"{column.name}"'
-    looked_at = f"regexp_matches({name}, {text(_TOO_FINE)})"
-    return f"case when strlen({name}) >= {_SHORTEST_TOO_FINE} then {looked_at} else false end"
+    too_fine = f"({_more_digits(column, plain=plain)}) and not ({_is_noise(column)})" if _is_exact(column) else "false"
+    if column.type == "BOOLEAN" or column.name == layout.symbol_column:
+        return "false"
+    if plain:
+        return f"contains({name}, '.') or {name} < '0'" if "INT" in column.type else too_fine
+    found = f"not regexp_full_match({name}, {text(column.cell)}) or {_value(column)} is null or {too_fine}"
+    return f"{name} is not null and not {_blanked(column)} and ({found})" if _may_be_no_number(column) else found
 
 
-def _read_error(message: str, recognised: Recognised) -> str:
+def _may_be_no_number(column: Column) -> bool:
+    return column.optional and column.type != "VARCHAR"
+
+
+def _blanked(column: Column) -> str:
+    return f'coalesce(regexp_full_match("{column.name}", {text(_NO_NUMBER)}), false)'
+
+
+def _is_exact(column: Column) -> bool:
+    return column.type.startswith("DECIMAL")
+
+
+def _more_digits(column: Column, *, plain: bool) -> str:
+    """SQL: whether the cell has digits that its type has not. Most are so short that nothing needs to be looked at."""
+    name = f'"{column.name}"'
+    more = f"strlen({name}) >= {_SHORTEST_WITH_MORE} and regexp_matches({name}, {text(_MORE_DIGITS)})"
+    if plain:
+        return more
+    return f"({more} or regexp_matches({name}, '[eE]') and {_value(column)}::double != try_cast({name} as double))"
+
+
+def _is_noise(column: Column) -> str:
+    double = f'try_cast("{column.name}" as double)'
+    return f"abs({double} - {_value(column)}::double) <= abs({double}) * {_NOISE}"
+
+
+def _read_error(message: str, csv: Path, recognised: Recognised) -> str:
     """DuckDB's message, less its advice on how to read the file all the same."""
     layout = recognised.layout
     line = re.search(r"CSV Error on Line: (\d+)", message)
     where = f"{recognised.row} {line[1]}: " if line else ""
-    cell = re.search(r'Error when converting column "([^"]+)". Could not convert string "(.*?)" to', message, re.DOTALL)
-    if cell:
-        type_ = next((column.type for column in layout.columns if column.name == cell[1]), "")
-        return f'{where}{cell[1]} is "{cell[2][:40]}", expected {_READABLE.get(type_, "a number")}'
     columns = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if columns:
         return f"{where}has {columns[2]} columns, expected {columns[1]} ({','.join(layout.header)})"
-    return f"{where}cannot be read as {layout.name}: {message.splitlines()[-1 if not line else 0][:200]}"
+    if "not utf-8" in message:
+        return f"{where}is not UTF-8 text"
+    if "invalid state" in message:
+        return "has lines that end in different ways (LF, CR LF, CR), expected all alike"
+    if "Maximum line size" in message:
+        return f"{where}is longer than 2 MB"
+    if "No files found" in message:
+        return "has * ? or [ and a backslash in its path, which DuckDB cannot read; rename it"
+    return f"{where}cannot be read as {layout.name}: {message.splitlines()[0][:200]}"
 
 
-def _check_rows(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> None:
+def _check_count(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> None:
+    """Raise where not every line has become a row."""
+    ((rows,),) = connection.execute(f"select count(*) from {TABLE}").fetchall()
+    lines = sum(1 for _ in _lines(csv, recognised))
+    if rows != lines:
+        raise RefusedError(f"has {lines:,} {recognised.row}s of rows, of which {rows:,} can be read")
+
+
+def _check_rows(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> list[str]:
     layout = recognised.layout
-    checks = [(f'"{c.name}" is null', c.name, _expected(c)) for c in layout.columns if c.used and not c.optional]
-    checks += [(check.wrong, check.column, check.expected) for check in layout.checks]
-    checks.append((_TOO_FINE_COLUMN, "", f"at most {DIGITS} digits after the point"))
-    any_wrong = " or ".join(f"({wrong})" for wrong, _, _ in checks)
-    if not connection.execute(f"select bool_or({any_wrong}) from {TABLE}").fetchall()[0][0]:
-        return
-    firsts = ", ".join(f"min(rowid) filter ({wrong})" for wrong, _, _ in checks)
-    found = connection.execute(f"select {firsts} from {TABLE}").fetchall()[0]
-    row, column, expected = min((row, *check[1:]) for row, check in zip(found, checks, strict=True) if row is not None)
-    cells = dict(zip(layout.header, _cells(csv, row + recognised.has_header), strict=True))
-    column = column or next(name for name, cell in cells.items() if re.search(_TOO_FINE, cell))
-    shown = f'"{cells[column][:40]}"' if cells[column] else "blank"
-    number = row + 1 + recognised.has_header
-    raise RefusedError(f"{recognised.row} {number}: {column} is {shown}, expected {expected}")
+    cells = [_WRONG, *(f'"{column.name}" is null' for column in layout.columns if column.used and not column.optional)]
+    wrong = " or ".join(f"({wrong})" for wrong in (*cells, *(check.wrong for check in layout.checks)))
+    counted = (_NOISY, _BLANKED, *(check.wrong for check in layout.leave_out))
+    counts = ", ".join(f"count(*) filter ({condition})" for condition in counted)
+    rows, any_wrong, noisy, blanked, *empty = connection.execute(
+        f"select count(*), bool_or({wrong}), {counts} from {TABLE}"
+    ).fetchall()[0]
+    if any_wrong:
+        raise _first_wrong(connection, csv, recognised, " or ".join(cells))
+    if not rows and not layout.may_be_empty:
+        raise RefusedError(f"has no row; expected rows of {layout.name}")
+    remarks = []
+    if noisy:
+        remarks.append(f"{noisy:,} of its rows have digits behind the eighth that are noise of floating point: rounded")
+    if blanked:
+        remarks.append(f"{blanked:,} of its rows have nan or inf in place of a number: taken as blank")
+    for check, count in zip(layout.leave_out, empty, strict=True):
+        if count:
+            remarks.append(_leave_out(connection, csv, recognised, check, count))
+    return remarks
 
 
-def _cells(csv: Path, line: int) -> list[str]:
-    """The cells of a line, counted from 0, as they stand in the file."""
-    with csv.open(encoding="utf-8", errors="replace", newline="") as file:
-        return next(csv_module.reader(islice(file, line, None)))
+def _leave_out(
+    connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, check: Check, count: int
+) -> str:
+    (first,) = connection.execute(f"select min(rowid) from {TABLE} where {check.wrong}").fetchone() or (0,)
+    connection.execute(f"delete from {TABLE} where {check.wrong}")
+    if not connection.execute(f"select 1 from {TABLE} limit 1").fetchone():
+        raise refused(csv, recognised, first, check.column, f"{check.expected} in one row at least")
+    number, _ = line_of(csv, recognised, first)
+    return f"{count:,} of its rows were left out: {check.column} is 0 (the first in {recognised.row} {number:,})"
 
 
-def _expected(column: Column) -> str:
-    return _READABLE.get(column.type, "a number")
+def _first_wrong(
+    connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, cells_wrong: str
+) -> RefusedError:
+    checks = recognised.layout.checks
+    firsts = ", ".join(f"min(rowid) filter ({wrong})" for wrong in (cells_wrong, *(check.wrong for check in checks)))
+    cell, *others = connection.execute(f"select {firsts} from {TABLE}").fetchall()[0]
+    row = min(row for row in (cell, *others) if row is not None)
+    if cell == row:
+        return _wrong_cell(csv, recognised, row)
+    check = next(check for check, found in zip(checks, others, strict=True) if found == row)
+    return refused(csv, recognised, row, check.column, check.expected)
+
+
+def _wrong_cell(csv: Path, recognised: Recognised, row: int) -> RefusedError:
+    """What is wrong with the cells of a row."""
+    number, line = line_of(csv, recognised, row)
+    cells = _by_column(recognised, line)
+    for column in recognised.layout.columns:
+        cell = cells.get(column.name, "")
+        if not column.used or (column.optional and (cell in _BLANK or re.fullmatch(_NO_NUMBER, cell))):
+            continue
+        expected = _READABLE.get(column.type, "a number")
+        if not re.fullmatch(column.cell, cell):
+            return _error(recognised, number, column.name, cell, expected)
+        if _is_exact(column):
+            digits, behind = (int(part) for part in re.findall(r"\d+", column.type))
+            if abs(Decimal(cell)) >= 10 ** (digits - behind):
+                return _error(recognised, number, column.name, cell, f"a number below {10 ** (digits - behind):,}")
+            if Decimal(cell) != round(Decimal(cell), behind):
+                return _error(recognised, number, column.name, cell, f"at most {behind} digits after the point")
+        elif column.type == "TIMESTAMP" and not _is_moment(cell):
+            return _error(recognised, number, column.name, cell, expected)
+    return RefusedError(f"{recognised.row} {number}: is no row of {recognised.layout.name}: {line[:80]}")
+
+
+def _is_moment(cell: str) -> bool:
+    try:
+        return bool(datetime.fromisoformat(cell))
+    except ValueError:
+        return False
+
+
+def _error(recognised: Recognised, number: int, column: str, cell: str, expected: str) -> RefusedError:
+    shown = "blank" if cell in _BLANK else f'"{cell[:40]}"'
+    if cell not in _BLANK and cell.startswith('"') and cell.endswith('"'):
+        shown, expected = f"{cell[:40]} in quotes", f"{expected} without"
+    return RefusedError(f"{recognised.row} {number}: {column} is {shown}, expected {expected}")
+
+
+def _lines(csv: Path, recognised: Recognised) -> Iterator[tuple[int, str]]:
+    """The lines of rows with their numbers, however they end; blank ones are none."""
+    with csv.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if number > recognised.skip and line != "\n":
+                yield number, line.rstrip("\n")
+
+
+def _by_column(recognised: Recognised, line: str) -> dict[str, str]:
+    """The cells of a line by the names of their columns, as they stand in the file."""
+    return dict(zip(recognised.layout.header, line.removeprefix("\ufeff").split(","), strict=False))

@@ -1,9 +1,10 @@
 """What the exchange says of its markets on a day: read from a file or an address, and kept by symbol and day."""
 
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -14,11 +15,14 @@ import pyarrow as pa
 from liqstrat.errors import LiqstratError
 from liqstrat.market.archive.json_entries import read_document
 from liqstrat.market.archive.layout import RefusedError
+from liqstrat.market.archive.names import check_symbol
 from liqstrat.market.merge import transaction
 from liqstrat.market.schema import REFERENCE_COLUMNS, create_reference_table
 
 _TIMEOUT = 60.0
-_LARGEST_ANSWER = 64 << 20
+#: A parsed document takes up to thirty times the memory of its text.
+LARGEST_ANSWER = 16 << 20
+_MOST_NAMED = 20
 
 #: By symbol, its rows, each in the order of the table's columns after `symbol` and `as_of`.
 RowsBySymbol = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -42,11 +46,15 @@ def read_source(source: Path | str) -> Any:
     try:
         if str(source).startswith(("http://", "https://")):
             with urllib.request.urlopen(str(source), timeout=_TIMEOUT) as response:
-                content = response.read(_LARGEST_ANSWER + 1)
-            if len(content) > _LARGEST_ANSWER:
-                raise LiqstratError(f"{source}: answers more than 64 MB, expected JSON of the exchange's API")
+                content = response.read(LARGEST_ANSWER + 1)
+        elif Path(source).exists() and not Path(source).is_file():
+            raise LiqstratError(f"{source}: is no file; expected JSON of the exchange's API")
         else:
-            content = Path(source).read_bytes()
+            with Path(source).open("rb") as file:
+                content = file.read(LARGEST_ANSWER + 1)
+        if len(content) > LARGEST_ANSWER:
+            size = f"{LARGEST_ANSWER >> 20} MB"
+            raise LiqstratError(f"{source}: holds more than {size}, expected JSON of the exchange's API")
         return read_document(content.decode("utf-8-sig"))
     except RefusedError as error:
         raise LiqstratError(f"{source}: {error}") from None
@@ -58,6 +66,48 @@ def read_source(source: Path | str) -> Any:
         raise LiqstratError(f"{source}: cannot be read: {error.reason}") from None
     except OSError as error:
         raise LiqstratError(f"{source}: cannot be read: {error.strerror or error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class SortedOut:
+    """The rows of the symbols that make sense, and what is to be said of the others."""
+
+    rows: dict[str, list[tuple[Any, ...]]]
+    remark: str
+
+
+def sort_out(
+    entries: Sequence[Any], is_one: Callable[[Any], bool], rows_of: Callable[[str, Any], list[tuple[Any, ...]]]
+) -> SortedOut:
+    """What `rows_of` makes of each symbol and its entry. Those that cannot be right are left out by name: there are
+    hundreds of others. So are symbols with two different entries."""
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    left_out: dict[str, str] = {}
+    for number, entry in enumerate(entries, 1):
+        symbol = f"entry {number}"
+        try:
+            if not is_one(entry):
+                raise RefusedError("is none of a symbol")
+            symbol = _symbol_of(entry)
+            check_symbol(symbol)
+            found = rows_of(symbol, entry)
+            if rows.get(symbol, found) != found:
+                raise RefusedError("stands twice, with different values")
+            rows[symbol] = found
+        except (RefusedError, ValueError) as error:
+            left_out[symbol] = str(error)
+    for symbol in left_out:
+        rows.pop(symbol, None)
+    told = [f"{symbol} ({reason})" for symbol, reason in left_out.items()]
+    more = f" and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
+    return SortedOut(rows, f"left out {', '.join(told[:_MOST_NAMED])}{more}" if told else "")
+
+
+def _symbol_of(entry: dict[str, Any]) -> str:
+    symbol = entry.get("symbol") or entry.get("pair")
+    if not isinstance(symbol, str):
+        raise RefusedError("has no symbol")
+    return symbol
 
 
 def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, as_of: date, by_symbol: RowsBySymbol) -> int:
@@ -95,4 +145,4 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return f"{value:f}" if isinstance(value, Decimal) else None if value is None else str(value)

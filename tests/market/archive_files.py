@@ -43,10 +43,11 @@ class ArchiveWriter:
         return path
 
 
-def trade_lines(count: int, first_id: int = 1, price: str = "60000.1") -> list[str]:
-    """Trades a second apart, takers buying and selling in turn."""
+def trade_lines(count: int, first_id: int = 1, price: str = "60000.1", day: int = 1) -> list[str]:
+    """Trades of a day of March 2024, a second apart, takers buying and selling in turn."""
+    begin = DAY_MS + (day - 1) * 86_400_000
     return [
-        f"{first_id + i},{price},0.0{i % 9 + 1},{10 * i},{10 * i + 1},{DAY_MS + 1000 * i},{str(i % 2 == 1).lower()}"
+        f"{first_id + i},{price},0.0{i % 9 + 1},{10 * i},{10 * i + 1},{begin + 1000 * i},{str(i % 2 == 1).lower()}"
         for i in range(count)
     ]
 

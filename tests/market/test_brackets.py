@@ -192,7 +192,7 @@ def test_they_are_no_history(write_archive: ArchiveWriter, tmp_path: Path, datab
     """A simulated market may use real brackets, and a symbol with nothing else is not one to backtest."""
     ingest([write_archive("ABCUSDT-aggTrades-2024-03-01.zip", trade_lines(3), comment=b"SIMULATED {}")], database)
     load_brackets(written(tmp_path / "answer.json", [entry(), entry("XYZUSDT")]), SPRING, database)
-    more = write_archive("ABCUSDT-aggTrades-2024-03-02.zip", trade_lines(3, 10), comment=b"SIMULATED {}")
+    more = write_archive("ABCUSDT-aggTrades-2024-03-02.zip", trade_lines(3, 10, day=2), comment=b"SIMULATED {}")
     assert only(ingest([more], database)).state == "loaded"
     with open_store(database) as store:
         assert store.symbols() == ["ABCUSDT"]

@@ -73,8 +73,9 @@ def test_unsorted_and_doubled_rows_are_stored_once_and_in_order(write_archive: A
 
 def test_simulated_and_real_rows_of_a_symbol_stay_apart(write_archive: ArchiveWriter, database: Path) -> None:
     real = write_archive("BTCUSDT-aggTrades-2024-03-01.zip", trade_lines(5))
-    simulated = write_archive("BTCUSDT-aggTrades-2024-03-02.zip", trade_lines(5, 10), comment=b'SIMULATED {"seed": 1}')
-    other = write_archive("ETHUSDT-aggTrades-2024-03-02.zip", trade_lines(5, 10), comment=b'SIMULATED {"seed": 1}')
+    comment = b'SIMULATED {"seed": 1}'
+    simulated = write_archive("BTCUSDT-aggTrades-2024-03-02.zip", trade_lines(5, 10, day=2), comment=comment)
+    other = write_archive("ETHUSDT-aggTrades-2024-03-02.zip", trade_lines(5, 10, day=2), comment=comment)
     report = ingest([real, simulated, other], database)
     assert states(report) == ["loaded", "refused", "loaded"]
     assert "SIMULATED" in report.files[1].reason

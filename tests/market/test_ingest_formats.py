@@ -23,12 +23,11 @@ from tests.market.archive_files import (
 
 
 def test_header_or_not_zip_or_not_all_read_the_same(write_archive: ArchiveWriter, database: Path) -> None:
-    lines = trade_lines(30)
     files = [
-        write_archive("BTCUSDT-aggTrades-2024-03-01.zip", lines[:10]),
-        write_archive("BTCUSDT-aggTrades-2024-03-02.zip", [TRADES_HEADER, *lines[10:20]]),
-        write_archive("BTCUSDT-aggTrades-2024-03-03.csv", [TRADES_HEADER.upper(), *lines[20:25]]),
-        write_archive("BTCUSDT-aggTrades-2024-03-04.csv", [line + "\r" for line in lines[25:]]),
+        write_archive("BTCUSDT-aggTrades-2024-03-01.zip", trade_lines(10)),
+        write_archive("BTCUSDT-aggTrades-2024-03-02.zip", [TRADES_HEADER, *trade_lines(10, 11, day=2)]),
+        write_archive("BTCUSDT-aggTrades-2024-03-03.csv", [TRADES_HEADER.upper(), *trade_lines(5, 21, day=3)]),
+        write_archive("BTCUSDT-aggTrades-2024-03-04.csv", [line + "\r" for line in trade_lines(5, 26, day=4)]),
     ]
     assert set(states(ingest(files, database))) == {"loaded"}
     assert rows(database, "select count(*), sum(agg_trade_id), count(distinct price) from aggtrades_history") == [

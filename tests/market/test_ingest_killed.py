@@ -81,9 +81,9 @@ def mortal(folder: Path, database: Path) -> Iterator[Mortal]:
 
 
 def write_days(write: ArchiveWriter, price: str) -> Path:
-    lines = trade_lines(FILES * ROWS, price=price)
     for day in range(FILES):
-        path = write(f"BTCUSDT-aggTrades-2024-03-0{day + 1}.zip", lines[day * ROWS : (day + 1) * ROWS])
+        lines = trade_lines(ROWS, first_id=1 + day * ROWS, price=price, day=day + 1)
+        path = write(f"BTCUSDT-aggTrades-2024-03-0{day + 1}.zip", lines)
     return path.parent
 
 

@@ -40,7 +40,8 @@ CASES = {
     "letters in the first line": (TRADES, [row_with(QUANTITY, "much"), *GOOD], ["line 1", "quantity", "much"]),
     "price below zero": (TRADES, [TRADES_HEADER, *GOOD, row_with(PRICE, "-5")], ["line 5", "price", "-5", "above 0"]),
     "price zero": (TRADES, [*GOOD, row_with(PRICE, "0.0")], ["line 4", "price", "above 0"]),
-    "quantity zero": (TRADES, [*GOOD, row_with(QUANTITY, "0")], ["line 4", "quantity", "above 0"]),
+    "quantity below zero": (TRADES, [*GOOD, row_with(QUANTITY, "-1")], ["line 4", "quantity", "not below 0"]),
+    "nothing but quantities of zero": (TRADES, [row_with(QUANTITY, "0.0")], ["line 1", "quantity", "in one row"]),
     "nine digits": (TRADES, [*GOOD, row_with(PRICE, "0.123456789")], ["line 4", "price", "0.123456789", "8 digits"]),
     "digits far behind": (TRADES, [*GOOD, row_with(QUANTITY, "5.0000000000001")], ["line 4", "quantity", "8 digits"]),
     "blank price": (TRADES, [*GOOD, row_with(PRICE, "")], ["line 4", "price is blank"]),
@@ -124,7 +125,7 @@ def test_the_others_go_in(write_archive: ArchiveWriter, database: Path, tmp_path
         write_archive("BTCUSDT-aggTrades-2024-03-01.zip", trade_lines(5)),
         write_archive("BTCUSDT-aggTrades-2024-03-02.zip", [row_with(PRICE, "abc")]),
         tmp_path / "BTCUSDT-aggTrades-2024-03-03.zip",
-        write_archive("BTCUSDT-aggTrades-2024-03-04.zip", trade_lines(5, first_id=20)),
+        write_archive("BTCUSDT-aggTrades-2024-03-04.zip", trade_lines(5, first_id=20, day=4)),
     ]
     report = ingest(files, database)
     assert states(report) == ["loaded", "refused", "refused", "loaded"]

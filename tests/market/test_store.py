@@ -122,7 +122,7 @@ def test_a_locked_file_names_the_process(history: Path) -> None:
 
 
 def test_who_writes_is_told_who_reads(history: Path, write_archive: ArchiveWriter) -> None:
-    more = write_archive("BTCUSDT-aggTrades-2024-03-03.zip", trade_lines(3, first_id=9))
+    more = write_archive("BTCUSDT-aggTrades-2024-03-03.zip", trade_lines(3, first_id=9, day=3))
     reader = f"import duckdb; c = duckdb.connect({str(history)!r}, read_only=True); print('open', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", reader], stdin=-1, stdout=-1, text=True) as process:
         assert process.stdout is not None

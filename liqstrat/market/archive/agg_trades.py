@@ -1,6 +1,6 @@
 """aggTrades: fills of one taker order at one price, within 100 ms, as one row."""
 
-from liqstrat.market.archive.layout import Layout, column, epoch, epoch_check, positive
+from liqstrat.market.archive.layout import Layout, column, epoch, epoch_check, not_negative, positive, zero
 
 _PRICE = "DECIMAL(18,8)"
 # Under this many USDT a product of doubles is exact to the eighth digit, and six times as fast as one of decimals.
@@ -30,8 +30,9 @@ ARCHIVE = Layout(
             "(price::decimal(38,8) * quantity)::decimal(38,8))"
         ),
     },
-    checks=(*positive("price", "quantity"), epoch_check("transact_time", microseconds=True)),
+    checks=(*positive("price"), *not_negative("quantity"), epoch_check("transact_time", microseconds=True)),
     key=("agg_trade_id",),
+    leave_out=zero("quantity"),
 )
 
 LAYOUTS = (ARCHIVE,)

@@ -3,6 +3,7 @@
 from liqstrat.market.archive.layout import SYMBOL, Check, Layout, column, epoch, epoch_check
 
 _RATE = "DECIMAL(18,8)"
+_LONGEST_HOURS = 24
 
 
 def _checks(time: str, rate: str) -> tuple[Check, ...]:
@@ -22,7 +23,10 @@ ARCHIVE = Layout(
         "funding_rate": "last_funding_rate",
         "funding_interval_hours": "funding_interval_hours",
     },
-    checks=_checks("calc_time", "last_funding_rate"),
+    checks=(
+        *_checks("calc_time", "last_funding_rate"),
+        Check(f"not funding_interval_hours between 0 and {_LONGEST_HOURS}", "funding_interval_hours", "hours up to 24"),
+    ),
     key=("timestamp",),
 )
 

@@ -9,9 +9,9 @@ from liqstrat.market.archive.layout import (
     column,
     epoch,
     epoch_check,
-    not_negative,
     positive,
     time_check,
+    volume,
 )
 
 _PRICE = "DECIMAL(18,8)"
@@ -29,14 +29,23 @@ _LENGTHS = {
     for count in counts
 }
 _MONTH_DAYS = range(28, 32)
+_MS = timedelta(milliseconds=1)
+_DAY_MS = 86_400_000
+_LONGEST_MS = 10**14
 
 _PRICES = tuple(column(name, _PRICE) for name in _OHLC)
 _CHECKS = (
     *positive(*_OHLC),
     Check("high < greatest(open, close, low)", "high", "a high not below open, low and close"),
     Check("low > least(open, close)", "low", "a low not above open and close"),
-    *not_negative("volume"),
+    *volume("volume"),
 )
+_OPTIONAL = ("quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
+# A candle that was asked for while it was open is part of the finished one: that reaches as far and further.
+_CONFLICT = """
+    count(distinct open) > 1 or max(high) > arg_max(high, volume) or min(low) < arg_max(low, volume)
+    or count(distinct volume) = 1 and count(distinct close) > 1
+"""
 _SAME = {name: name for name in (*_OHLC, "volume")}
 
 #: The API answers arrays of the same twelve values.
@@ -62,16 +71,18 @@ ARCHIVE = Layout(
         "taker_buy_volume": "taker_buy_volume",
         "taker_buy_quote_volume": "taker_buy_quote_volume",
     },
-    checks=(epoch_check("open_time"), epoch_check("close_time"), *_CHECKS, *not_negative("taker_buy_volume")),
+    checks=(epoch_check("open_time"), epoch_check("close_time"), *_CHECKS, *volume(*_OPTIONAL)),
     key=("timestamp",),
     prefer="volume",
+    conflict=_CONFLICT,
     file_checks=(
         (
             'sum(volume) = 0 and sum("count") > 0',
             "no row has any volume, as in klines of mark or index prices; expected klines of trades",
         ),
     ),
-    candle_ms="close_time - open_time + 1",
+    opens="open_time",
+    closes="close_time",
 )
 
 LAYOUTS = (
@@ -88,11 +99,13 @@ LAYOUTS = (
             column("close_time", "BIGINT"),
         ),
         rows={"timestamp": epoch("timestamp"), **_SAME, "quote_volume": "quote_volume", "trades": "trades"},
-        checks=(epoch_check("timestamp"), epoch_check("close_time"), *_CHECKS),
+        checks=(epoch_check("timestamp"), epoch_check("close_time"), *_CHECKS, *volume("quote_volume")),
         key=("timestamp",),
         prefer="volume",
+        conflict=_CONFLICT,
         needs_header=True,
-        candle_ms="close_time - timestamp + 1",
+        opens="timestamp",
+        closes="close_time",
     ),
     Layout(
         name="klines",
@@ -102,15 +115,29 @@ LAYOUTS = (
         checks=(time_check("datetime"), *_CHECKS),
         key=("timestamp",),
         prefer="volume",
+        conflict=_CONFLICT,
         needs_header=True,
     ),
 )
 
 
-def interval_name(length: timedelta) -> str:
+def interval_name(milliseconds: int) -> str:
     """The exchange's name of a candle length: "1m", "4h", "1mo"; raises `RefusedError` for one it does not have."""
+    length = timedelta(milliseconds=milliseconds) if abs(milliseconds) < _LONGEST_MS else timedelta.max
     if length in _LENGTHS:
         return _LENGTHS[length]
-    if length % timedelta(days=1) == timedelta() and length.days in _MONTH_DAYS:
+    if is_length(milliseconds, "1mo"):
         return "1mo"
     raise RefusedError(f"its candles are {length} long, expected one of {', '.join(_LENGTHS.values())}, 1mo")
+
+
+def interval_length(name: str) -> int | None:
+    """Milliseconds of a candle of the interval; None for months and for what the exchange does not have."""
+    return next((length // _MS for length, known in _LENGTHS.items() if known == name), None)
+
+
+def is_length(milliseconds: int, name: str | None = None) -> bool:
+    """Whether the exchange has candles so long; of the interval `name`, or of any."""
+    if name != "1mo" and any(milliseconds == length // _MS for length in _LENGTHS):
+        return True
+    return milliseconds % _DAY_MS == 0 and milliseconds // _DAY_MS in _MONTH_DAYS

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 
 from liqstrat.errors import LiqstratError
 
-INTEGER = r"\d+"
-DECIMAL = r"-?\d+(\.\d+)?([eE][-+]?\d+)?"
+# Patterns of whole cells, which mean the same to Python and to DuckDB (RE2). Numbers are short: none takes long.
+INTEGER = r"[0-9]{1,18}"
+DECIMAL = r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?"
 TRUTH = r"[Tt]rue|TRUE|[Ff]alse|FALSE"
-DATETIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?"
-WORD = r"[^\W\d]\w*"
+DATETIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+WORD = r"[A-Za-z_][A-Za-z0-9_]*"
+#: Only for Python: some symbols have letters beyond ASCII.
 SYMBOL = r"\w+"
 
 #: Prices, quantities and rates; what is given with more digits is refused, not rounded.
 DIGITS = 8
-EXACT = f"DECIMAL(18,{DIGITS})"
 
 _FIRST_MS, _LAST_MS = 1_546_300_800_000, 4_102_444_800_000  # 2019-01-01, before the market opened; 2100-01-01
 _TIME_EXPECTED = "a time in milliseconds from 2019 on"
+#: Contracts and USDT of an interval: what is more would overflow in sums over years, and is no market's.
+LARGEST_VOLUME = 10**13
 
 
 class RefusedError(LiqstratError):
@@ -54,9 +57,11 @@ class Layout:
 
     rows: SQL expressions for the columns of ours, but for symbol and exchange, over the columns that are used.
     key: which of ours tell rows apart; of several rows with one key, the one whose `prefer` (a column of ours) is
-    largest stays, and without `prefer` they must be equal.
+    largest stays, unless the SQL `conflict` is true of them: then none does. Without `prefer` they must be equal.
+    leave_out: what rows may have that say nothing; they are left out and counted, the others go in.
     file_checks: SQL over all rows of a file under which it is not what it seems, and what it is then.
-    candle_ms: SQL for the length of a row's candle, where the columns tell it.
+    opens, closes: the columns with the first and last millisecond of a row's candle, where there are such.
+    labels: whether the time of a row may be the start of its five minutes as well as their end, see `labels`.
     """
 
     name: str
@@ -65,12 +70,16 @@ class Layout:
     rows: Mapping[str, str]
     checks: tuple[Check, ...]
     key: tuple[str, ...]
+    leave_out: tuple[Check, ...] = ()
     prefer: str | None = None
+    conflict: str | None = None
     needs_header: bool = False
     may_be_empty: bool = False
     symbol_column: str | None = None
     file_checks: tuple[tuple[str, str], ...] = ()
-    candle_ms: str | None = None
+    opens: str | None = None
+    closes: str | None = None
+    labels: bool = False
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -92,6 +101,15 @@ def column(name: str, type_: str, cell: str | None = None, *, used: bool = True,
 
 def positive(*names: str, what: str = "a number above 0") -> tuple[Check, ...]:
     return tuple(Check(f"{name} <= 0", name, what) for name in names)
+
+
+def zero(*names: str) -> tuple[Check, ...]:
+    """To leave out: rows in which nothing was traded."""
+    return tuple(Check(f"{name} = 0", name, "a number above 0") for name in names)
+
+
+def volume(*names: str) -> tuple[Check, ...]:
+    return (*not_negative(*names), *(Check(f"{n} >= {LARGEST_VOLUME}", n, f"below {LARGEST_VOLUME:,}") for n in names))
 
 
 def not_negative(*names: str) -> tuple[Check, ...]:

@@ -1,6 +1,6 @@
 """liquidationSnapshot: orders that liquidated positions. Rows have no id, and the archive often has them twice."""
 
-from liqstrat.market.archive.layout import Check, Layout, column, epoch, epoch_check, not_negative, positive
+from liqstrat.market.archive.layout import Check, Layout, column, epoch, epoch_check, not_negative, positive, zero
 
 _PRICE = "DECIMAL(18,8)"
 
@@ -30,9 +30,10 @@ ARCHIVE = Layout(
     checks=(
         epoch_check("time"),
         Check("lower(side) not in ('buy', 'sell')", "side", "BUY or SELL"),
-        *positive("original_quantity", "price"),
-        *not_negative("average_price"),
+        *positive("price"),
+        *not_negative("original_quantity", "average_price"),
     ),
+    leave_out=zero("original_quantity"),
     key=("timestamp", "side", "quantity", "price", "average_price", "status"),
     may_be_empty=True,
 )

@@ -2,12 +2,13 @@
 
 from liqstrat.market.archive.layout import (
     SYMBOL,
+    Check,
     Layout,
     column,
     epoch,
     epoch_check,
-    not_negative,
     time_check,
+    volume,
 )
 
 _VOLUME = "DECIMAL(28,8)"
@@ -22,10 +23,17 @@ _RATIOS = (
     "count_long_short_ratio",
     "sum_taker_long_short_vol_ratio",
 )
-_VALUES = (
-    column("sum_open_interest", _VOLUME, optional=True),
-    column("sum_open_interest_value", _VOLUME, optional=True),
-)
+_SUMS = ("sum_open_interest", "sum_open_interest_value")
+_VALUES = tuple(column(name, _VOLUME, optional=True) for name in _SUMS)
+_LARGEST_RATIO = 10**9
+# One of two rows may lack what the other has; what both have must be the same.
+_CONFLICT = "count(distinct open_interest_contracts) > 1 or count(distinct open_interest_value) > 1"
+
+
+def _ratios() -> tuple[Check, ...]:
+    expected = f"a ratio from 0 to {_LARGEST_RATIO:,}"
+    return tuple(Check(f"not {name} between 0 and {_LARGEST_RATIO}", name, expected) for name in _RATIOS)
+
 
 ARCHIVE = Layout(
     name="metrics",
@@ -37,9 +45,11 @@ ARCHIVE = Layout(
         *(column(name, "DOUBLE", optional=True) for name in _RATIOS),
     ),
     rows={"timestamp": "create_time", **_OPEN_INTEREST, **{name: name for name in _RATIOS}},
-    checks=(time_check("create_time"), *not_negative("sum_open_interest", "sum_open_interest_value")),
+    checks=(time_check("create_time"), *volume(*_SUMS), *_ratios()),
     key=("timestamp",),
     prefer="open_interest_contracts",
+    conflict=_CONFLICT,
+    labels=True,
     symbol_column="symbol",
 )
 
@@ -48,9 +58,10 @@ HISTORY = Layout(
     kind="open_interest",
     columns=(column("timestamp", "BIGINT"), column("symbol", "VARCHAR", SYMBOL), *_VALUES),
     rows={"timestamp": epoch("timestamp"), **_OPEN_INTEREST},
-    checks=(epoch_check("timestamp"), *not_negative("sum_open_interest", "sum_open_interest_value")),
+    checks=(epoch_check("timestamp"), *volume(*_SUMS)),
     key=("timestamp",),
     prefer="open_interest_contracts",
+    conflict=_CONFLICT,
     needs_header=True,
     symbol_column="symbol",
 )

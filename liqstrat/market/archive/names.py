@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import PurePath
 
 from liqstrat.market.archive.layout import RefusedError
@@ -12,6 +12,7 @@ _SYMBOL = re.compile(r"(?=.{5})[^\W_a-z]{2,}(_\d{6}[^\W_a-z]*)?")
 # Only what ends in a currency that contracts are paid in: other words can be in capitals too.
 _SYMBOL_INSIDE = re.compile(r"(?<![^\W_])[^\W_a-z]+(?:USDT|USDC|BUSD|FDUSD|USD1|ETHBTC)(?:_\d{6})?(?![^\W_])")
 _DATE_INSIDE = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
+_PERIOD = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 _COIN_MARGINED = re.compile(r"[A-Z0-9]+USD(_PERP|_\d{6})")
 _INTERVAL = re.compile(r"\d+[smhdw]|1mo")
 _FORMATS = ("aggTrades", "metrics", "fundingRate", "liquidationSnapshot", "openInterestHist")
@@ -32,11 +33,15 @@ _EXPECTED = "expected a name like BTCUSDT-aggTrades-2024-03-01.zip"
 
 @dataclass(frozen=True, slots=True)
 class ArchiveName:
-    """symbol; format: a layout's name, or None where the name leaves it open; interval of klines or open interest."""
+    """symbol; format: a layout's name, or None where the name leaves it open; interval of klines or open interest.
+
+    period: the day, or the month, that the file is named for, from its first day up to but without `period[1]`.
+    """
 
     symbol: str
     format: str | None
     interval: str | None
+    period: tuple[date, date] | None = None
 
 
 def parse_name(path: PurePath) -> ArchiveName:
@@ -52,6 +57,7 @@ def parse_name(path: PurePath) -> ArchiveName:
         symbol=symbol,
         format=word if word in _FORMATS else None,
         interval=word if _INTERVAL.fullmatch(word) else None,
+        period=_period("-".join(rest[1:])),
     )
 
 
@@ -82,6 +88,19 @@ def date_inside(path: PurePath) -> date | None:
         return date(*(int(part) for part in found.groups())) if found else None
     except ValueError:
         return None
+
+
+def _period(named: str) -> tuple[date, date] | None:
+    found = _PERIOD.fullmatch(named)
+    if not found:
+        return None
+    year, month, day = (int(part) if part else None for part in found.groups())
+    try:
+        first = date(year or 0, month or 0, day or 1)
+        after = first + timedelta(days=1) if day else (first + timedelta(days=31)).replace(day=1)
+    except (ValueError, OverflowError):
+        return None
+    return first, after
 
 
 def symbol_of(path: PurePath) -> str | None:

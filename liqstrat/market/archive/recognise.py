@@ -19,52 +19,60 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 _LONGEST_LINE = 1 << 16
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """row: what a row of the file is called in messages."""
+    """skip: lines before the first row. line_end: how the first line ends. row: what a row is called in messages."""
 
     layout: Layout
-    has_header: bool
+    skip: int
+    line_end: str = "\n"
     row: str = "line"
 
 
 def recognise(path: Path, name: ArchiveName) -> Recognised:
     """The layout of the CSV file at `path`; raises `RefusedError` with what was found and expected."""
-    first, second = _head(path)
+    lines, line_end = _head(path)
+    filled = [number for number, line in enumerate(lines) if line]
+    first, second = (_cells(lines[number]) for number in (*filled, -1, -1)[:2])
     header = tuple(cell.lower() for cell in first) if _is_header(first) else ()
     row = second if header else first
     layout = _by_header(header) if header else _by_row(row, name)
     if layout is None:
-        raise RefusedError(_unknown(first, row, header, name))
+        raise RefusedError(_unknown(filled[0] + 1, first, row, header, name))
     _hold_against(name, layout)
-    if not row and not layout.may_be_empty:
+    if row == [""] and not layout.may_be_empty:
         raise RefusedError(f"has a header and no row; expected rows of {layout.name}")
-    return Recognised(layout, bool(header))
+    return Recognised(layout, skip=filled[0] + bool(header), line_end=line_end)
 
 
 def check_end(path: Path, layout: Layout) -> None:
     """Raise `RefusedError` when the last cell was cut short: "t" for "true" is a value to a reader."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _LONGEST_LINE))
-        last = _cells(file.read().decode(errors="replace").rstrip().splitlines()[-1])
+        end = file.read().decode(errors="replace").rstrip()
+    last = _cells(_LINE_END.split(end)[-1])
     cell, column = last[-1], layout.columns[-1]
-    if not (column.optional and not cell) and not re.fullmatch(column.cell, cell) and cell.lower() != column.name:
-        raise RefusedError(f'ends in the middle of a row: {column.name} is "{cell}" in its last line')
+    if len(last) != len(layout.columns):
+        return  # That is told with its line.
+    if cell and not re.fullmatch(column.cell, cell) and cell.lower() != column.name:
+        raise RefusedError(f'ends in the middle of a row: {column.name} is "{cell[:_SHOWN]}" in its last line')
 
 
-def _head(path: Path) -> tuple[list[str], list[str]]:
-    """The cells of the first and the second line."""
+def _head(path: Path) -> tuple[list[str], str]:
+    """The first lines, followed by a blank one, and how they end."""
     with path.open("rb") as file:
         head = file.read(2 * _LONGEST_LINE)
-    if not head.strip():
-        raise RefusedError("is empty")
     if b"\0" in head:
         raise RefusedError("is not text; expected a CSV file")
-    lines = head.decode("utf-8-sig", errors="replace").strip().splitlines()
-    return _cells(lines[0]), _cells(lines[1]) if len(lines) > 1 else []
+    text = head.decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise RefusedError("is empty" if len(head) < 2 * _LONGEST_LINE else "begins with nothing but blanks")
+    line_end = _LINE_END.search(text)
+    return [*_LINE_END.split(text), ""], line_end[0] if line_end else "\n"
 
 
 def _cells(line: str) -> list[str]:
@@ -81,7 +89,7 @@ def _hold_against(name: ArchiveName, layout: Layout) -> None:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    return all(re.fullmatch(r"[A-Za-z_][\w ]*", cell) for cell in cells)
+    return all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ ]*", cell) for cell in cells)
 
 
 def _by_header(header: Sequence[str]) -> Layout | None:
@@ -101,7 +109,7 @@ def _by_row(row: Sequence[str], name: ArchiveName) -> Layout | None:
     return next((known for known in layouts if known.name == said and len(known.columns) == len(row)), None)
 
 
-def _unknown(first: Sequence[str], row: Sequence[str], header: Sequence[str], name: ArchiveName) -> str:
+def _unknown(number: int, first: Sequence[str], row: Sequence[str], header: Sequence[str], name: ArchiveName) -> str:
     known = stranger(row, header)
     if known:
         return known
@@ -109,7 +117,7 @@ def _unknown(first: Sequence[str], row: Sequence[str], header: Sequence[str], na
     forms = " or ".join(f"{len(layout.columns)} ({','.join(layout.header)})" for layout in expected)
     if name.format is None:
         forms = "those of one of " + ", ".join(dict.fromkeys(layout.name for layout in LAYOUTS))
-    return f'line 1 has {len(first)} columns ("{_shown(first)}"), expected {forms}'
+    return f'line {number} has {len(first)} columns ("{_shown(first)}"), expected {forms}'
 
 
 def _shown(cells: Sequence[str]) -> str:

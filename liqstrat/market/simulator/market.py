@@ -85,7 +85,7 @@ class Market:
         self.log.held.append((self.price.now_ms, self.book.open_positions()))
         while self.price.now_ms < end_ms:
             if self.price.now_ms % _FIVE_MINUTES_MS == 0:
-                self.log.measures.append(self._measure())
+                self.log.measures.append(self.measure())
             if self.price.now_ms % _EIGHT_HOURS_MS == 0:
                 self.log.funding.append((self.price.now_ms, self.crowd.premium))
             self.step(self._settings.step_seconds)
@@ -126,7 +126,8 @@ class Market:
             ends["time"], ends["price"], ends["reason"] = leaving.times_ms, leaving.ticks, leaving.reasons
             self.log.closed.append((gone, ends))
 
-    def _measure(self) -> Measure:
+    def measure(self) -> Measure:
+        """What there is to measure now."""
         signed = self.book.signed
         longs, shorts = signed[signed > 0], -signed[signed < 0]
         top = 3 * self.crowd.usual_lots / self._settings.positions

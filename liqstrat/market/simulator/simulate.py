@@ -124,7 +124,6 @@ class _Run:
         self._market = Market(self._listing, settings, brackets_for(symbol, begin), market_seeds, warmup_ms)
         self._market.warm_up(self._begin_ms)
         self._next_id = self._next_single = _FIRST_ID
-        self._last_ratio: float | None = None
         self._totals = _Totals()
 
     def live_through_day(self, step: Callable[[float], None]) -> tuple[int, DayLog]:
@@ -134,6 +133,8 @@ class _Run:
         for _ in range(24):
             self._market.run_hour()
             step(1)
+        # As in the archive, a day's first value is that of 00:05, and its last that of the midnight after.
+        log.measures = [*log.measures[1:], self._market.measure()]
         return opening, log
 
     def write(self, day: date, opening: int, log: DayLog) -> None:
@@ -147,9 +148,7 @@ class _Run:
     def _write_files(self, day: date, opening: int, log: DayLog, trades: Trades) -> None:
         symbol, listing, writer = self._symbol, self._listing, self._writer
         day_ms = log.moves[0].start_ms
-        times = [m.time_ms for m in log.measures] + [day_ms + DAY_MS]
-        ratios = archive_tables.taker_ratios(trades, times)
-        ratios[0], self._last_ratio = self._last_ratio, ratios.pop()
+        ratios = archive_tables.taker_ratios(trades, [m.time_ms for m in log.measures])
         writer.table(
             "aggTrades",
             "aggTrades",

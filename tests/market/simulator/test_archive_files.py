@@ -82,9 +82,9 @@ def test_candles_equal_the_trades_aggregated_by_duckdb(simulated):
     pd.testing.assert_frame_equal(traded, expected.astype(traded.dtypes), check_exact=False, rtol=1e-12)
 
 
-def test_open_interest_is_measured_every_five_minutes_from_midnight(simulated):
+def test_open_interest_is_measured_every_five_minutes_up_to_the_midnight_after(simulated):
     metrics = simulated.archive("metrics")
-    expected = pd.date_range("2024-03-01", periods=288, freq="5min").strftime("%Y-%m-%d %H:%M:%S")
+    expected = pd.date_range("2024-03-01 00:05", periods=288, freq="5min").strftime("%Y-%m-%d %H:%M:%S")
     assert metrics["create_time"].tolist() == expected.tolist()
     price = metrics["sum_open_interest_value"] / metrics["sum_open_interest"]
     trades = simulated.archive("aggTrades")

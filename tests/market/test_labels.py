@@ -1,0 +1,108 @@
+"""Whether open interest is labelled by the end or by the start of its five minutes: told by the file itself."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from liqstrat.market.ingest import ingest
+from liqstrat.market.store import open_store
+from tests.market.archive_files import METRICS_HEADER, ArchiveWriter, only
+
+DAY = datetime(2026, 6, 24, tzinfo=UTC)
+NEXT = DAY + timedelta(days=1)
+STEP = timedelta(minutes=5)
+ENDS, STARTS = timedelta(), STEP
+
+Row = tuple[datetime, int]
+
+
+def labelled(begin: datetime, first: int, last: int, by: timedelta) -> list[Row]:
+    """Values of the steps `first` to `last` (from 1) of a day, each its own number, labelled by end or by start."""
+    return [(begin + STEP * i - by, (begin - DAY).days * 1000 + i) for i in range(first, last + 1)]
+
+
+def known(begin: datetime, first: int, last: int) -> list[Row]:
+    return labelled(begin, first, last, ENDS)
+
+
+def lines(rows: Sequence[Row]) -> list[str]:
+    return [f"{at:%Y-%m-%d %H:%M:%S},BTCUSDT,{contracts},,,,," for at, contracts in rows]
+
+
+def found(database: Path) -> list[Row]:
+    with open_store(database) as store:
+        table = store.open_interest("BTCUSDT")
+    return [(row["time"], int(row["contracts"])) for row in table.to_pylist()]
+
+
+TOLD = {
+    "ends, a whole day": (known(DAY, 1, 288), ENDS),
+    "ends, up to noon": (known(DAY, 1, 144), ENDS),
+    "ends, from noon on": (known(DAY, 144, 288), ENDS),
+    "ends, without the first": (known(DAY, 2, 288), ENDS),
+    "starts, a whole day": (known(DAY, 1, 288), STARTS),
+    "starts, up to noon": (known(DAY, 1, 144), STARTS),
+    "starts, from noon on": (known(DAY, 144, 288), STARTS),
+    "starts, without the last": (known(DAY, 1, 287), STARTS),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["BTCUSDT-metrics-2026-06-24.csv", "BTCUSDT-metrics-2026-06-24.zip", "BTCUSDT-metrics.csv"]
+)
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("header", [[], [METRICS_HEADER]])
+@pytest.mark.parametrize("case", TOLD)
+def test_a_file_tells_itself(
+    write_archive: ArchiveWriter, database: Path, case: str, header: list[str], order: int, name: str
+) -> None:
+    expected, by = TOLD[case]
+    rows = lines([(at - by, contracts) for at, contracts in expected])[::order]
+    file = only(ingest([write_archive(name, [*header, *rows])], database))
+    assert (file.state, file.reason) == ("loaded", "")
+    assert found(database) == expected
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [known(DAY, 100, 200), known(DAY, 1, 287), [(DAY, 7), *known(DAY, 1, 288)]],
+    ids=["from the middle of a day", "neither midnight", "both midnights"],
+)
+def test_what_cannot_be_told_is_taken_as_known_later(
+    write_archive: ArchiveWriter, database: Path, rows: list[Row]
+) -> None:
+    file = only(ingest([write_archive("BTCUSDT-metrics-2026-06-24.csv", lines(rows))], database))
+    assert "start or the end of five minutes cannot be told: taken as the start" in file.reason
+    assert found(database) == [(at + STEP, contracts) for at, contracts in rows]
+
+
+def test_the_two_midnights_between_files_are_two_moments(write_archive: ArchiveWriter, database: Path) -> None:
+    before = write_archive("BTCUSDT-metrics-2026-06-24.csv", lines(labelled(DAY, 265, 288, ENDS)))
+    after = write_archive("BTCUSDT-metrics-2026-06-25.csv", lines(labelled(NEXT, 1, 24, STARTS)))
+    for files in ([before, after], [after, before]):
+        ingest(files, database)
+        assert found(database) == [*known(DAY, 265, 288), *known(NEXT, 1, 24)]
+        database.unlink()
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["other values", "the same value"])
+@pytest.mark.parametrize("order", [1, -1], ids=["rising", "falling"])
+@pytest.mark.parametrize("name", ["BTCUSDT-metrics-2026-06.csv", "BTCUSDT-metrics-2026.zip"])
+def test_the_two_midnights_inside_a_file_are_two_moments(
+    write_archive: ArchiveWriter, database: Path, order: int, same: bool, name: str
+) -> None:
+    rows = [
+        *labelled(DAY, 1, 288, ENDS),
+        *labelled(NEXT, 1, 288, STARTS),
+        *labelled(NEXT + timedelta(days=1), 1, 288, STARTS),
+    ]
+    expected = [*known(DAY, 1, 288), *known(NEXT, 1, 288), *known(NEXT + timedelta(days=1), 1, 288)]
+    if same:
+        rows[288] = (rows[288][0], rows[287][1])
+        expected[288] = (expected[288][0], expected[287][1])
+    file = only(ingest([write_archive(name, lines(rows)[::order])], database))
+    assert file.state == "loaded"
+    assert "ends of five minutes up to 2026-06-25 00:00" in file.reason
+    assert found(database) == expected
