@@ -54,7 +54,7 @@ def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILE
     from liqstrat.market.simulator import SimulationSettings, simulate
 
     # As by default, but for coarser steps, fewer trades and a shorter past: a third of the time.
-    market = SimulationSettings(step_seconds=30, warmup_days=10, warmup_step_seconds=300, trades=90_000)
+    market = SimulationSettings(step_seconds=30, warmup_days=10, warmup_step_seconds=300, trades=60_000)
     folder = root / "catalog" / "demo" / f"{SYMBOL}-{days}d-seed{seed}"
     archive, database = folder / "archive", folder / "market.duckdb"
     with _rehearsal():

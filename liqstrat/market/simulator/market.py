@@ -101,7 +101,7 @@ class Market:
         left_over = surplus - self._exposure(absorbing)
         other_sides, other_lots = self.crowd.counterparties(left_over)
         leaving += absorbing
-        coming = self.crowd.newcomers(np.append(sides, other_sides), np.append(lots, other_lots), move)
+        coming = self.crowd.newcomers(np.concatenate((sides, other_sides)), np.concatenate((lots, other_lots)), move)
 
         gone = self.book.remove(leaving.slots)
         self.book.add(coming)

@@ -57,6 +57,8 @@ class Leavers:
     times_ms: Ints
 
     def __add__(self, other: "Leavers") -> "Leavers":
+        if not len(other.slots):
+            return self
         pairs = zip(self._arrays(), other._arrays(), strict=True)
         return Leavers(*(np.concatenate(pair) for pair in pairs))
 
