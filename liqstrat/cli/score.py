@@ -14,9 +14,9 @@ from liqstrat.cli.text import print_json
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
 
 if TYPE_CHECKING:
-    from liqstrat.scoring.bootstrap import Estimate
     from liqstrat.scoring.history import Scored
-    from liqstrat.scoring.score import Row
+    from liqstrat.scoring.intervals import Estimate
+    from liqstrat.scoring.trial import Row
     from liqstrat.scoring.verdict import Verdict
 
 
@@ -76,11 +76,12 @@ def _print_score(scored: "Scored", *, json: bool) -> None:
     result = scored.score
     out.print(
         f"{scored.symbol}{' SIMULATED' if scored.simulated else ''}  judged {result.judged_from:%Y-%m-%d %H:%M} – "
-        f"{result.end:%Y-%m-%d %H:%M} UTC ({result.days} days, baselines fitted from {result.start:%Y-%m-%d}): "
+        f"{result.end:%Y-%m-%d %H:%M} UTC ({result.days} days, learnt from since {result.start:%Y-%m-%d}): "
         f"{result.liquidations:,} liquidations, {result.liquidated:,.1f} contracts; {result.bands:,} reached bands",
         soft_wrap=True,
     )
     out.print(_whole(scored))
+    out.print(_added(scored))
     for name in result.verdicts:
         out.print(_by_part(scored, name))
         if result.tiers.get(name):
@@ -114,8 +115,8 @@ def estimate_text(estimate: "Estimate", decimals: int = 2) -> str:
 
 def _whole(scored: "Scored") -> Table:
     table = _table(
-        "All reached bands, with 95 % intervals (days drawn anew)",
-        ("forecast", "lift", "at equal distance", "rank", "bits over uniform", "over distance"),
+        "All reached bands, with 95 % intervals over days",
+        ("forecast", "lift", "at equal distance", "rank", "bits over uniform", "adds to both"),
     )
     for row in scored.score.rows:
         if row.group == "all":
@@ -123,10 +124,36 @@ def _whole(scored: "Scored") -> Table:
     return table
 
 
+def _added(scored: "Scored") -> Table:
+    result = scored.score
+    largest = next(iter(result.added.values()))
+    level = f", {100 - 5 / len(result.added):.3g} % intervals for {len(result.added)} models"
+    table = _table(
+        f"What maps add, in bits{level if len(result.added) > 1 else ''}. Recency adds {estimate_text(result.recency)} "
+        f"to distance. The largest day, {largest.largest_day}, holds {largest.largest_share:.0%} of the contracts",
+        (
+            "forecast",
+            "to distance",
+            "recency explains",
+            "to both",
+            "without largest day",
+            "every contract alike",
+            "days",
+        ),
+    )
+    for name, added in result.added.items():
+        explained = "–" if added.explained is None else f"{added.explained:.0%}"
+        figures = (added.to_distance, added.to_both, added.without_largest, added.by_contracts)
+        distance, both, rest, contracts = (estimate_text(one) for one in figures)
+        days = "–" if added.days_needed is None else f"{added.days_needed:,}"
+        table.add_row(name, distance, explained, both, rest, contracts, days)
+    return table
+
+
 def _by_part(scored: "Scored", name: str) -> Table:
     table = _table(
         f"{name}, by side and by distance from price",
-        ("part", "bands", "contracts", "lift", "at equal distance", "rank", "bits over uniform", "over distance"),
+        ("part", "bands", "contracts", "lift", "at equal distance", "rank", "bits over uniform", "adds to both"),
     )
     for row in scored.score.rows:
         if row.name == name and row.group != "all":
@@ -146,9 +173,7 @@ def _by_leverage(scored: "Scored", name: str) -> Table:
 
 
 def _figures(row: "Row") -> list[str]:
-    return [
-        estimate_text(one) for one in (row.lift, row.lift_at_equal_distance, row.rank, row.bits, row.bits_over_distance)
-    ]
+    return [estimate_text(one) for one in (row.lift, row.lift_at_equal_distance, row.rank, row.bits, row.adds)]
 
 
 def _words(verdict: "Verdict") -> str:

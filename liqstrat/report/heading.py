@@ -130,7 +130,7 @@ def _scored(verdict: dict[str, Any], named: bool) -> str:
     """What scoring the levels against recorded liquidations allows to say of them."""
     symbol = f"{verdict['symbol']}: " if named else ""
     period = f", scored {_day(verdict['judged_from'])} to {_day(verdict['to'])}" if "judged_from" in verdict else ""
-    colour = "gain" if verdict["words"] == "better than distance alone" else "caution"
+    colour = "gain" if verdict.get("better") else "caution"
     words = f'<b class="{colour}">{escape(str(verdict["words"]))}</b>'
     return f"levels {escape(symbol)}{words}{escape(period)} {_muted(str(verdict['reason']))}"
 

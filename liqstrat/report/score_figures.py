@@ -14,7 +14,7 @@ from liqstrat.report.theme import LONG, MUTED, PLOT, SHORT, dress
 
 if TYPE_CHECKING:
     from liqstrat.liquidation.liquidations import Liquidations
-    from liqstrat.scoring.bootstrap import Estimate
+    from liqstrat.scoring.intervals import Estimate
     from liqstrat.scoring.score import Score
 
 Floats = npt.NDArray[np.float64]

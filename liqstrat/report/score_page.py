@@ -12,12 +12,12 @@ from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.score_figures import MOST_MARKS, lift_figure, liquidations_figure, reliability_figure
 
 if TYPE_CHECKING:
-    from liqstrat.scoring.bootstrap import Estimate
     from liqstrat.scoring.history import Scored
-    from liqstrat.scoring.score import Row
+    from liqstrat.scoring.intervals import Estimate
+    from liqstrat.scoring.trial import Row
     from liqstrat.scoring.verdict import Verdict
 
-_FIGURES = ("Lift", "At equal distance", "Rank", "Bits over uniform", "Bits over distance")
+_FIGURES = ("Lift", "At equal distance", "Rank", "Bits over uniform", "Adds to distance and recency")
 _TERMS = (
     (
         "Reached band",
@@ -34,15 +34,26 @@ _TERMS = (
     (
         "Bits",
         "how much more probable, as a logarithm to base 2, a map makes the band in which a contract was liquidated "
-        "than the baseline does, among the bands of the same window; mean over contracts.",
+        "than the baseline does, among the bands of the same window; a mean in which a window weighs as two usual ones "
+        "at most, however much was liquidated in it.",
     ),
     (
         "Baselines",
-        "uniform: every reached price alike. distance: what the first third of the days tells of distance alone. "
-        "volume profile: where much was traded of late. shuffled: the model's own map, its levels mixed up at equal "
-        "distance.",
+        "uniform: every reached price alike. distance, and distance and recency: what the days before tell of the "
+        "distance of a level and of the hours since price was there. volume profile: where much was traded of late. "
+        "shuffled: the model's own map, its levels mixed up at equal distance.",
     ),
-    ("Intervals", "95 %, from drawing whole days anew. None is given with fewer than 7 days."),
+    (
+        "Adds",
+        "bits of distance, recency and the map together, fitted to the days before each, over distance and recency "
+        "without the map. Only this is praised, and only where the interval lies above zero, which no single day can "
+        "carry.",
+    ),
+    (
+        "Intervals",
+        "95 % over whole days, as wide as Student's for days of such weights and as the studentized bootstrap; those "
+        "that verdicts rest on allow for the number of models. None is given with fewer than 7 days.",
+    ),
     (
         "By leverage",
         "liquidated contracts are attributed to leverages by the map's own shares in each band. Realised to usual: "
@@ -64,6 +75,7 @@ def write_score_page(scored: "Scored", levels: pa.Table, candles: pa.Table, out:
         f'<header><h1>{escape(title)} {badge}</h1><p class="subtitle">{_subtitle(scored)}</p>'
         f"{_verdicts(scored)}{_notes(scored)}</header>"
         f"<section><h2>All reached bands</h2>{_table(scored)}</section>"
+        f'<section><h2>What the maps add</h2><p class="how">{escape(_added_text(scored))}</p>{_added(scored)}</section>'
         '<section><h2>Lift by distance</h2><p class="how">Within each side and range of distance; bars are 95 % '
         "intervals where there are enough days.</p>"
         f"{plot_html('lift', lift_figure(result, parts, simulated=scored.simulated), 'Lift by distance')}</section>"
@@ -84,8 +96,8 @@ def write_score_page(scored: "Scored", levels: pa.Table, candles: pa.Table, out:
 def _subtitle(scored: "Scored") -> str:
     s = scored.score
     return (
-        f"judged {numbers.moment(s.judged_from)} to {numbers.moment(s.end)} UTC ({s.days} days), baselines fitted on "
-        f"the days before from {numbers.moment(s.start)} · {s.liquidations:,} liquidations of "
+        f"judged {numbers.moment(s.judged_from)} to {numbers.moment(s.end)} UTC ({s.days} days), each by the "
+        f"days before it, from {numbers.moment(s.start)} on · {s.liquidations:,} liquidations of "
         f"{numbers.amount(s.liquidated)} contracts · {s.bands:,} reached bands"
     )
 
@@ -120,6 +132,38 @@ def _table(scored: "Scored") -> str:
     )
     return (
         f'<div class="scroll"><table><thead><tr><th class="text">Forecast</th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _added_text(scored: "Scored") -> str:
+    recency = scored.score.recency
+    worth = "" if recency.value is None else f" Recency alone adds {recency.value:+.2f} to distance."
+    return f"In bits, each time fitted to the days before.{worth}"
+
+
+def _added(scored: "Scored") -> str:
+    names = (
+        "To distance",
+        "Recency explains",
+        "To distance and recency",
+        "Without the largest day",
+        "Every contract alike",
+        "Days to tell",
+    )
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = "".join(
+        f'<tr><td class="text">{escape(name)}</td><td>{_text(one.to_distance)}</td>'
+        f"<td>{numbers.ABSENT if one.explained is None else numbers.percent(one.explained, 0)}</td>"
+        f"<td>{_text(one.to_both)}</td>"
+        f'<td>{_text(one.without_largest)} <span class="muted">({one.largest_day}, '
+        f"{numbers.percent(one.largest_share, 0)} of the contracts)</span></td>"
+        f"<td>{_text(one.by_contracts)}</td>"
+        f"<td>{numbers.ABSENT if one.days_needed is None else f'{one.days_needed:,}'}</td></tr>"
+        for name, one in scored.score.added.items()
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr><th class="text">Model</th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -167,7 +211,7 @@ def _name(row: "Row") -> str:
 
 
 def _cells(row: "Row") -> str:
-    figures = (row.lift, row.lift_at_equal_distance, row.rank, row.bits, row.bits_over_distance)
+    figures = (row.lift, row.lift_at_equal_distance, row.rank, row.bits, row.adds)
     return "".join(f"<td>{_text(one)}</td>" for one in figures)
 
 

@@ -15,9 +15,9 @@ from liqstrat.liquidation.grid import Floats, Ints
 DENSEST = 0.1
 #: Least part of a density that is spread evenly over what was reached in a window, so that no share is zero.
 LEAST_FLOOR = 0.01
-#: The part where there is nothing to fit it to.
+#: The part on days before which nothing was liquidated; and the ones that are tried.
 _USUAL_FLOOR = 0.05
-_ROUNDS = 100
+_FLOORS = np.geomspace(LEAST_FLOOR, 1.0, 40)
 _NUMBERS_AT_ONCE = 4_000_000
 
 
@@ -82,24 +82,37 @@ def shares(density: Floats, exposure: Floats, window: Ints, floor: float) -> Flo
     return mixed
 
 
-def fitted_floor(density: Floats, exposure: Floats, window: Ints, observed: Floats) -> float:
-    """The floor with which `shares` make what was observed most likely, `LEAST_FLOOR` or more.
+def floored_shares(density: Floats, exposure: Floats, window: Ints, day: Ints, observed: Floats) -> Floats:
+    """`shares` with the floor, from `LEAST_FLOOR` up, that makes most likely what was observed on the days before.
 
-    The likelihood is that of a mixture of two known densities; its one maximum is found by expectation-maximisation.
+    Bands of one day stand together, days in order of time.
     """
+    own, even = (shares(density, exposure, window, floor) for floor in (0.0, 1.0))
     hit = observed > 0
-    if not hit.any():
-        return _USUAL_FLOOR
-    own, even = (shares(density, exposure, window, floor)[hit] for floor in (0.0, 1.0))
-    weight, floor = observed[hit] / observed[hit].sum(), 0.5
-    for _ in range(_ROUNDS):
-        floor = float(weight @ (floor * even / ((1 - floor) * own + floor * even)))
-    return max(floor, LEAST_FLOOR)
+    mixed = (1 - _FLOORS) * own[hit, np.newaxis] + _FLOORS * even[hit, np.newaxis]
+    days, number = np.unique(day, return_inverse=True)
+    likelihood = np.zeros((len(days) + 1, len(_FLOORS)))
+    np.add.at(likelihood, number[hit] + 1, observed[hit, np.newaxis] * np.log(mixed))
+    best = np.cumsum(likelihood[:-1], axis=0).argmax(axis=1)
+    floor = np.where(
+        np.cumsum(np.bincount(number, observed)) - np.bincount(number, observed) > 0, _FLOORS[best], _USUAL_FLOOR
+    )
+    by_band = floor[number]
+    found: Floats = (1 - by_band) * own + by_band * even
+    return found
 
 
-def bits(weights: Floats, share: Floats, other: Floats, observed: Floats, day: Ints) -> Floats:
-    """Mean over liquidated contracts of the logarithm (base 2) of `share` over `other`, as `shares` gives them."""
-    return ratio_of_sums(weights, observed * np.log2(share / other), observed, day)
+def draws(observed: Floats, window: Ints) -> Floats:
+    """What was observed as a number of draws: a window with `T` contracts is worth `T / (T + M)`, `M` what a window
+    with any has in the median."""
+    totals = np.bincount(window, observed)
+    some = totals[totals > 0]
+    return observed / (totals + (np.median(some) if len(some) else 1.0))[window]
+
+
+def bits(weights: Floats, share: Floats, other: Floats, drawn: Floats, day: Ints) -> Floats:
+    """Mean of the logarithm (base 2) of `share` over `other`, as `shares` gives them, over what was drawn."""
+    return ratio_of_sums(weights, drawn * np.log2(share / other), drawn, day)
 
 
 def ratio_of_sums(weights: Floats, above: Floats, below: Floats, day: Ints) -> Floats:

@@ -16,8 +16,8 @@ from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring import figures
-from liqstrat.scoring.bootstrap import Estimate, day_weights, estimate
 from liqstrat.scoring.evidence import gather_models, require_liquidations
+from liqstrat.scoring.intervals import Estimate, days_left_out, estimate
 from liqstrat.scoring.reached import Bools, Reached
 
 #: The first part of the days, which the weights that are judged are fitted on.
@@ -112,29 +112,28 @@ def judged_mixture(reached: Reached, observed: Floats, training: Bools, settings
     densities = np.stack([reached.maps[kind].sum(axis=1) for kind in kinds], axis=1)
     predicted = densities * reached.exposure[:, np.newaxis]
     learnt = fitted_weights(predicted[training], reached.window[training], observed[training])
-    shares = {kind: _shares(densities[:, i], reached, observed, training) for i, kind in enumerate(kinds)}
+    shares = {kind: _shares(densities[:, i], reached, observed) for i, kind in enumerate(kinds)}
     best = max(kinds, key=lambda kind: float(observed[training] @ np.log(shares[kind][training])))
     names, day = np.unique(reached.day[~training], return_inverse=True)
     gains = figures.bits(
-        day_weights(len(names)),
-        _shares(densities @ learnt, reached, observed, training)[~training],
+        days_left_out(len(names)),
+        _shares(densities @ learnt, reached, observed)[~training],
         shares[best][~training],
         observed[~training],
         day,
     )
-    with_some = len(np.unique(day[observed[~training] > 0]))
-    over_best = estimate(gains, with_some)
+    amounts = np.bincount(day, observed[~training])
+    with_some = int((amounts > 0).sum())
+    over_best = estimate(gains, amounts)
     weights = _rounded(kinds, fitted_weights(predicted, reached.window, observed))
     better = over_best.low is not None and over_best.low > 0
     chosen = replace(settings, ensemble=weights) if better else replace(settings, kind=best)
     return Mixture(weights, best, over_best, with_some, chosen)
 
 
-def _shares(density: Floats, reached: Reached, observed: Floats, training: Bools) -> Floats:
-    """Of each band in its window, with the even part that is fitted to the first days, as scores are."""
-    first = (reached.exposure[training], reached.window[training], observed[training])
-    floor = figures.fitted_floor(density[training], *first)
-    return figures.shares(density, reached.exposure, reached.window, floor)
+def _shares(density: Floats, reached: Reached, observed: Floats) -> Floats:
+    """Of each band in its window, with the even part that is fitted to the days before, as scores are."""
+    return figures.floored_shares(density, reached.exposure, reached.window, reached.day, observed)
 
 
 def _rounded(kinds: list[Kind], weights: Floats) -> dict[Kind, float]:

@@ -11,6 +11,7 @@ from liqstrat.liquidation.grid import Floats, Ints, bin_of, log_step, middle
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel
+from liqstrat.scoring.last_seen import LastSeen
 from liqstrat.scoring.volume_profile import VolumeProfile
 
 Bools = npt.NDArray[np.bool_]
@@ -26,6 +27,7 @@ class Reached:
 
     Bands of one window and side stand together, lowest first, and are one `group`; groups `2 * window` are longs,
     `2 * window + 1` shorts. `distance` is that of the band's middle from the price when the window began, a fraction.
+    `age` are the hours since price was in the band, when the window began; infinite where it never was in history.
     `exposure` is the part of the band that was run through. `volume` is the volume profile there. `maps[model]` are
     contracts a whole band, `[band, tier]`, and `tiers[model]` the leverages.
     """
@@ -35,6 +37,7 @@ class Reached:
     group: Ints
     bin: Ints
     distance: Floats
+    age: Floats
     exposure: Floats
     volume: Floats
     maps: Mapping[str, Floats]
@@ -60,7 +63,7 @@ class Reached:
 
     def part(self, rows: Bools) -> "Reached":
         """Some of the bands; windows keep their numbers."""
-        names = ("group", "bin", "distance", "exposure", "volume")
+        names = ("group", "bin", "distance", "age", "exposure", "volume")
         maps = {name: contracts[rows] for name, contracts in self.maps.items()}
         return replace(self, maps=maps, **{name: getattr(self, name)[rows] for name in names})
 
@@ -83,6 +86,7 @@ class _Window:
     price: float
     maps: Mapping[str, LiquidationMap]
     volume: VolumeProfile
+    seen: LastSeen
     end_ns: int = 0
     low: float = np.inf
     high: float = -np.inf
@@ -106,19 +110,21 @@ def gather(
     """
     gathered = _Gathered(models)
     window: _Window | None = None
-    volume = VolumeProfile(next(iter(models.values())).settings.bin_parts)
+    settings = next(iter(models.values())).settings
+    volume, seen = VolumeProfile(settings.bin_parts), LastSeen(settings.width)
     price, last_ns = np.nan, 0
     for flow, open_interest in flows:
         if window is not None and flow.start_ns // every_ns > window.begin_ns // every_ns:
             gathered.close(window)
             window = None
         if window is None and flow.start_ns >= start_ns and last_ns and price > 0:
-            window = _Window(flow.start_ns, price, _maps(models, flow.start_ns), volume.copy())
+            window = _Window(flow.start_ns, price, _maps(models, flow.start_ns), volume.copy(), seen.copy())
         if window is not None:
             window.add(flow)
         for model in models.values():
             model.step(flow, open_interest)
         volume.add(flow)
+        seen.add(flow)
         price, last_ns = flow.close if flow.volume > 0 else price, flow.end_ns
     if window is not None:
         gathered.close(window)
@@ -154,6 +160,7 @@ class _Gathered:
                     np.full(len(bins), 2 * len(self.windows) + side),
                     bins,
                     np.abs(middle(bins, width) / window.price - 1),
+                    window.seen.hours(first, last + 1, window.begin_ns),
                     np.clip(run_through, _LEAST_EXPOSURE, 1.0),
                     window.volume.at(first, last + 1),
                 )
@@ -162,8 +169,8 @@ class _Gathered:
         self.windows.append((window.begin_ns, window.end_ns))
 
     def reached(self) -> Reached:
-        empty = tuple(np.zeros(0, dtype) for dtype in (np.int64, np.int64, np.float64, np.float64, np.float64))
-        group, bins, distance, exposure, volume = (
+        empty = tuple(np.zeros(0, dtype) for dtype in (np.int64, np.int64, *[np.float64] * 4))
+        group, bins, distance, age, exposure, volume = (
             np.concatenate(parts) for parts in zip(empty, *self.columns, strict=True)
         )
         tiers = {name: model.tiers for name, model in self.models.items()}
@@ -173,7 +180,7 @@ class _Gathered:
         }
         times = np.array(self.windows, dtype=np.int64).reshape(-1, 2)
         width = next(iter(self.models.values())).settings.width
-        return Reached(times[:, 0], times[:, 1], group, bins, distance, exposure, volume, maps, tiers, width)
+        return Reached(times[:, 0], times[:, 1], group, bins, distance, age, exposure, volume, maps, tiers, width)
 
 
 def _cut(levels: LiquidationMap, side: int, first: int, stop: int) -> Floats:

@@ -8,8 +8,8 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
-from liqstrat.scoring.bootstrap import Estimate
 from liqstrat.scoring.evidence import gather_history, recorded
+from liqstrat.scoring.intervals import Estimate
 from liqstrat.scoring.score import Score, score
 from liqstrat.scoring.verdict import NOT_SCORED
 
@@ -42,7 +42,7 @@ def verdict_on_run(
         reached = gather_history(store, symbol, start - warmup, end, models, timedelta(0), _EVERY, progress)
         result = score(reached, found.liquidations, whole=False)
     except LiqstratError as error:
-        return {**about, "words": NOT_SCORED, "reason": str(error)}
+        return {**about, "words": NOT_SCORED, "better": False, "reason": str(error)}
     return {**about, **_of(result, settings.kind), "record": found.remarks()}
 
 
@@ -51,11 +51,14 @@ def _of(result: Score, name: str) -> dict[str, Any]:
     row = next(row for row in result.rows if row.name == name)
     return {
         "words": verdict.words,
+        "better": verdict.better,
         "reason": verdict.reason,
         "days": result.days,
         "judged_from": result.judged_from.isoformat(),
         "lift_at_equal_distance": _numbers(row.lift_at_equal_distance),
-        "bits_over_distance": _numbers(row.bits_over_distance),
+        "bits_over_distance_and_recency": _numbers(row.adds),
+        "explained_by_recency": result.added[name].explained,
+        "days_needed": result.added[name].days_needed,
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.scoring import figures
-from liqstrat.scoring.bootstrap import Estimate, estimate
+from liqstrat.scoring.intervals import LEAST_DAYS, Estimate, days_left_out, estimate
 from liqstrat.scoring.reached import Reached
 
 #: Groups of equal exposure that reliability is shown in.
@@ -40,12 +40,13 @@ class Tier:
     lift: Estimate
 
 
-def tiers_of(bands: Reached, model: str, observed: Floats, day: Ints, weights: Floats) -> list[Tier]:
+def tiers_of(bands: Reached, model: str, observed: Floats, day: Ints) -> list[Tier]:
     """The tiers of a model that stand anywhere in the bands."""
     contracts = bands.maps[model]
     whole = contracts.sum(axis=1)
     share = contracts / np.where(whole > 0, whole, 1.0)[:, np.newaxis]
     known = np.where(whole > 0, observed, 0.0)
+    weights = days_left_out(int(day.max()) + 1)
     usual = figures.ratio_of_sums(weights, known, whole * bands.exposure, day)
     found = []
     for tier, leverage in enumerate(bands.tiers[model].tolist()):
@@ -54,18 +55,19 @@ def tiers_of(bands: Reached, model: str, observed: Floats, day: Ints, weights: F
             continue
         ratio = figures.ratio_of_sums(weights, attributed, predicted, day) / usual
         lift = figures.lift(weights, contracts[:, tier], bands.exposure, observed, day)
-        days = len(np.unique(day[attributed > 0]))
         total, taken = float(predicted.sum()), float(attributed.sum())
-        found.append(Tier(leverage, total, taken, estimate(ratio, days), estimate(lift, days)))
+        highest = estimate(lift, _by_day(observed, day), within=(0.0, 1 / figures.DENSEST))
+        found.append(Tier(leverage, total, taken, _rated(ratio, attributed, predicted, day), highest))
     return found
 
 
-def reliability_of(bands: Reached, model: str, observed: Floats, day: Ints, weights: Floats) -> list[Reliability]:
+def reliability_of(bands: Reached, model: str, observed: Floats, day: Ints) -> list[Reliability]:
     """Predicted against realised density in groups of equal exposure, the first of bands where the map has nothing."""
     density = bands.maps[model].sum(axis=1)
     total = float((density * bands.exposure).sum())
     if not total > 0:
         return []
+    weights = days_left_out(int(day.max()) + 1)
     scale = float(observed.sum()) / total
     some = np.flatnonzero(density > 0)
     order = some[np.argsort(density[some], kind="stable")]
@@ -79,6 +81,19 @@ def reliability_of(bands: Reached, model: str, observed: Floats, day: Ints, weig
         exposure = float(bands.exposure[rows].sum())
         realised = figures.ratio_of_sums(weights, observed[rows], bands.exposure[rows], day[rows])
         predicted = scale * float((density[rows] * bands.exposure[rows]).sum()) / exposure
-        days = len(np.unique(day[rows][observed[rows] > 0]))
-        found.append(Reliability(len(rows), predicted, estimate(realised, days)))
+        rated = _rated(realised, observed[rows], bands.exposure[rows], day[rows])
+        found.append(Reliability(len(rows), predicted, rated))
+    return found
+
+
+def _rated(ratio: Floats, above: Floats, below: Floats, day: Ints) -> Estimate:
+    """The estimate of a ratio of sums, with an interval where `above` has something on enough days."""
+    if (_by_day(above, day) > 0).sum() < LEAST_DAYS:
+        return Estimate(float(ratio[0]) if np.isfinite(ratio[0]) else None)
+    days = len(ratio) - 1
+    return estimate(ratio, np.bincount(day, below, minlength=days), within=(0.0, np.inf))
+
+
+def _by_day(amounts: Floats, day: Ints) -> Floats:
+    found: Floats = np.bincount(day, amounts)
     return found

@@ -18,9 +18,10 @@ def test_several_models_stand_in_one_table_with_baselines_and_verdicts(
         "BTCUSDT SIMULATED",
         "shuffled oi_candle",
         "volume profile",
+        "recency explains",
         "conserving, by leverage",
-        "conserving: no better than baseline",
-        "overall: no better than baseline",
+        "conserving: too little to tell",
+        "overall: too little to tell",
         "1 judged day are too few for an interval, 7 are needed",
         "every liquidation is on record",
     ):
@@ -43,7 +44,14 @@ def test_json_holds_what_was_printed_and_a_run_file_sets_the_model(
     assert told["every_hours"] == 4
     assert told["simulated"] is True
     assert told["judged_from"] == "2024-03-02T00:00:00+00:00"
-    assert {row["name"] for row in told["rows"]} == {"oi_candle", "uniform", "distance", "volume profile", "shuffled"}
+    assert {row["name"] for row in told["rows"]} == {
+        "oi_candle",
+        "uniform",
+        "distance",
+        "distance and recency",
+        "volume profile",
+        "shuffled",
+    }
 
 
 def test_look_ahead_is_checked_on_the_database_itself(liqstrat: Shell, simulated_database: Path) -> None:
@@ -74,8 +82,8 @@ def test_what_is_wrong_is_said_before_any_work(
 
 def test_a_backtest_says_on_its_report_what_its_levels_are_worth(demo_results: Path) -> None:
     (told,) = read_results(demo_results).run.levels
-    assert (told["symbol"], told["words"]) == ("BTCUSDT", "no better than baseline")
+    assert (told["symbol"], told["words"]) == ("BTCUSDT", "too little to tell")
     assert told["reason"].startswith("liquidations on 1 judged day are too few")
     head = (demo_results / "report.html").read_text(encoding="utf-8").partition("<section")[0]
-    assert 'levels <b class="caution">no better than baseline</b>' in head
+    assert 'levels <b class="caution">too little to tell</b>' in head
     assert told["reason"] in head

@@ -5,7 +5,6 @@ import pytest
 
 from liqstrat.liquidation.agreement import agreement
 from liqstrat.scoring import figures
-from liqstrat.scoring.bootstrap import day_weights
 from liqstrat.scoring.figures import Ranks
 
 DAYS = 6
@@ -15,7 +14,7 @@ DAY = RNG.integers(0, DAYS, SIZE)
 DENSITY = np.round(RNG.gamma(0.5, size=SIZE), 1)
 EXPOSURE = RNG.uniform(0.1, 1, SIZE)
 OBSERVED = np.where(RNG.random(SIZE) < 0.3, RNG.gamma(1.0, size=SIZE), 0.0)
-WEIGHTS = day_weights(DAYS, resamples=20)
+WEIGHTS = np.concatenate([np.ones((1, DAYS)), RNG.multinomial(DAYS, np.full(DAYS, 1 / DAYS), size=20)])
 
 
 def repeated(weights: np.ndarray) -> np.ndarray:
@@ -72,11 +71,28 @@ def test_bits_are_the_mean_logarithm_over_contracts() -> None:
     assert found[0] == pytest.approx(2 * np.log2(0.75 / 0.5) / 4)
 
 
-def test_the_floor_is_the_part_that_fits_best() -> None:
+def test_the_floor_is_the_one_that_fits_the_days_before_best() -> None:
     window = np.repeat(np.arange(2_000), 5)
+    day = window // 1_000
     rng = np.random.default_rng(6)
     density = rng.gamma(0.5, size=len(window))
     truth = figures.shares(density, np.ones(len(window)), window, 0.3)
     observed = np.concatenate([rng.multinomial(20, one / one.sum()) for one in truth.reshape(-1, 5)]).astype(float)
-    assert figures.fitted_floor(density, np.ones(len(window)), window, observed) == pytest.approx(0.3, abs=0.02)
-    assert figures.fitted_floor(density, np.ones(len(window)), window, density * 5) == figures.LEAST_FLOOR
+    later = day == 1
+    found = figures.floored_shares(density, np.ones(len(window)), window, day, observed)
+    assert found[later] == pytest.approx(truth[later], abs=0.015)
+    sure = figures.floored_shares(density, np.ones(len(window)), window, day, density * 5)
+    least = figures.shares(density, np.ones(len(window)), window, figures.LEAST_FLOOR)
+    assert sure[later] == pytest.approx(least[later])
+    other = figures.floored_shares(density, np.ones(len(window)), window, day, np.where(later, 0.0, observed))
+    assert (other == found).all()
+
+
+def test_a_cascade_weighs_as_two_usual_windows_at_most() -> None:
+    observed, window = np.array([1.0, 1.0, 2.0, 600.0, 400.0, 0.0]), np.array([0, 0, 1, 2, 2, 3])
+    found = figures.draws(observed, window)
+    sums = np.bincount(window, found)
+    assert sums[:2] == pytest.approx(0.5)
+    assert 0.99 < sums[2] < 1
+    assert found[3] / found[4] == pytest.approx(1.5)
+    assert sums[3] == 0

@@ -29,7 +29,7 @@ def drawn(first: float, days: int = 15, seed: int = 3) -> tuple[Reached, np.ndar
     ones = np.ones(hours * 20)
     tiers = dict.fromkeys(contracts, np.array([1]))
     return (
-        Reached(begins, begins + HOUR_NS, group, places, 0.01 * ones, ones, ones, contracts, tiers, 0.001),
+        Reached(begins, begins + HOUR_NS, group, places, 0.01 * ones, ones, ones, ones, contracts, tiers, 0.001),
         observed,
     )
 
