@@ -100,3 +100,33 @@ def test_a_position_at_a_cap_belongs_to_the_lower_bracket() -> None:
 def test_tables_with_holes_or_falling_rates_are_refused(rows: list[tuple[str, str, str, int]], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         bracket_table("X", date(2024, 1, 1), [(Decimal(f), Decimal(c), Decimal(r), lev) for f, c, r, lev in rows])
+
+
+def test_a_table_holds_its_rows_as_numbers_and_the_amounts_that_follow() -> None:
+    """Amounts by hand: 10 · 0.01 = 0.1; 0.1 + 50 · 0.03 = 1.6."""
+    rows = [("0", "10", "0.01", 50), ("10", "50", "0.02", 25), ("50", "Infinity", "0.05", 5)]
+    table = bracket_table("X", date(2024, 1, 1), [(Decimal(f), Decimal(c), Decimal(r), lev) for f, c, r, lev in rows])
+    assert (table.symbol, table.as_of, len(table)) == ("X", date(2024, 1, 1), 3)
+    assert table.floors.tolist() == [0.0, 10.0, 50.0]
+    assert table.caps.tolist() == [10.0, 50.0, np.inf]
+    assert table.rates.tolist() == [0.01, 0.02, 0.05]
+    assert table.amounts.tolist() == pytest.approx([0.0, 0.1, 1.6])
+    assert table.max_leverage.tolist() == [50, 25, 5]
+    kinds = {array.dtype for array in (table.floors, table.caps, table.rates, table.amounts)}
+    assert (kinds, table.max_leverage.dtype) == ({np.dtype(np.float64)}, np.dtype(np.int64))
+    assert table.maintenance_margin(100) == pytest.approx(100 * 0.05 - 1.6)
+    assert table.maintenance_margin([5, 100]).tolist() == pytest.approx([0.05, 3.4])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("0", "10", "0.02", 50), ("10", "30", "0.02", 25)],
+        [("1", "10", "0.01", 50)],
+        [("0", "10", "0.01", 50), ("10", "30", "0.02", 25), ("31", "40", "0.03", 5)],
+    ],
+    ids=["a rate twice", "no floor at zero", "a hole further up"],
+)
+def test_tables_with_smaller_faults_are_refused_too(rows: list[tuple[str, str, str, int]]) -> None:
+    with pytest.raises(ValueError, match="as of 2024-01-01"):
+        bracket_table("X", date(2024, 1, 1), [(Decimal(f), Decimal(c), Decimal(r), lev) for f, c, r, lev in rows])

@@ -1,0 +1,96 @@
+"""The map of a model with two sides: cut to a span, and less what was run through since."""
+
+import numpy as np
+import pytest
+
+from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.settings import ModelSettings
+from tests.liquidation.test_book import START, STEP, interval
+
+SETTINGS = ModelSettings(bin_width=0.002, bin_parts=4)
+
+
+@pytest.fixture
+def book() -> LiquidationBook:
+    """Longs far below 60,000, shorts far above."""
+    book = LiquidationBook(SETTINGS, "BTCUSDT")
+    for number, price in enumerate((60_000.0, 61_000.0, 59_500.0, 60_200.0)):
+        book.step(interval(number, [price, price * 1.001], 50.0, SETTINGS.fine_width), 1000 + 100 * number)
+    return book
+
+
+def cells(levels: LiquidationMap) -> dict[tuple[str, int, int], float]:
+    """Contracts by side, tier and bin, of all that holds any."""
+    return {
+        (name, int(tier), int(levels.first_bin + column)): float(contracts[tier, column])
+        for name, contracts in (("long", levels.longs), ("short", levels.shorts))
+        for tier, column in zip(*np.nonzero(contracts), strict=True)
+    }
+
+
+@pytest.mark.parametrize("span", [1e-6, 0.004, 0.05, 0.3, 10.0])
+@pytest.mark.parametrize("price", [None, 30_000.0, 58_000.0, 200_000.0])
+def test_a_span_cuts_the_whole_map_around_price(book: LiquidationBook, span: float, price: float | None) -> None:
+    whole, cut = book.map(price=price), book.map(price=price, span=span)
+    around = book.price if price is None else price
+    assert cut.price == whole.price == around
+    middles = whole.middles
+    near = {
+        key: contracts
+        for key, contracts in cells(whole).items()
+        if abs(middles[key[2] - whole.first_bin] / around - 1) <= span
+    }
+    assert cells(cut) == near
+    assert cut.longs.shape == cut.shorts.shape == cut.long_hours.shape == cut.short_hours.shape
+
+
+def test_a_map_reaches_no_farther_than_what_it_holds(book: LiquidationBook) -> None:
+    levels = book.map()
+    bins = [key[2] for key in cells(levels)]
+    assert levels.first_bin <= min(bins)
+    assert levels.first_bin + levels.longs.shape[1] - 1 >= max(bins)
+    parts = SETTINGS.bin_parts
+    sides = (book._longs, book._shorts)
+    first = min(side.first for side in sides) // parts
+    last = max(side.first + side.bins - 1 for side in sides) // parts
+    assert (levels.first_bin, levels.first_bin + levels.longs.shape[1] - 1) == (first, last)
+
+
+def test_what_was_run_through_since_is_left_out_to_the_bin(book: LiquidationBook) -> None:
+    fine = LiquidationBook(SETTINGS.on_fine_bins(), "BTCUSDT")
+    for number, price in enumerate((60_000.0, 61_000.0, 59_500.0, 60_200.0)):
+        fine.step(interval(number, [price, price * 1.001], 50.0, SETTINGS.fine_width), 1000 + 100 * number)
+    whole = fine.map()
+    for low, high in ((57_000.0, 60_500.0), (59_900.0, 63_000.0)):
+        left = cells(fine.map(low=low, high=high))
+        lows, highs = whole.low_edges, whole.high_edges
+        expected = {
+            key: contracts
+            for key, contracts in cells(whole).items()
+            if (key[0] == "long" and highs[key[2] - whole.first_bin] <= low * (1 + 1e-9))
+            or (key[0] == "short" and lows[key[2] - whole.first_bin] >= high * (1 - 1e-9))
+        }
+        assert left == expected
+        assert len(left) < len(cells(whole))
+    assert cells(fine.map(low=np.nan, high=np.nan)) == cells(whole)
+
+
+def test_a_map_says_whose_and_when_it_is(book: LiquidationBook) -> None:
+    levels = book.map()
+    assert (levels.symbol, levels.time_ns, levels.open_interest) == ("BTCUSDT", START + 4 * STEP, 1300)
+    asked = book.map(time_ns=5, price=59_000.0)
+    assert (asked.time_ns, asked.price) == (5, 59_000.0)
+
+
+def test_prices_reach_only_what_stands_in_their_way(book: LiquidationBook) -> None:
+    levels = book.map()
+    held = cells(levels)
+    longs = max(key[2] for key in held if key[0] == "long")
+    shorts = min(key[2] for key in held if key[0] == "short")
+    long_edge = float(levels.low_edges[longs - levels.first_bin])
+    short_edge = float(levels.high_edges[shorts - levels.first_bin])
+    assert not book.reaches(60_100.0, 60_200.0)
+    assert book.reaches(long_edge, 60_200.0)
+    assert book.reaches(60_100.0, short_edge)
+    assert not LiquidationBook(SETTINGS, "BTCUSDT").reaches(1.0, 1e9)
