@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from liqstrat.backtest.runner import run_backtest
 from liqstrat.config import DataSettings, StrategySettings
@@ -16,6 +17,11 @@ from tests.shell import Shell
 
 #: A market like that of the demo, with fewer trades and a shorter past.
 _QUICK = SimulationSettings(trades=40_000, warmup_days=6, step_seconds=20)
+
+
+# How long an example takes is the machine's affair; benchmarks are about speed.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

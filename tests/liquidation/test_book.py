@@ -66,7 +66,7 @@ def models(draw: st.DrawFn) -> ModelSettings:
 
 
 @given(markets(), models())
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_open_interest_is_conserved_and_nothing_run_through_remains(
     market: list[tuple[list[float], list[float], float]], model: ModelSettings
 ) -> None:
@@ -240,7 +240,7 @@ def test_age_is_the_time_since_opening() -> None:
 
 
 @given(markets(), models(), st.floats(-0.2, 0.2), st.floats(0, 0.2))
-@hypothesis_settings(max_examples=50, deadline=None)
+@hypothesis_settings(max_examples=50)
 def test_prices_that_reach_nothing_take_nothing_from_the_map(
     market: list[tuple[list[float], list[float], float]], model: ModelSettings, away: float, width: float
 ) -> None:
