@@ -46,6 +46,8 @@ class VenueSettings(_Section):
     """The account and what trading costs; rates are shares of notional.
 
     depth_share: part of the volume recently traded that is taken to rest in the book (see `backtest.costs.depth`).
+    touch_share: part of what prints at the price of a resting limit order that fills it; traded through, all of it.
+    participation: most of an entry, as a share of what the last 15 minutes that traded have traded.
     """
 
     balance: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
@@ -56,6 +58,8 @@ class VenueSettings(_Section):
     funding: bool = True
     depth: bool = True
     depth_share: Annotated[float, Field(gt=0, le=10)] = 0.1
+    touch_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    participation: Annotated[float, Field(gt=0, le=1)] = 0.1
     liquidation: bool = True
 
 
@@ -85,7 +89,12 @@ class ModelFile(_Section):
 
 
 class RunFile(_Section):
-    """One run: what is replayed, with which model and venue, and who trades."""
+    """One run: what is replayed, with which model and venue, and who trades.
+
+    resolution: "tick" replays single trades; a length replays minute bars, and calls `on_price` once in that length:
+    "5m" slows decisions, not the market, which meets orders minute by minute. Maps are the same at every resolution
+    where the database has trades, and `on_levels` is called once for each.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     symbols: Annotated[list[str], Field(min_length=1)]
@@ -103,6 +112,12 @@ class RunFile(_Section):
         if self.end <= self.start:
             start, end = (f"{moment:%Y-%m-%d %H:%M}" for moment in (self.start, self.end))
             raise ValueError(f"to is {end}, expected a time after from ({start})")
+        for key, moment in (("from", self.start), ("to", self.end)):
+            if self.bar_minutes is not None and (moment.second or moment.microsecond):
+                raise ValueError(
+                    f"{key} is {moment:%Y-%m-%d %H:%M:%S.%f}, expected a whole minute with bars: "
+                    "what bars say is known when they close"
+                )
         for strategy in self.strategies:
             for symbol in strategy.symbols or []:
                 if symbol not in self.symbols:

@@ -49,7 +49,7 @@ def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILE
 
     Data goes to `root/catalog/demo`, results to `root/results`. The same seed and days use the files there are.
     """
-    from liqstrat.backtest.runner import run_backtest
+    from liqstrat.app import run_backtest
     from liqstrat.market.ingest import ingest
     from liqstrat.market.simulator import SimulationSettings, simulate
 
@@ -124,7 +124,7 @@ def _rehearsal() -> Iterator[None]:
 
 def _rehearse() -> None:
     """A small run of the same kind, whose results nobody sees."""
-    from liqstrat.backtest.runner import run_backtest
+    from liqstrat.app import run_backtest
     from liqstrat.market.ingest import ingest
     from liqstrat.market.simulator import SimulationSettings, simulate
 

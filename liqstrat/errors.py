@@ -8,6 +8,10 @@ class LiqstratError(Exception):
     """Something the user can put right: the message names what was found and what was expected."""
 
 
+class StrategyError(LiqstratError):
+    """A user's strategy failed: the message has the market time and the lines of the user's code."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` (did you mean "X"?)` for the nearest of `known`, or an empty text when none is near."""
     near = get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.6)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from liqstrat.backtest.runner import run_backtest
+from liqstrat.app import run_backtest
 from liqstrat.config import DataSettings, StrategySettings
 from liqstrat.demo import demo_run
 from liqstrat.market.ingest import ingest

@@ -213,7 +213,7 @@ def run(
         >>> f"{run.metrics['net_return']:.4%}" == f"{gained:.4%}"
         True
     """
-    from liqstrat.backtest.runner import run_backtest
+    from liqstrat.app import run_backtest
     from liqstrat.run_file import load_run_file, run_from
 
     if isinstance(run, RunFile):

@@ -2,10 +2,19 @@
 
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any
+
+from liqstrat.errors import LiqstratError, StrategyError
+
+#: Where our own code lies, and that of the engine: a user's mistake is elsewhere.
+_OURS = Path(__file__).resolve().parents[1]
+_STRATEGIES = _OURS / "strategies"
 
 
 class Failures:
@@ -63,9 +72,33 @@ def guarded[**P, R](method: Callable[P, R]) -> Callable[P, R | None]:
         try:
             if not failures.any:
                 return method(*args, **kwargs)
+        except Exception as error:
+            failures.keep(_told(error, component))
         except BaseException as error:
             failures.keep(error)
         component.shutdown_system("the run has failed")
         return None
 
     return call
+
+
+def _told(error: Exception, component: Any) -> Exception:
+    """An error that was raised in a strategy's own code, in words for who wrote it; any other as it is."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_a_user_s(frame.filename)]
+    if isinstance(error, LiqstratError) or not frames or not hasattr(component, "label"):
+        return error
+    moment = datetime.fromtimestamp(component.clock.timestamp_ns() / 1e9, UTC)
+    lines = [f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
+    what = traceback.format_exception_only(error)[-1].strip()
+    told = StrategyError(
+        "\n".join([f"strategy {component.label} failed at {moment:%Y-%m-%d %H:%M:%S}: {what}", *lines])
+    )
+    told.__cause__ = error
+    return told
+
+
+def _is_a_user_s(filename: str) -> bool:
+    path = Path(filename).resolve()
+    if _STRATEGIES in path.parents:
+        return True
+    return _OURS not in path.parents and "site-packages" not in path.parts and not filename.startswith("<")

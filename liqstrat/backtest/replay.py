@@ -1,38 +1,51 @@
-"""The replay itself: a Nautilus node with the run's data, venue, levels and strategies."""
+"""The replay itself: a Nautilus engine with the run's data, venue, levels and strategies.
+
+The engine is fed by hand: a backtest node takes neither data of our own nor fills by a book of our own.
+"""
 
 import gc
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from nautilus_trader.backtest import BacktestDataConfig, BacktestEngineConfig, BacktestNode, BacktestRunConfig
-from nautilus_trader.common import Cache, LoggerConfig
-from nautilus_trader.model import NautilusDataType
+from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
+from nautilus_trader.common import LoggerConfig
+from nautilus_trader.model import ClientId
+from nautilus_trader.persistence import ParquetDataCatalog
 
 from liqstrat.backtest.account.bookkeeping import read_ledger
 from liqstrat.backtest.account.ledger import Ledger
+from liqstrat.backtest.costs.liquidator import Liquidation
 from liqstrat.backtest.costs.venue import SimulatedVenue, simulated_venue
 from liqstrat.backtest.failure import Failures
-from liqstrat.backtest.levels.feeds import LevelsKeeper, OpenInterestFeed, OpenInterestSeries
+from liqstrat.backtest.journal import Journal
+from liqstrat.backtest.levels.feeds import LevelsKeeper, OpenInterestSeries
+from liqstrat.backtest.levels.flow_tape import FlowTape
 from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.backtest.levels.minute_tape import MinuteTape
 from liqstrat.backtest.levels.tape import TapeInterval, read_tape
 from liqstrat.backtest.levels.warmup import Warm
-from liqstrat.backtest.strategy import LevelStrategy, Setup, StrategyParams
-from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id, minute_bars
+from liqstrat.backtest.prints import MinutePrints, Prints
+from liqstrat.backtest.room import Room
+from liqstrat.backtest.sides import Sides
+from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.stream import Feed, MarketStream, read_funding
+from liqstrat.backtest.trading import Setup
+from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.progress import SILENT, Progress, Step
 
-#: Market data held in memory at a time.
-CHUNK = 20_000
-
 _HOUR_NS = 3_600_000_000_000
+#: Who our own data comes from, in the engine's words.
+_OURS = ClientId("LIQSTRAT")
 
 OnStep = Callable[[LiquidationLevels], None]
 
@@ -42,7 +55,7 @@ class Trader:
     """One strategy of the run file: its class, checked parameters, the symbols it trades, and a name of its own."""
 
     label: str
-    strategy: type[LevelStrategy]
+    strategy: Callable[[Setup], LevelStrategy]
     params: StrategyParams
     symbols: Sequence[str]
 
@@ -52,7 +65,9 @@ class SymbolData:
     """What the replay needs of one symbol besides the catalog's files.
 
     model: the run's, with the bin width of this market. funding: whether there are rates to settle. brackets: those of
-    the history, besides the ones shipped. notes: what a reader must know of the catalog.
+    the history, besides the ones shipped. most_quantity: what the exchange takes in one market order, where it is
+    known. flows: of each interval of the run, in a run of bars whose trades are in the database. notes: what a reader
+    must know of the catalog.
     """
 
     model: ModelSettings
@@ -61,6 +76,8 @@ class SymbolData:
     warm: Warm
     funding: bool
     brackets: Sequence[BracketTable] = ()
+    most_quantity: Decimal | None = None
+    flows: Sequence[Flow] | None = None
     notes: Sequence[str] = ()
 
 
@@ -68,16 +85,16 @@ class SymbolData:
 class Replayed:
     """How a replay ended, without anything of the engine.
 
-    balance: the account's, USDT, as the engine has it. held: its open positions by symbol: net contracts, and what they
-    cost in USDT. maps: the last of each symbol that has one. too_small: entries not sent, by strategy.
+    equity: the account's at the last prices that the engine has seen, and its balance, USDT, both as the engine has
+    them. maps: the last of each symbol that has one. journal: what strategies wrote down.
     """
 
     ledger: Ledger
     balance: float
-    held: dict[str, tuple[float, float]]
+    equity: float
     maps: list[LiquidationMap]
-    too_small: dict[str, int]
-    liquidations: list[datetime]
+    liquidations: list[Liquidation]
+    journal: Journal = field(default_factory=Journal)
 
 
 def replay(
@@ -89,7 +106,7 @@ def replay(
 ) -> Replayed:
     """Replay the run; `on_step` is called with a symbol's levels after each value of open interest.
 
-    An error inside a strategy or feed is raised as it is, with its traceback.
+    An error inside a strategy is raised as `StrategyError`, one of ours as it is, with its traceback.
     """
     hours = (run.end - run.start).total_seconds() / 3600
     try:
@@ -101,41 +118,85 @@ def replay(
 
 
 def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData], on_step: OnStep) -> Replayed:
-    failures = Failures()
-    keepers = [_keeper(run, symbol, data[symbol], on_step, failures) for symbol in run.symbols]
-    levels = {keeper.levels.symbol: keeper.levels for keeper in keepers}
-    minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
-    brackets = {symbol: data[symbol].brackets for symbol in run.symbols}
-    venue = simulated_venue(
-        run.venue, minutes, run.start, failures, on_bars=run.bar_minutes is not None, brackets=brackets
-    )
-    strategies = _strategies(run, traders, levels, failures)
-    node, node_id = _node(run, data, venue)
+    failures, journal = Failures(), Journal()
+    keepers = {symbol: _keeper(run, symbol, data[symbol], on_step, failures) for symbol in run.symbols}
+    on_bars = run.bar_minutes is not None
+    engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False))
     try:
-        feeds = [OpenInterestFeed(data[symbol].open_interest, failures) for symbol in run.symbols]
-        for actor in (*feeds, *keepers, *venue.actors):
-            node.add_actor(node_id, actor)
+        instruments = _instruments(run)
+        streams = {symbol: _stream(run, symbol) for symbol in run.symbols}
+        prints: dict[str, Prints] = {**streams}
+        if on_bars:
+            ticks = {symbol: float(instruments[symbol].price_increment) for symbol in run.symbols}
+            prints = {symbol: MinutePrints(data[symbol].minutes, ticks[symbol]) for symbol in run.symbols}
+        sides = {symbol: partial(Sides, stream) for symbol, stream in streams.items() if not on_bars}
+        venue = _venue(run, data, prints, failures)
+        venue.add_to(engine)
+        for instrument in instruments.values():
+            engine.add_instrument(instrument)
+        strategies = _strategies(run, traders, data, keepers, venue, sides, failures, journal)
+        for actor in (*keepers.values(), *venue.actors):
+            engine.add_actor(actor)
         for strategy in strategies:
-            node.add_strategy(node_id, strategy)
+            engine.add_strategy(strategy)
+            keepers[strategy.symbol].listeners.append(strategy.map_has_come)
         if venue.liquidator:
             venue.liquidator.watch_over(strategies)
         with failures.keeping_interrupts():
-            results = node.run()
+            _play(engine, run, data, list(streams.values()), failures)
         failures.raise_first()
-        if not results:
-            raise RuntimeError(f"the engine gave no result for {run.name}")
-        cache = node.get_engine_cache(node_id)
-        account: Any = cache.account_for_venue(VENUE)
-        return Replayed(
-            ledger=read_ledger(cache, strategies, venue.fees.impact),
-            balance=float(account.balance_total(QUOTE).as_decimal()),
-            held={symbol: _held(cache, symbol) for symbol in run.symbols},
-            maps=[one.map() for one in levels.values() if one.initialized],
-            too_small=sum((Counter({one.label: one.too_small}) for one in strategies), Counter()),
-            liquidations=[_moment(event.time_ns) for event in venue.liquidator.events] if venue.liquidator else [],
-        )
+        return _outcome(engine, strategies, keepers, venue, journal)
     finally:
-        node.dispose()
+        engine.dispose()
+
+
+def _play(
+    engine: BacktestEngine,
+    run: RunFile,
+    data: dict[str, SymbolData],
+    streams: Sequence[MarketStream],
+    failures: Failures,
+) -> None:
+    """Feed the engine slice by slice."""
+    rates = [
+        rate
+        for symbol in run.symbols
+        if run.venue.funding and data[symbol].funding
+        for rate in read_funding(run.data.catalog, symbol, run.start, run.end)
+    ]
+    feed = Feed(streams, rates, [data[symbol].open_interest for symbol in run.symbols])
+    start, end = nanoseconds(run.start), nanoseconds(run.end)
+    for market, ours, last in feed:
+        if market:
+            engine.add_data(market, validate=False, sort=False)
+        if ours:
+            engine.add_data(ours, client_id=_OURS, validate=False, sort=False)
+        engine.sort_data()
+        engine.run(start=start, end=end, streaming=not last)
+        engine.clear_data()
+        if failures.any:
+            return
+
+
+def _outcome(
+    engine: BacktestEngine,
+    strategies: Sequence[LevelStrategy],
+    keepers: dict[str, LevelsKeeper],
+    venue: SimulatedVenue,
+    journal: Journal,
+) -> Replayed:
+    cache = engine.cache
+    account: Any = cache.account_for_venue(VENUE)
+    balance = account.balance_total(QUOTE).as_decimal()
+    unrealized = engine.portfolio.unrealized_pnls(VENUE).get(QUOTE)
+    return Replayed(
+        ledger=read_ledger(cache, strategies),
+        balance=float(balance),
+        equity=float(balance + unrealized.as_decimal() if unrealized else balance),
+        maps=[keeper.levels.map() for keeper in keepers.values() if keeper.levels.initialized],
+        liquidations=list(venue.liquidator.events) if venue.liquidator else [],
+        journal=journal,
+    )
 
 
 def _telling(on_step: OnStep, run: RunFile, step: Step) -> OnStep:
@@ -152,17 +213,13 @@ def _telling(on_step: OnStep, run: RunFile, step: Step) -> OnStep:
     return tell
 
 
-def _held(cache: Cache, symbol: str) -> tuple[float, float]:
-    positions = cache.positions_open(None, instrument_id(symbol))
-    contracts = sum(position.signed_qty for position in positions)
-    return contracts, sum(position.signed_qty * position.avg_px_open for position in positions)
-
-
 def _keeper(run: RunFile, symbol: str, data: SymbolData, on_step: OnStep, failures: Failures) -> LevelsKeeper:
     """The levels of a symbol, warm, and the actor that keeps them up to date."""
     tape: TapeInterval | MinuteTape
     if run.bar_minutes is None:
         tape = TapeInterval(read_tape(run.data.catalog, symbol, run.start, run.end))
+    elif data.flows is not None:
+        tape = FlowTape(data.minutes, nanoseconds(run.start), data.flows)
     else:
         tape = MinuteTape(data.minutes, nanoseconds(run.start))
     levels = LiquidationLevels(data.model, symbol, span=run.report.span, interval=tape)
@@ -170,73 +227,71 @@ def _keeper(run: RunFile, symbol: str, data: SymbolData, on_step: OnStep, failur
     return LevelsKeeper(instrument_id(symbol), levels, tape, on_step, failures)
 
 
+def _venue(run: RunFile, data: dict[str, SymbolData], prints: dict[str, Prints], failures: Failures) -> SimulatedVenue:
+    return simulated_venue(
+        run.venue,
+        {symbol: data[symbol].minutes for symbol in run.symbols},
+        prints,
+        run.start,
+        failures,
+        on_bars=run.bar_minutes is not None,
+        brackets={symbol: data[symbol].brackets for symbol in run.symbols},
+    )
+
+
 def _strategies(
-    run: RunFile, traders: Sequence[Trader], levels: dict[str, LiquidationLevels], failures: Failures
+    run: RunFile,
+    traders: Sequence[Trader],
+    data: dict[str, SymbolData],
+    keepers: dict[str, LevelsKeeper],
+    venue: SimulatedVenue,
+    sides: Mapping[str, Callable[[], Sides]],
+    failures: Failures,
+    journal: Journal,
 ) -> list[LevelStrategy]:
+    room = Room(
+        leverage=run.venue.leverage,
+        depth=venue.depth,
+        brackets={symbol: data[symbol].brackets for symbol in run.symbols},
+        participation=run.venue.participation,
+        most_quantity={symbol: most for symbol in run.symbols if (most := data[symbol].most_quantity)},
+    )
     pairs = [(trader, symbol) for trader in traders for symbol in trader.symbols]
     return [
         trader.strategy(
             Setup(
                 number=number,
                 label=trader.label,
+                symbol=symbol,
                 instrument_id=instrument_id(symbol),
-                levels=levels[symbol],
+                levels=keepers[symbol].levels,
                 params=trader.params,
-                leverage=run.venue.leverage,
                 bar_minutes=run.bar_minutes,
+                latency_ns=venue.latency_ns,
+                taker_fee=run.venue.taker_fee,
+                end_ns=nanoseconds(run.end),
+                prints=venue.fills.prints[symbol],
+                sides=sides.get(symbol),
+                fills=venue.fills,
+                room=room,
                 failures=failures,
+                journal=journal,
             )
         )
         for number, (trader, symbol) in enumerate(pairs)
     ]
 
 
-def _node(run: RunFile, data: dict[str, SymbolData], venue: SimulatedVenue) -> tuple[BacktestNode, str]:
-    config = BacktestRunConfig(
-        venues=[venue.config],
-        data=_data_configs(run, data),
-        engine=BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False),
-        chunk_size=CHUNK,
-        raise_exception=True,
-        dispose_on_completion=False,
-        start=nanoseconds(run.start),
-        end=nanoseconds(run.end) - 1,
-    )
-    node = BacktestNode([config])
-    node.build()
-    return node, config.id
+def _instruments(run: RunFile) -> dict[str, Any]:
+    # A relative path makes the engine read nothing, without an error.
+    reader = ParquetDataCatalog(str(run.data.catalog.resolve()))
+    return {symbol: reader.instruments([str(instrument_id(symbol))])[-1] for symbol in run.symbols}
 
 
-def _data_configs(run: RunFile, data: dict[str, SymbolData]) -> list[BacktestDataConfig]:
-    configs = []
-    for symbol in run.symbols:
-        if run.bar_minutes is None:
-            configs.append(_data_config(run, symbol, NautilusDataType.TradeTick))
-        else:
-            configs.append(_data_config(run, symbol, NautilusDataType.Bar, bar_types=[str(minute_bars(symbol))]))
-        if run.venue.funding and data[symbol].funding:
-            configs.append(_data_config(run, symbol, NautilusDataType.FundingRateUpdate))
-    return configs
-
-
-def _data_config(
-    run: RunFile, symbol: str, kind: NautilusDataType, *, bar_types: list[str] | None = None
-) -> BacktestDataConfig:
-    return BacktestDataConfig(
-        kind,
-        # A relative path makes the engine read nothing, without an error.
-        str(run.data.catalog.resolve()),
-        instrument_id=instrument_id(symbol),
-        bar_types=bar_types,
-        # Else the files of all days are open at once, each with some ten megabytes.
-        optimize_file_loading=True,
-    )
+def _stream(run: RunFile, symbol: str) -> MarketStream:
+    return MarketStream(run.data.catalog, symbol, run.start, run.end, bars=run.bar_minutes is not None)
 
 
 def nanoseconds(moment: datetime) -> int:
     """Nanoseconds since 1970 of an aware datetime, exact to its microseconds."""
     return round(moment.timestamp() * 1_000_000) * 1000
-
-
-def _moment(time_ns: int) -> datetime:
-    return datetime.fromtimestamp(time_ns / 1e9, UTC)

@@ -55,7 +55,7 @@ def backtest(
 
     Example: liqstrat backtest configs/fade.toml --set strategies.0.params.turn=0.003 --resolution 1m
     """
-    from liqstrat.backtest.runner import run_backtest
+    from liqstrat.app import run_backtest
     from liqstrat.run_file import load_run_file
 
     chosen = {"from": start, "to": end, "resolution": resolution}

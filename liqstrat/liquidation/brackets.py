@@ -50,6 +50,11 @@ class BracketTable:
         bracket = self.index_of(notional)
         return notional * self.rates[bracket] - self.amounts[bracket]
 
+    def most_notional(self, leverage: int) -> float:
+        """The largest position (USDT) that the exchange allows at `leverage`; 0 where it allows none."""
+        allowed = self.caps[self.max_leverage >= leverage]
+        return float(allowed.max()) if len(allowed) else 0.0
+
 
 def bracket_table(symbol: str, as_of: date, rows: Iterable[tuple[Decimal, Decimal, Decimal, int]]) -> BracketTable:
     """Build a table from `(floor, cap, maintenance rate, highest leverage)` rows, lowest bracket first.

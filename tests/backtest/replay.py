@@ -1,39 +1,31 @@
-"""A real node on a real catalog, with a strategy that does what a test tells it at a given trade or bar."""
+"""A real engine on a real catalog, with strategies that do what a test tells them at a given trade or bar."""
 
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
-from nautilus_trader.backtest import (
-    BacktestDataConfig,
-    BacktestEngineConfig,
-    BacktestNode,
-    BacktestRunConfig,
-)
-from nautilus_trader.common import LoggerConfig
-from nautilus_trader.model import (
-    Bar,
-    NautilusDataType,
-    OrderFilled,
-    OrderSide,
-    Price,
-    Quantity,
-    TradeTick,
-)
-from nautilus_trader.trading import Strategy, StrategyConfig
+from nautilus_trader.model import Bar, OrderFilled, OrderSide, Price, Quantity, TradeTick
 
-from liqstrat.backtest.costs.venue import SimulatedVenue, simulated_venue
-from liqstrat.backtest.failure import Failures
+from liqstrat.backtest.account.ledger import Fill
+from liqstrat.backtest.levels.feeds import OpenInterestSeries
+from liqstrat.backtest.levels.warmup import Warm
+from liqstrat.backtest.replay import Replayed, SymbolData, Trader
+from liqstrat.backtest.replay import replay as replay_run
+from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.trading import Setup
 from liqstrat.catalog.build import build_catalog
-from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id, minute_bars
-from liqstrat.catalog.minutes import read_minutes
-from liqstrat.config import VenueSettings
+from liqstrat.catalog.instruments import instrument_id, minute_bars
+from liqstrat.catalog.minutes import MINUTE_NS, read_minutes
+from liqstrat.config import RunFile, VenueSettings
+from liqstrat.liquidation.kinds import new_model
+from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.schema import create_tables
 from liqstrat.market.store import open_store
 from tests.history import START, START_US, Trades, write_history
@@ -41,24 +33,16 @@ from tests.history import START, START_US, Trades, write_history
 Script = dict[int, Callable[["Scripted"], None]]
 
 
-class Scripted(Strategy):
+class Scripted(LevelStrategy):
     """Runs `script[n]` at the nth trade (or bar), counted from 1, and keeps what was filled."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Scripted":
-        return super().__new__(cls)
+    script: Script
 
-    def __init__(self, script: Script, *, bars: bool = False, number: int = 1, symbol: str = "BTCUSDT") -> None:
-        super().__init__(StrategyConfig(order_id_tag=f"{number:03d}"))
-        self.symbol = symbol
-        self.instrument_id = instrument_id(symbol)
-        self.script = script
-        self.bars = bars
+    def on_begin(self) -> None:
         self.seen = 0
-        self.fills: list[OrderFilled] = []
+        self.filled: list[OrderFilled] = []
         self.denied: list[str] = []
-
-    def on_start(self) -> None:
-        if self.bars:
+        if self._setup.bar_minutes:
             self.subscribe_bars(minute_bars(self.symbol))
         else:
             self.subscribe_trades(self.instrument_id)
@@ -70,7 +54,7 @@ class Scripted(Strategy):
         self._next()
 
     def on_order_filled(self, event: OrderFilled) -> None:
-        self.fills.append(event)
+        self.filled.append(event)
 
     def on_order_denied(self, event: Any) -> None:
         self.denied.append(event.reason)
@@ -104,58 +88,69 @@ def sell(contracts: str) -> Callable[[Scripted], None]:
 
 @dataclass
 class Replay:
-    """What is left of a run: the account's balance (USDT), open positions, orders by client order id, the venue."""
+    """What is left of a run: as `Replayed`, and the scripted strategies, in the order of the scripts."""
 
-    balance: Decimal
-    positions_open: int
-    orders: dict[str, Any]
-    venue: SimulatedVenue
+    done: Replayed
+    strategies: list[Scripted]
+
+    @property
+    def balance(self) -> Decimal:
+        return Decimal(str(round(self.done.balance, 8)))
+
+    @property
+    def fills(self) -> list[Fill]:
+        return self.done.ledger.fills
+
+    @property
+    def still_open(self) -> int:
+        return sum(trip.closed_ns is None for trip in self.done.ledger.trips)
 
 
 def replay(
-    catalog: Path,
-    strategies: Sequence[Strategy],
-    settings: VenueSettings,
-    *,
-    on_bars: bool = False,
-    symbols: Sequence[str] = ("BTCUSDT",),
+    catalog: Path, scripts: Sequence[Script | tuple[str, Script]], settings: VenueSettings, *, on_bars: bool = False
 ) -> Replay:
-    """Run `strategies` on all that the catalog has of `symbols`."""
-    first, last = START - timedelta(days=1), START + timedelta(days=30)
-    failures = Failures()
-    minutes = {symbol: read_minutes(catalog, symbol, first, last) for symbol in symbols}
-    venue = simulated_venue(settings, minutes, START, failures, on_bars=on_bars)
-    kinds = [NautilusDataType.Bar if on_bars else NautilusDataType.TradeTick]
-    if settings.funding and (catalog / "data" / "funding_rates").exists():
-        kinds.append(NautilusDataType.FundingRateUpdate)
-    data = [
-        BacktestDataConfig(kind, str(catalog), instrument_id=instrument_id(symbol))
-        for symbol in symbols
-        for kind in kinds
+    """Run scripts, each on BTCUSDT or the symbol it is paired with, on all that the catalog has."""
+    pairs = [script if isinstance(script, tuple) else ("BTCUSDT", script) for script in scripts]
+    symbols = list(dict.fromkeys(symbol for symbol, _ in pairs))
+    first = START - timedelta(days=1)
+    data = {symbol: _data(catalog, symbol, first) for symbol in symbols}
+    last_ns = max(one.minutes.start_ns + len(one.minutes) * MINUTE_NS for one in data.values())
+    run = RunFile.model_validate(
+        {
+            "name": "scripted",
+            "symbols": symbols,
+            "from": START,
+            "to": datetime.fromtimestamp(last_ns / 1e9, UTC),
+            "resolution": "1m" if on_bars else "tick",
+            "data": {"catalog": catalog},
+            "venue": settings,
+            "strategies": [{"use": "RandomEntry"}],
+        }
+    )
+    made: list[Scripted] = []
+    traders = [
+        Trader(f"Scripted-{number}", partial(_scripted, made, script), StrategyParams(), [symbol])
+        for number, (symbol, script) in enumerate(pairs)
     ]
-    engine = BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True))
-    config = BacktestRunConfig([venue.config], data, engine=engine, dispose_on_completion=False)
-    node = BacktestNode([config])
-    node.build()
-    for actor in venue.actors:
-        node.add_actor(config.id, actor)
-    for strategy in strategies:
-        node.add_strategy(config.id, strategy)
-    if venue.liquidator:
-        venue.liquidator.watch_over(strategies)
-    try:
-        results = node.run()
-        failures.raise_first()
-        assert results, "the node did not run"
-        cache = node.get_engine_cache(config.id)
-        return Replay(
-            balance=cache.account_for_venue(VENUE).balance_total(QUOTE).as_decimal(),
-            positions_open=cache.positions_open_count(VENUE),
-            orders={str(order.client_order_id): order for order in cache.orders()},
-            venue=venue,
-        )
-    finally:
-        node.dispose()
+    return Replay(replay_run(run, traders, data, lambda levels: None), made)
+
+
+def _scripted(made: list[Scripted], script: Script, setup: Setup) -> Scripted:
+    strategy = Scripted(setup)
+    strategy.script = script
+    made.append(strategy)
+    return strategy
+
+
+def _data(catalog: Path, symbol: str, first: datetime) -> SymbolData:
+    model = ModelSettings(bin_width=0.001)
+    return SymbolData(
+        model=model,
+        minutes=read_minutes(catalog, symbol, first, START + timedelta(days=30)),
+        open_interest=OpenInterestSeries(instrument_id(symbol), np.zeros(0, np.int64), np.zeros(0)),
+        warm=Warm(new_model(model, symbol), None, []),
+        funding=(catalog / "data" / "funding_rates" / str(instrument_id(symbol))).exists(),
+    )
 
 
 def make_catalog(

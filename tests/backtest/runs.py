@@ -1,6 +1,7 @@
 """Runs on small made-up markets: a path of prices as trades and open interest in a real database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from liqstrat.app import prepare_symbol, resolve_traders
 from liqstrat.backtest.replay import Replayed, replay
-from liqstrat.backtest.runner import prepare, resolve_traders
 from liqstrat.config import RunFile
 from liqstrat.market.store import open_store
 from tests.history import START, START_US, Trades, open_interest_every, random_trades, write_history
@@ -62,10 +63,12 @@ def run_file(folder: Path, database: Path, *, hours: float, start_hours: float =
     return RunFile.model_validate({**settings, **changes})
 
 
-def replayed(run: RunFile, on_step: Any = lambda levels: None) -> Replayed:
-    """Replay a run without writing results."""
+def replayed(run: RunFile, on_step: Any = lambda levels: None, *, flow_of_bars: bool = False) -> Replayed:
+    """Replay a run without writing results; `flow_of_bars`: as if there were no trades in the database."""
     with open_store(run.data.db) as store:
-        data = {symbol: prepare(store, symbol, run) for symbol in run.symbols}
+        data = {symbol: prepare_symbol(store, symbol, run) for symbol in run.symbols}
+    if flow_of_bars:
+        data = {symbol: replace(one, flows=None) for symbol, one in data.items()}
     return replay(run, resolve_traders(run), data, on_step)
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from liqstrat.app import run_backtest
 from liqstrat.backtest.account import results as tables
-from liqstrat.backtest.runner import run_backtest
 from liqstrat.config import RunFile
-from liqstrat.errors import LiqstratError
+from liqstrat.errors import LiqstratError, StrategyError
 from liqstrat.market.store import open_store
 from liqstrat.market.width import automatic_bin_width
 from tests.backtest.runs import rows, run_file, wandering_market
@@ -202,7 +202,7 @@ def test_a_run_that_fails_leaves_nothing_behind(busy: tuple[RunFile, Path], tmp_
     run, _ = busy
     use = [{"use": "tests.backtest.test_strategy:Fails"}]
     broken = RunFile.model_validate({**run.model_dump(by_alias=True), "strategies": use})
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(StrategyError, match="ZeroDivisionError: my own mistake"):
         run_backtest(broken, tmp_path / "results")
     assert list((tmp_path / "results").iterdir()) == []
 
@@ -261,7 +261,7 @@ def test_a_run_says_nothing_on_the_terminal_and_ends_in_silence(busy: tuple[RunF
     (tmp_path / "run.json").write_text(run.model_dump_json(by_alias=True))
     code = (
         "from pathlib import Path; from liqstrat.config import RunFile;"
-        "from liqstrat.backtest.runner import run_backtest;"
+        "from liqstrat.app import run_backtest;"
         "run_backtest(RunFile.model_validate_json(Path('run.json').read_text()), Path('results'))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)

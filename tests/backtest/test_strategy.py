@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from liqstrat.backtest.runner import resolve_traders
+from liqstrat.app import resolve_traders
 from liqstrat.backtest.sizing import USABLE, quantity_for
 from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
 from liqstrat.config import RunFile
-from liqstrat.errors import LiqstratError
+from liqstrat.errors import LiqstratError, StrategyError
 from tests.backtest.runs import NO_COSTS, ONE_TIER, path, replayed, rising_interest, run_file
 from tests.history import START, write_history
 
@@ -44,7 +44,7 @@ class Once(LevelStrategy):
         self.log.append(("price", self.now - START))
         if self.sent < self.params.most and self.flat:
             stop, target = price * (1 - self.params.stop), price * (1 + self.params.target)
-            self.sent += self.enter("long", stop=stop, target=target, level=self.levels.below(), reason="once")
+            self.sent += bool(self.enter("long", stop=stop, target=target, level=self.levels.below(), reason="once"))
             # Twice in one decision must not open two.
             assert not self.enter("long", stop=stop, target=target)
         elif not self.flat and self.now - START > timedelta(minutes=self.params.leave_after_minutes):
@@ -150,7 +150,8 @@ def test_an_entry_below_the_least_size_is_counted_not_sent(tmp_path: Path) -> No
     run = market(tmp_path, RISE, "Once", venue={**NO_COSTS, "balance": 5})
     done = replayed(run)
     assert done.ledger.orders == []
-    assert done.too_small["Once"] > 0
+    (refused,) = done.ledger.refusals
+    assert (refused.reason, refused.side, refused.times) == ("too small", "buy", 600)
 
 
 @pytest.mark.parametrize(("resolution", "step"), [("tick", 30), ("1m", 60), ("5m", 300)])
@@ -165,10 +166,14 @@ def test_decisions_come_at_the_pace_of_the_resolution_after_levels(tmp_path: Pat
     assert levels == [timedelta(minutes=m) for m in range(5, 30, 5)]
 
 
-def test_an_error_in_a_strategy_is_raised_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError, match="my own mistake") as told:
+def test_an_error_in_a_strategy_is_told_by_its_market_time_and_the_user_s_lines(tmp_path: Path) -> None:
+    with pytest.raises(StrategyError) as told:
         replayed(market(tmp_path, RISE, "Fails"))
-    assert "on_price" in str(told.traceback[-1])
+    head, *lines = str(told.value).splitlines()
+    assert head == "strategy Fails failed at 2024-03-01 00:05:00: ZeroDivisionError: my own mistake"
+    (line,) = lines
+    assert __file__ in line
+    assert line.endswith('in on_price: raise ZeroDivisionError("my own mistake")')
 
 
 def test_an_interrupt_from_the_keyboard_ends_the_run(tmp_path: Path) -> None:
@@ -185,7 +190,7 @@ def test_an_interrupt_from_the_keyboard_ends_the_run(tmp_path: Path) -> None:
 def test_a_mistyped_parameter_is_answered_with_the_nearest_right_one(tmp_path: Path) -> None:
     with pytest.raises(LiqstratError, match=r'unknown parameter "tagret" \(did you mean "target"\?\)') as told:
         resolve_traders(market(tmp_path, RISE, "Once", params={"tagret": 1}))
-    assert "expected one of risk, decide_seconds, stop, target, most" in str(told.value)
+    assert "expected one of risk, risk_with_costs, decide_seconds, stale_seconds, stop, target, most" in str(told.value)
 
 
 def test_a_wrong_value_of_a_parameter_is_named(tmp_path: Path) -> None:
@@ -211,7 +216,7 @@ def test_a_size_never_risks_or_carries_more_than_allowed_and_nearly_as_much(
     stop = price * (1 - away)
     size = quantity_for(
         equity=equity, risk=risk, price=price, stop=stop, leverage=Decimal(leverage), carried=carried, step=step
-    )
+    ).contracts
     room = equity * leverage * USABLE - carried
     assert size >= 0
     assert size % step == 0
@@ -224,7 +229,23 @@ def test_a_size_never_risks_or_carries_more_than_allowed_and_nearly_as_much(
 def test_a_size_below_the_exchange_s_least_is_none() -> None:
     usual = {"equity": Decimal(1_000), "risk": Decimal("0.01"), "price": Decimal(100), "stop": Decimal(90)}
     usual |= {"leverage": Decimal(10), "step": Decimal("0.001")}
-    assert quantity_for(**usual) == Decimal(1)
-    assert quantity_for(**usual, least_quantity=Decimal(2)) == 0
-    assert quantity_for(**usual, least_notional=Decimal(101)) == 0
-    assert quantity_for(**{**usual, "stop": Decimal(100)}) == 0
+    assert quantity_for(**usual) == (Decimal(1), "")
+    assert quantity_for(**usual, least_quantity=Decimal(2)) == (0, "too small")
+    assert quantity_for(**usual, least_notional=Decimal(101)) == (0, "too small")
+    assert quantity_for(**{**usual, "stop": Decimal(100)}) == (0, "too small")
+
+
+def test_what_leaves_no_room_is_told_apart_from_what_is_too_small() -> None:
+    usual = {"equity": Decimal(1_000), "risk": Decimal("0.01"), "price": Decimal(100), "stop": Decimal(90)}
+    usual |= {"leverage": Decimal(10), "step": Decimal("0.001"), "least_quantity": Decimal("0.1")}
+    assert quantity_for(**usual, carried=Decimal(9_495)) == (0, "no room in the account")
+    assert quantity_for(**usual, cap=Decimal(5)) == (0, "beyond the exchange's cap for this leverage")
+    assert quantity_for(**usual, most=Decimal("0.05")) == (0, "more than the market trades")
+    assert quantity_for(**usual, cap=Decimal(50)) == (Decimal("0.5"), ""), "what there is room for is taken"
+
+
+def test_costs_can_be_part_of_what_a_stop_loses() -> None:
+    usual = {"equity": Decimal(1_000), "risk": Decimal("0.01"), "price": Decimal(100), "stop": Decimal(99)}
+    usual |= {"leverage": Decimal(10), "step": Decimal("0.001")}
+    size = quantity_for(**usual, costs=Decimal("0.0005")).contracts
+    assert size * (100 - 99) + size * Decimal("0.0005") * (100 + 99) == pytest.approx(10, abs=0.002)

@@ -15,8 +15,8 @@ from nautilus_trader.execution import MakerTakerFeeModel
 from nautilus_trader.model import AccountType, NautilusDataType, OmsType, TradeTick
 from nautilus_trader.trading import Strategy, StrategyConfig
 
+from liqstrat.app import prepare_symbol, resolve_traders, run_backtest
 from liqstrat.backtest.replay import CHUNK, replay
-from liqstrat.backtest.runner import prepare, resolve_traders, run_backtest
 from liqstrat.catalog.instruments import VENUE, instrument_id
 from liqstrat.config import DataSettings, RunFile, StrategySettings
 from liqstrat.market.store import open_store
@@ -68,7 +68,7 @@ def _tick(place: Place) -> Row:
     run = tick_run(place)
     traders = resolve_traders(run)
     with open_store(run.data.db) as store:
-        data = {SYMBOL: prepare(store, SYMBOL, run)}
+        data = {SYMBOL: prepare_symbol(store, SYMBOL, run)}
     seconds = best_of(
         {"yardstick": lambda: _count(place), "ours": lambda: replay(run, traders, data, lambda levels: None)},
         place.repeats,
@@ -122,7 +122,7 @@ def _year(place: Place) -> Row:
         strategies=[StrategySettings(use=_STRATEGY)],
     )
     with open_store(run.data.db) as store:
-        prepare(store, SYMBOL, run)
+        prepare_symbol(store, SYMBOL, run)
     seconds = best_of({"ours": lambda: run_backtest(run, place.scratch("results"))}, _YEARS)["ours"]
     place.scratch("results")
     return Row(

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from liqstrat.app import prepare_symbol, resolve_traders
 from liqstrat.backtest.replay import replay
-from liqstrat.backtest.runner import prepare, resolve_traders
 from liqstrat.catalog.build import build_catalog
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
@@ -39,7 +39,7 @@ def run_replay(place: Place) -> None:
     """The tick replay, with levels and a strategy."""
     run = tick_run(place)
     with open_store(run.data.db) as store:
-        data = {SYMBOL: prepare(store, SYMBOL, run)}
+        data = {SYMBOL: prepare_symbol(store, SYMBOL, run)}
     replay(run, resolve_traders(run), data, lambda levels: None)
 
 

@@ -13,7 +13,7 @@ import pytest
 from nautilus_trader.model import NautilusDataType
 from nautilus_trader.persistence import ParquetDataCatalog
 
-from liqstrat.backtest.runner import run_backtest
+from liqstrat.app import run_backtest
 from liqstrat.catalog.build import CatalogReport, build_catalog
 from liqstrat.catalog.instruments import instrument_id
 from liqstrat.errors import LiqstratError

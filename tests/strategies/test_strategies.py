@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from liqstrat.backtest.account.ledger import RoundTrip
+from liqstrat.backtest.account.ledger import Ledger, RoundTrip
 from liqstrat.config import RunFile
 from tests.backtest.replay import after_start
 from tests.backtest.runs import NO_COSTS, ONE_TIER, path, replayed, rising_interest, run_file, wandering_market
 from tests.history import write_history
 
 Points = list[tuple[float, float]]
+
+#: Of the positions of the last replay, see `prices_decided_at`.
+DECIDED_AT: dict[str, float] = {}
 
 #: Two hours at 60,000, with longs liquidated around 59,040 and shorts around 60,960, all opened at 50 times.
 CALM: Points = [(0, 60_000), (120, 60_000)]
@@ -35,7 +38,15 @@ def trips(
         venue=NO_COSTS,
         resolution=resolution,
     )
-    return replayed(run).ledger.trips
+    ledger = replayed(run).ledger
+    DECIDED_AT.update(prices_decided_at(ledger))
+    return ledger.trips
+
+
+def prices_decided_at(ledger: Ledger) -> dict[str, float]:
+    """The last price when each position's entry was sent, by position: stop and target are reckoned from there."""
+    sent = {order.order_id: float(order.reference) for order in ledger.orders if order.reference is not None}
+    return {trip.position_id: sent[trip.entry.order_id] for trip in ledger.trips if trip.entry}
 
 
 # -- LevelFade ---------------------------------------------------------------------------------------------------------
@@ -51,8 +62,9 @@ def test_fade_buys_when_longs_were_swept_and_price_turned_up(tmp_path: Path, res
     assert (trip.side, trip.exit_role) == ("long", "target")
     # Back by 0.2 % from the low: 58,917.6; the target is three times the way to the stop, 0.1 % beyond the low.
     assert trip.entry_price == pytest.approx(58_920, abs=10 if resolution == "tick" else 100)
-    risk = trip.entry_price - 58_800 * 0.999
-    assert trip.exit_price == pytest.approx(trip.entry_price + 3 * risk, abs=10)
+    decided = DECIDED_AT[trip.position_id]
+    risk = decided - 58_800 * 0.999
+    assert trip.exit_price == pytest.approx(decided + 3 * risk, abs=0.1)
     assert trip.entry is not None
     assert trip.entry.level is not None
     assert trip.entry.level.side == "long"
@@ -143,7 +155,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> RunFile:
 def by_chance(market: RunFile, resolution: str = "tick", **params: Any) -> list[RoundTrip]:
     use = [{"use": "RandomEntry", "params": {"per_day": 24, "stop": 0.002, **params}}]
     run = RunFile.model_validate({**market.model_dump(by_alias=True), "strategies": use, "resolution": resolution})
-    return replayed(run).ledger.trips
+    ledger = replayed(run).ledger
+    DECIDED_AT.update(prices_decided_at(ledger))
+    return ledger.trips
 
 
 def moments(found: list[RoundTrip]) -> list[tuple[timedelta, str]]:
@@ -170,7 +184,8 @@ def test_chance_takes_the_same_moments_at_any_resolution(market: RunFile) -> Non
 
 def test_chance_has_its_exits_where_it_says(market: RunFile) -> None:
     for trip in by_chance(market):
+        decided = DECIDED_AT[trip.position_id]
         if trip.exit_role == "target":
-            assert abs(trip.exit_price / trip.entry_price - 1) == pytest.approx(0.004, rel=0.1)
+            assert abs(trip.exit_price / decided - 1) == pytest.approx(0.004, rel=0.001)
         if trip.exit_role == "stop":
-            assert abs(trip.exit_price / trip.entry_price - 1) == pytest.approx(0.002, rel=0.5)
+            assert abs(trip.exit_price / decided - 1) == pytest.approx(0.002, rel=0.5)

@@ -1,11 +1,7 @@
-"""The ledger of a run, read out of the engine's cache, exact to its last digit.
-
-The engine charges what an order paid for depth with the commission (see `fees`); here it is moved into the prices of
-the fills, where it belongs. Profits are the same either way.
-"""
+"""The ledger of a run, read out of the engine's cache and what strategies sent, exact to its last digit."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, cast
@@ -14,34 +10,36 @@ from nautilus_trader.common import Cache
 from nautilus_trader.model import LiquiditySide, OrderFilled, OrderSide, PositionAdjustmentType
 
 from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord, Role, RoundTrip, follow
+from liqstrat.backtest.records import Sent, why_ended
 from liqstrat.backtest.strategy import LevelStrategy
 
 _ROLES = ("entry", "stop", "target", "exit", "liquidation")
 _NOTHING = Decimal(0)
+#: Why an order never met the market, where nothing else happened to it.
+NO_END = "the run ended first"
 
-#: By order and trade id: contracts of a fill, and what depth cost it.
-_Impact = dict[tuple[str, str], tuple[Decimal, Decimal]]
 
-
-def read_ledger(cache: Cache, strategies: Sequence[LevelStrategy], impact: Mapping[str, Sequence[Decimal]]) -> Ledger:
-    """Everything in the engine's cache after a run.
-
-    `strategies` tell their names and why they entered; `impact` is what depth cost each fill of an order, in order.
-    """
+def read_ledger(cache: Cache, strategies: Sequence[LevelStrategy]) -> Ledger:
+    """Everything in the engine's cache after a run, and what of the strategies' wishes never came there."""
     labels = {str(strategy.strategy_id): strategy.label for strategy in strategies}
-    entries = {entry.order_id: entry for strategy in strategies for entry in strategy.entries}
-    orders = {order.order_id: order for order in (_order(order, labels) for order in cache.orders())}
-    impacts = _impacts(cache.orders(), impact)
+    entries = {entry.order_id: entry for strategy in strategies for entry in strategy.records.entries}
+    sent = {name: one for strategy in strategies for name, one in strategy.records.sent.items()}
+    orders = {name: _order(order, labels, sent.get(name)) for order in cache.orders() if (name := _name(order))}
+    for trader in strategies:
+        for name, one in trader.records.sent.items():
+            if name not in orders:
+                orders[name] = _lost(one, trader, trader.records.lost.get(name, NO_END))
+    refusals = [refusal for trader in strategies for refusal in trader.records.refusals]
     positions: list[Any] = sorted(
         [*cache.position_snapshots(), *cache.positions()],
         key=lambda p: (p.ts_opened, str(p.strategy_id), str(p.instrument_id), p.ts_last),
     )
     numbers: Counter[tuple[str, str]] = Counter()
-    ledger = Ledger([], [], [], [])
+    ledger = Ledger([], [], [], [], sorted(refusals, key=lambda refusal: refusal.time_ns))
     for position in positions:
         strategy, symbol = labels[str(position.strategy_id)], _symbol(position.instrument_id)
         numbers[strategy, symbol] += 1
-        fills = [_fill(event, orders[str(event.client_order_id)], impacts) for event in position.events()]
+        fills = [_fill(event, orders[str(event.client_order_id)]) for event in position.events()]
         funding = [Funding(ts, strategy, symbol, amount) for ts, amount in _payments(position)]
         trip = _trip(position, f"{strategy}-{symbol}-{numbers[strategy, symbol]}", fills, funding, orders)
         ledger.fills.extend(fills)
@@ -55,27 +53,54 @@ def read_ledger(cache: Cache, strategies: Sequence[LevelStrategy], impact: Mappi
     return ledger
 
 
-def _order(order: Any, labels: dict[str, str]) -> OrderRecord:
-    price, trigger = getattr(order, "price", None), getattr(order, "trigger_price", None)
-    reference = _tagged(order.tags, "reference")
+def _name(order: Any) -> str:
+    return str(order.client_order_id)
+
+
+def _order(order: Any, labels: dict[str, str], sent: Sent | None) -> OrderRecord:
+    reference = _tagged(order.tags, "reference") or (repr(sent.price) if sent else None)
     return OrderRecord(
-        order_id=str(order.client_order_id),
+        **_as_sent(order),
         strategy=labels[str(order.strategy_id)],
-        symbol=_symbol(order.instrument_id),
-        side="buy" if order.side == OrderSide.BUY else "sell",
-        type=order.order_type.name.lower(),
-        quantity=order.quantity.as_decimal(),
-        price=price.as_decimal() if price is not None else None,
-        trigger_price=trigger.as_decimal() if trigger is not None else None,
         status=order.status.name.lower(),
         filled=order.filled_qty.as_decimal(),
-        average_price=None,
-        reduce_only=order.is_reduce_only,
-        role=_role(order),
-        submitted_ns=order.ts_submitted,
+        submitted_ns=sent.time_ns if sent else order.ts_submitted,
         closed_ns=order.ts_closed,
         reference=Decimal(reference) if reference else None,
+        reason=why_ended(order) if order.is_closed and not order.filled_qty.as_decimal() else "",
     )
+
+
+def _lost(sent: Sent, strategy: LevelStrategy, reason: str) -> OrderRecord:
+    """An order that ended before the engine had it."""
+    return OrderRecord(
+        **_as_sent(sent.order),
+        strategy=strategy.label,
+        status="lost" if reason == NO_END else "canceled",
+        filled=_NOTHING,
+        submitted_ns=sent.time_ns,
+        closed_ns=None,
+        reference=Decimal(repr(sent.price)),
+        reason=reason,
+    )
+
+
+def _as_sent(order: Any) -> dict[str, Any]:
+    """What was asked for; the engine's own quantity shrinks to what is left when the other half of a pair fills."""
+    first = order.init_event
+    price, trigger = getattr(order, "price", None), getattr(order, "trigger_price", None)
+    return {
+        "order_id": _name(order),
+        "symbol": _symbol(order.instrument_id),
+        "side": "buy" if order.side == OrderSide.BUY else "sell",
+        "type": order.order_type.name.lower(),
+        "quantity": first.quantity.as_decimal(),
+        "price": price.as_decimal() if price is not None else None,
+        "trigger_price": trigger.as_decimal() if trigger is not None else None,
+        "reduce_only": order.is_reduce_only,
+        "role": _role(order),
+        "average_price": None,
+    }
 
 
 def _role(order: Any) -> Role:
@@ -90,24 +115,9 @@ def _tagged(tags: Iterable[str] | None, name: str) -> str | None:
     return next((tag.partition("=")[2] for tag in tags or () if tag.startswith(f"{name}=")), None)
 
 
-def _impacts(orders: Iterable[Any], impact: Mapping[str, Sequence[Decimal]]) -> _Impact:
-    found: _Impact = {}
-    for order in orders:
-        name = str(order.client_order_id)
-        filled = [event for event in order.events() if isinstance(event, OrderFilled)]
-        for event, cost in zip(filled, impact.get(name, ()), strict=False):
-            found[name, str(event.trade_id)] = event.last_qty.as_decimal(), cost
-    return found
-
-
-def _fill(event: OrderFilled, order: OrderRecord, impacts: _Impact) -> Fill:
-    quantity = event.last_qty.as_decimal()
-    # A fill that turns a position around is split between the two positions.
-    whole, cost = impacts.get((order.order_id, str(event.trade_id)), (quantity, _NOTHING))
-    impact = cost * quantity / whole
+def _fill(event: OrderFilled, order: OrderRecord) -> Fill:
+    quantity, price = event.last_qty.as_decimal(), event.last_px.as_decimal()
     worse = 1 if order.side == "buy" else -1
-    price = event.last_px.as_decimal() + worse * impact / quantity
-    slippage = worse * (price - order.reference) * quantity if order.reference is not None else _NOTHING
     return Fill(
         time_ns=event.ts_event,
         number=int(str(event.trade_id).rpartition("-")[2]),
@@ -117,10 +127,10 @@ def _fill(event: OrderFilled, order: OrderRecord, impacts: _Impact) -> Fill:
         side=order.side,
         quantity=quantity,
         price=price,
-        fee=(event.commission.as_decimal() if event.commission else _NOTHING) - impact,
+        fee=event.commission.as_decimal() if event.commission else _NOTHING,
         maker=event.liquidity_side == LiquiditySide.MAKER,
         role=order.role,
-        slippage=slippage,
+        slippage=worse * (price - order.reference) * quantity if order.reference is not None else _NOTHING,
     )
 
 

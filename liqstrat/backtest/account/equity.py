@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 import numpy as np
 
@@ -32,11 +33,17 @@ class EquityCurve:
 
 
 def equity_curve(
-    ledger: Ledger, balance: Decimal, minutes: Mapping[str, MinuteBars], start: datetime, end: datetime
+    ledger: Ledger,
+    balance: Decimal,
+    minutes: Mapping[str, MinuteBars],
+    start: datetime,
+    end: datetime,
+    last: Mapping[str, float] = MappingProxyType({}),
 ) -> EquityCurve:
-    """The account over `[start, end]`, which began with `balance`. Minutes hold prices of the symbols traded."""
-    first, last = round(start.timestamp() * 1e9), round(end.timestamp() * 1e9)
-    times = np.unique(np.append(np.arange(first, last, MINUTE_NS, dtype=np.int64), last))
+    """The account over `[start, end]`, which began with `balance`. Minutes hold prices of the symbols traded, `last`
+    those at the end, which may lie within a minute; where it has none, the last minute's close is taken."""
+    first_ns, end_ns = round(start.timestamp() * 1e9), round(end.timestamp() * 1e9)
+    times = np.unique(np.append(np.arange(first_ns, end_ns, MINUTE_NS, dtype=np.int64), end_ns))
     unrealized, notional = np.zeros(len(times)), np.zeros(len(times))
     paid = np.cumsum([0.0, *(float(payment.amount) for payment in ledger.funding)])
     paid_at = np.array([payment.time_ns for payment in ledger.funding], dtype=np.int64)
@@ -47,6 +54,7 @@ def equity_curve(
         states = [(state.contracts, state.average, state.realized) for state in follow(fills)]
         contracts, average, profit = np.array(states, dtype=np.float64).T[:, at]
         price = prices_at(minutes[symbol], times)
+        price[-1] = last.get(symbol, price[-1])
         realized += profit
         unrealized += contracts * (price - average)
         notional += contracts * price

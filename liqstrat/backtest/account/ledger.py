@@ -1,10 +1,11 @@
 """What the account did in a run, as plain records. Money is in USDT, quantities in base asset, times in nanoseconds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from liqstrat.backtest.ticket import Refusal
 from liqstrat.liquidation.clusters import Cluster
 
 Role = Literal["entry", "stop", "target", "exit", "liquidation"]
@@ -21,7 +22,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class OrderRecord:
-    """One order. `reference` is the price that its fills' slippage is measured against."""
+    """One order.
+
+    quantity: as it was asked for. submitted_ns: when the strategy sent it. reference: the price that its fills'
+    slippage is measured against. reason: why it ended without a fill, "" where it did not.
+    """
 
     order_id: str
     strategy: str
@@ -39,15 +44,16 @@ class OrderRecord:
     submitted_ns: int | None
     closed_ns: int | None
     reference: Decimal | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Fill:
-    """One fill, at the price that was really paid, depth included.
+    """One fill, at the price that was paid.
 
     number: the exchange's count, which orders fills of one moment.
-    slippage: what that price cost (negative: gained) against the last price when a market order was sent, the trigger
-    of a stop, or the limit of a target; zero where no such price is known.
+    slippage: what that price cost (negative: gained) against the last price when an order was sent, the trigger of a
+    stop, the limit of a target, or the last price before a liquidation.
     """
 
     time_ns: int
@@ -109,12 +115,13 @@ class RoundTrip:
 
 @dataclass(frozen=True)
 class Ledger:
-    """All of a run, each list in order of time."""
+    """All of a run, each list in order of time; `refusals` are entries that were never sent."""
 
     orders: list[OrderRecord]
     fills: list[Fill]
     funding: list[Funding]
     trips: list[RoundTrip]
+    refusals: list[Refusal] = field(default_factory=list)
 
     def of(self, strategy: str) -> "Ledger":
         """What one strategy did."""
@@ -123,6 +130,7 @@ class Ledger:
             [fill for fill in self.fills if fill.strategy == strategy],
             [payment for payment in self.funding if payment.strategy == strategy],
             [trip for trip in self.trips if trip.strategy == strategy],
+            [refusal for refusal in self.refusals if refusal.strategy == strategy],
         )
 
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from liqstrat.backtest.account.equity import EquityCurve
 from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord, RoundTrip
+from liqstrat.backtest.ticket import Refusal
 from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.liquidation.grid import Ints
@@ -35,7 +36,7 @@ def schema(columns: str) -> pa.Schema:
 EQUITY = schema("time:t equity:f balance:f unrealized:f notional:f")
 ORDERS = schema(
     "order_id:s strategy:s symbol:s side:s type:s quantity:f price:f trigger_price:f status:s filled:f"
-    " average_price:f reduce_only:b role:s time_submitted:t time_closed:t"
+    " average_price:f reduce_only:b role:s time_submitted:t time_closed:t reason:s times:i"
 )
 FILLS = schema("time:t order_id:s strategy:s symbol:s side:s quantity:f price:f fee:f liquidity:s role:s slippage:f")
 POSITIONS = schema(
@@ -76,7 +77,9 @@ def write_account(folder: Path, ledger: Ledger, curve: EquityCurve) -> None:
     equity = {"time": times(curve.times), "equity": curve.equity, "balance": curve.balance}
     equity |= {"unrealized": curve.unrealized, "notional": curve.notional}
     write_table(folder / "equity.parquet", equity, EQUITY)
-    _write_rows(folder / "orders.parquet", map(_order_row, ledger.orders), ORDERS)
+    orders = [*map(_order_row, ledger.orders), *map(_refusal_row, ledger.refusals)]
+    orders.sort(key=lambda row: row["time_submitted"] or 0)
+    _write_rows(folder / "orders.parquet", orders, ORDERS)
     _write_rows(folder / "fills.parquet", map(_fill_row, ledger.fills), FILLS)
     _write_rows(folder / "positions.parquet", map(_position_row, ledger.trips), POSITIONS)
     _write_rows(folder / "funding.parquet", map(_funding_row, ledger.funding), FUNDING)
@@ -123,7 +126,23 @@ def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]], columns_schema: p
 def _order_row(order: OrderRecord) -> dict[str, Any]:
     numbers = {name: _float(getattr(order, name)) for name in ("quantity", "price", "trigger_price", "filled")}
     moments = {"time_submitted": _us(order.submitted_ns), "time_closed": _us(order.closed_ns)}
-    return {**vars(order), **numbers, **moments, "average_price": _float(order.average_price)}
+    return {**vars(order), **numbers, **moments, "average_price": _float(order.average_price), "times": 1}
+
+
+def _refusal_row(refusal: Refusal) -> dict[str, Any]:
+    """An entry that was never sent; several in a row for the same reason are one."""
+    return {
+        **vars(refusal),
+        "order_id": "",
+        "type": "market",
+        "quantity": float(refusal.quantity),
+        "status": "refused",
+        "filled": 0.0,
+        "reduce_only": False,
+        "role": "entry",
+        "time_submitted": _us(refusal.time_ns),
+        "reason": f"{refusal.reason}: {refusal.detail}" if refusal.detail else refusal.reason,
+    }
 
 
 def _fill_row(fill: Fill) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 **Model.** A day's tape says nothing of resting orders, so they are inferred from what traded. On each side of the last
 price rests `share` times the volume of a mean minute, spread evenly over the range (high less low) of a mean minute;
-means are over the last 15 minutes that have ended. Then a taker order of `x` times a mean minute's volume walks
-`x / share` mean ranges and pays half of that on average; in USDT of price, and never less than a tick:
+means are over the last 15 minutes that have ended and in which something traded. Then a taker order of `x` times a mean
+minute's volume walks `x / share` mean ranges and pays half of that on average; in USDT of price, and never less than a
+tick:
 
     slippage = tick / 2 + range * contracts / (2 * share * volume)
 
 With `share` 0.1, an order of 1 % of a minute's volume pays 5 % of a minute's range, one of 10 % half a range.
 
 **Assumed**: resting liquidity scales with traded volume, thins out when the market is volatile, and does not come back
-while one order walks. Before the first minute has ended nothing is known and an order pays one tick.
+while one order walks. Minutes without a trade say nothing: a market that has been silent is taken to be as deep as when
+it last traded. Before the first minute has ended nothing is known and an order pays one tick.
 """
 
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from liqstrat.catalog.minutes import Floats, MinuteBars
+from liqstrat.liquidation.grid import Ints
 
 WINDOW_MINUTES = 15
 
@@ -27,11 +30,17 @@ class RecentDepth:
 
     def __init__(self, minutes: Mapping[str, MinuteBars], share: float) -> None:
         self._minutes = minutes
-        self._by_price = {symbol: _contracts_by_price(bars, share) for symbol, bars in minutes.items()}
+        self._known = {symbol: _windows(bars) for symbol, bars in minutes.items()}
+        self._share = share
 
     def contracts_by_price(self, symbol: str, now_ns: int) -> float:
         """Contracts resting per USDT of price on each side at `now_ns`; 0 where nothing is known yet."""
-        return float(self._by_price[symbol][self._minutes[symbol].ended(now_ns)])
+        volume, travelled = self._window(symbol, now_ns)
+        return self._share * volume / travelled if travelled > 0 else 0.0
+
+    def recent_volume(self, symbol: str, now_ns: int) -> float:
+        """Contracts that traded in the last 15 minutes that traded; 0 where nothing is known yet."""
+        return self._window(symbol, now_ns)[0]
 
     def slippage(self, symbol: str, now_ns: int, filled: float, contracts: float, tick: float) -> float:
         """USDT per contract that the next `contracts` of an order pay of which `filled` have been filled already."""
@@ -39,11 +48,17 @@ class RecentDepth:
         walked = (filled + contracts / 2) / by_price if by_price else 0.0
         return max(tick / 2 + walked, tick)
 
+    def _window(self, symbol: str, now_ns: int) -> tuple[float, float]:
+        traded, volume, travelled = self._known[symbol]
+        place = traded[self._minutes[symbol].ended(now_ns)]
+        return float(volume[place]), float(travelled[place])
 
-def _contracts_by_price(bars: MinuteBars, share: float) -> Floats:
-    """One entry more than there are minutes: entry `k` is known once `k` minutes have ended."""
-    volume, travelled = _window_sums(bars.volume), _window_sums(bars.high - bars.low)
-    return share * np.divide(volume, travelled, out=np.zeros_like(volume), where=travelled > 0)
+
+def _windows(bars: MinuteBars) -> tuple[Ints, Floats, Floats]:
+    """How many of the first minutes traded, and sums of volume and range of the last ones that did, by that number."""
+    trades = bars.volume > 0
+    count = np.concatenate(([0], np.cumsum(trades)))
+    return count, _window_sums(bars.volume[trades]), _window_sums((bars.high - bars.low)[trades])
 
 
 def _window_sums(values: Floats) -> Floats:

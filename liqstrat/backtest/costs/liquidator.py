@@ -3,50 +3,65 @@
 Nautilus liquidates only where it sees quotes and by one margin rate for all sizes. Here the rules are the exchange's
 for a cross-margined account in one-way mode: the positions in a symbol count net, their maintenance margin follows
 from the brackets in force, and it is compared with balance plus unrealized profit. The last price stands in for the
-mark price. The whole account is closed at the market, one latency after the breach. The exchange keeps what is left,
-up to `CLEARANCE_RATE` of the notional; where price has jumped, the account can end below zero by what an insurance
-fund would pay.
+mark price. At the breach the exchange takes the whole account over: its positions end at what an order of their size
+gets in the market then, but no worse than the bankruptcy price, at which nothing is left. What the market pays less is
+the insurance fund's loss, not the account's; of what is left the exchange takes up to `CLEARANCE_RATE` of the notional.
+So an account ends at zero at the lowest.
 
 Looking at every trade from Python would cost a third of the replay's speed. The catalog's minutes tell beforehand in
 which minute equity could reach the limit, so trades are watched in such minutes only; nothing of it reaches a strategy.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from nautilus_trader.common import DataActor, TimeEvent
 from nautilus_trader.model import Bar, InstrumentId, PriceType, TradeTick
-from nautilus_trader.trading import Strategy
 
-from liqstrat.backtest.costs.fees import LIQUIDATION_TAG, ExchangeFees
+from liqstrat.backtest.costs.depth import RecentDepth
+from liqstrat.backtest.costs.fees import ExchangeFees
 from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id, minute_bars
 from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
 from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 
-#: Share of the liquidated notional that the exchange takes at most for itself: `liquidationFee` of BTCUSDT.
-CLEARANCE_RATE = Decimal("0.0125")
-
 #: Share of notional by which the limit may be missed and a minute still counts as dangerous.
 _PRUDENCE = 0.001
 
 _HOUR_NS = 60 * MINUTE_NS
+#: Below what the engine's money can tell apart after rounding each position's profit, USDT.
+_HAIR = Decimal("0.0000001")
 _REVIEW = "1-liquidator-review"
+_TAKE_OVER = "1-liquidator-takes-over"
 
 
 @dataclass(frozen=True)
 class Liquidation:
-    """One liquidation of the account: time (ns), equity and maintenance margin then (USDT), net contracts by symbol."""
+    """One liquidation of the account: time (ns), equity and maintenance margin then (USDT), net contracts by symbol.
+
+    prices: at which the positions were taken over, USDT, by symbol. insurance: what the market paid less than that,
+    which is the insurance fund's loss, USDT.
+    """
 
     time_ns: int
     equity: float
     maintenance_margin: float
     positions: dict[str, float]
+    prices: dict[str, float]
+    insurance: float
+
+
+class Trades(Protocol):
+    """A strategy whose positions are taken over: `LevelStrategy`."""
+
+    symbol: str
+
+    def take_over(self, price: float, reference: float) -> None: ...
 
 
 @dataclass
@@ -74,6 +89,7 @@ class AccountLiquidator(DataActor):
 
     `events` has what happened; `liquidated` says whether it has happened. Call `watch_over` with the strategies of the
     run before it starts: the positions are closed by orders of theirs, tagged `role=liquidation`.
+    depth: what an order gets in the market; None where it gets the last price whatever its size.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "AccountLiquidator":
@@ -83,6 +99,7 @@ class AccountLiquidator(DataActor):
         self,
         minutes: Mapping[str, MinuteBars],
         fees: ExchangeFees,
+        depth: RecentDepth | None,
         failures: Failures,
         *,
         on_bars: bool,
@@ -94,19 +111,22 @@ class AccountLiquidator(DataActor):
         self._minutes = minutes
         self._symbols = {instrument_id(symbol): symbol for symbol in minutes}
         self._brackets = {instrument_id(symbol): dated_brackets(symbol, brackets.get(symbol, ())) for symbol in minutes}
-        self._fees = fees
+        self._fees, self._depth = fees, depth
         self._on_bars = on_bars
-        self._strategies: list[Strategy] = []
+        self._strategies: list[Trades] = []
         self._balance = 0.0
         self._held: dict[InstrumentId, _Held] = {}
         self._watched: set[InstrumentId] = set()
+        self._due: Liquidation | None = None
+        self._due_at: dict[InstrumentId, float] = {}
+        self._insured = 0.0
 
     @property
     def liquidated(self) -> bool:
         """Whether the account has been liquidated: nothing trades any more."""
         return bool(self.events)
 
-    def watch_over(self, strategies: Iterable[Strategy]) -> None:
+    def watch_over(self, strategies: Iterable[Trades]) -> None:
         """The strategies that trade on the account."""
         self._strategies = list(strategies)
 
@@ -146,9 +166,7 @@ class AccountLiquidator(DataActor):
         """Read the account, and find out when it must be looked at again."""
         now = self.clock.timestamp_ns()
         self._read_account(now)
-        if self.liquidated:
-            self._close_what_is_left()
-        elif not self._held:
+        if self.liquidated or self._due or not self._held:
             self._watch(False)
         elif not self._liquidate_if_due():
             self._wait(now)
@@ -239,38 +257,87 @@ class AccountLiquidator(DataActor):
                 held.price = (safe + worst) / 2
                 safe, worst = (safe, held.price) if self._breached() else (held.price, worst)
             held.price = worst
-        self._fees.liquidated_at[self._symbols[bar.bar_type.instrument_id]] = Decimal(held.price)
         self._liquidate_if_due()
 
     # -- liquidation ---------------------------------------------------------------------------------------------------
 
+    def no_worse_than_bankrupt(self, symbol: str, price: float, contracts: float) -> float | None:
+        """The price (USDT) that an order which closes `contracts` of the account's position (sells: negative) gets in
+        place of `price`, where that would leave the account below zero; None where it would not."""
+        held = self._held.get(instrument_id(symbol))
+        if held is None or held.contracts * contracts >= 0:
+            return None
+        others = sum(one.profit(self._last_price(i)) for i, one in self._held.items() if one is not held)
+        limit = (held.cost - self._balance - others) / held.contracts
+        if (price - limit) * held.contracts >= 0:
+            return None
+        limit = self._in_favour(instrument_id(symbol), held, limit)
+        self._insured += abs(contracts) * abs(limit - price)
+        if not self._due:
+            self._fall_due({instrument_id(symbol): price})
+        return limit
+
     def _liquidate_if_due(self) -> bool:
-        if self.liquidated or not self._breached():
+        if self.liquidated or self._due or not self._breached():
             return False
-        equity, margin = self._equity_and_margin()
-        net = {self._symbols[i]: held.contracts for i, held in self._held.items()}
-        self.events.append(Liquidation(self.clock.timestamp_ns(), equity, margin, net))
-        notional = sum(abs(held.contracts) * held.price for held in self._held.values())
-        left = Decimal(equity / notional) - self._fees.taker
-        self._fees.clearance_rate = min(max(left, Decimal(0)), CLEARANCE_RATE)
-        self._watch(False)
-        self._close_all()
+        self._fall_due({})
         return True
 
-    def _close_all(self) -> None:
-        for strategy in self._strategies:
-            for instrument in self._symbols:
-                strategy.cancel_all_orders(instrument)
-                strategy.close_all_positions(instrument, tags=[LIQUIDATION_TAG], reduce_only=True)
+    def _fall_due(self, prices: dict[InstrumentId, float]) -> None:
+        """Take over in a moment, when all that is stamped with this one has happened."""
+        equity, margin = self._equity_and_margin()
+        net = {self._symbols[i]: held.contracts for i, held in self._held.items()}
+        self._due = Liquidation(self.clock.timestamp_ns(), equity, margin, net, {}, 0.0)
+        self._due_at = {instrument: held.price for instrument, held in self._held.items()} | prices
+        self._watch(False)
+        self.clock.set_time_alert_ns(_TAKE_OVER, self._due.time_ns + 1, self._take_over)
 
-    def _close_what_is_left(self) -> None:
-        """An order that was on its way can have filled after the liquidation; when all is flat, trading is over."""
-        if self.cache.orders_inflight_count(VENUE):
-            return
-        if self._held:
-            self._close_all()
-            return
-        self._fees.liquidated_at.clear()
+    @guarded
+    def _take_over(self, event: TimeEvent) -> None:
+        """Close what is still held at one price for each symbol, by orders of the strategies that hold it."""
+        due, now = self._due, self.clock.timestamp_ns()
+        assert due is not None, "only set when something is due"
+        self._read_account(now)
+        for instrument, held in self._held.items():
+            held.price = self._due_at.get(instrument, held.price)
+        market = {instrument: self._market_price(instrument, held, now) for instrument, held in self._held.items()}
+        prices, left, insurance = self._take_over_at(market)
+        self._fees.left = left
+        told = {self._symbols[i]: price for i, price in prices.items()}
+        reference = {self._symbols[i]: held.price for i, held in self._held.items()}
+        self.events.append(replace(due, prices=told, insurance=self._insured + insurance))
         for strategy in self._strategies:
-            if strategy.is_running():
-                strategy.stop()
+            # Who holds nothing is told too, and trades no more.
+            strategy.take_over(told.get(strategy.symbol, 0.0), reference.get(strategy.symbol, 0.0))
+
+    def _market_price(self, instrument: InstrumentId, held: _Held, now: int) -> float:
+        """What an order of the position's size gets, USDT."""
+        if self._depth is None or not held.contracts:
+            return held.price
+        away = self._depth.slippage(self._symbols[instrument], now, 0.0, abs(held.contracts), self._tick(instrument))
+        return held.price - away if held.contracts > 0 else held.price + away
+
+    def _take_over_at(self, market: dict[InstrumentId, float]) -> tuple[dict[InstrumentId, float], Decimal, float]:
+        """Prices at which the account ends at zero at the lowest, what it has left then before fees, and what the
+        market pays less: losses beyond the balance are kept from the positions in proportion to their size."""
+        worth = self._balance + sum(held.profit(market[i]) for i, held in self._held.items())
+        size = sum(abs(held.contracts) * market[i] for i, held in self._held.items())
+        spared = max(-worth, 0.0) / size if size else 0.0
+        prices = {
+            instrument: self._in_favour(instrument, held, market[instrument] * (1 + spared * np.sign(held.contracts)))
+            for instrument, held in self._held.items()
+        }
+        left = self._balance + sum(held.profit(prices[i]) for i, held in self._held.items())
+        paid = sum(held.contracts * (prices[i] - market[i]) for i, held in self._held.items()) if spared else 0.0
+        return prices, max(Decimal(str(left)) - _HAIR, Decimal(0)), paid
+
+    def _in_favour(self, instrument: InstrumentId, held: _Held, price: float) -> float:
+        """The next whole tick in the account's favour."""
+        tick = self._tick(instrument)
+        # But for the last bit of a division.
+        whole = np.ceil(price / tick - 1e-6) if held.contracts > 0 else np.floor(price / tick + 1e-6)
+        return float(whole) * tick
+
+    def _tick(self, instrument: InstrumentId) -> float:
+        found: Any = self.cache.instrument(instrument)
+        return float(found.price_increment)

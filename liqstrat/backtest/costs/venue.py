@@ -1,4 +1,4 @@
-"""The simulated exchange of a run: account, fees, latency, fills, and what watches over them."""
+"""The simulated exchange of a run: account, fees, fills, and what watches over them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,17 +6,18 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from nautilus_trader.backtest import BacktestVenueConfig
-from nautilus_trader.common import DataActor, TimeEvent
-from nautilus_trader.execution import StaticLatencyModel
-from nautilus_trader.model import AccountType, OmsType
+from nautilus_trader.backtest import BacktestEngine
+from nautilus_trader.common import DataActor
+from nautilus_trader.model import AccountType, Money, OmsType
 
 from liqstrat.backtest.costs.depth import RecentDepth
 from liqstrat.backtest.costs.fees import ExchangeFees
+from liqstrat.backtest.costs.fills import MarketFills
 from liqstrat.backtest.costs.liquidator import AccountLiquidator
 from liqstrat.backtest.failure import Failures
+from liqstrat.backtest.prints import Prints
 from liqstrat.catalog.instruments import QUOTE, VENUE
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import VenueSettings
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import BracketTable, brackets_for
@@ -26,17 +27,44 @@ _MILLISECOND_NS = 1_000_000
 
 @dataclass(frozen=True)
 class SimulatedVenue:
-    """A venue's config and the actors to add to the node. `liquidator` is None where the run switched it off."""
+    """The exchange's parts. `actors` are to be added to the engine; `liquidator`, one of them, is None where the run
+    switched it off. depth: of the market, whether or not orders pay for it."""
 
-    config: BacktestVenueConfig
+    settings: VenueSettings
     actors: list[DataActor]
     fees: ExchangeFees
+    fills: MarketFills
+    depth: RecentDepth
     liquidator: AccountLiquidator | None
+
+    @property
+    def latency_ns(self) -> int:
+        """How long a command is on its way, nanoseconds."""
+        return self.settings.latency_ms * _MILLISECOND_NS
+
+    def add_to(self, engine: BacktestEngine) -> None:
+        """One margin account in USDT, one net position for each strategy and instrument.
+
+        Latency is `wire.Wire`'s, as the engine looks at orders on their way only when the next event comes, and
+        liquidation `AccountLiquidator`'s, as the engine's own sees only quotes.
+        """
+        engine.add_venue(
+            VENUE,
+            OmsType.NETTING,
+            AccountType.MARGIN,
+            [Money.from_decimal(self.settings.balance, QUOTE)],
+            default_leverage=Decimal(self.settings.leverage),
+            fill_model=self.fills,
+            fee_model=self.fees,
+            # Of a bar's high and low, the one nearer to its open is first: else longs would meet their targets first.
+            bar_adaptive_high_low_ordering=True,
+        )
 
 
 def simulated_venue(
     settings: VenueSettings,
     minutes: Mapping[str, MinuteBars],
+    prints: Mapping[str, Prints],
     start: datetime,
     failures: Failures,
     *,
@@ -50,33 +78,17 @@ def simulated_venue(
     """
     for symbol in minutes:
         check_leverage(settings, symbol, start, brackets.get(symbol, ()))
-    depth = RecentDepth(minutes, settings.depth_share) if settings.depth else None
-    fees = ExchangeFees(settings.maker_fee, settings.taker_fee, depth, failures)
-    actors: list[DataActor] = [VenueClock(settings, fees, on_bars=on_bars)]
+    depth = RecentDepth(minutes, settings.depth_share)
+    paid_depth = depth if settings.depth else None
+    fills = MarketFills(paid_depth, settings.touch_share, prints, failures)
+    fees = ExchangeFees(settings.maker_fee, settings.taker_fee, failures, fills.spared)
+    actors: list[DataActor] = [VenueClock(fees, fills)]
     liquidator = None
     if settings.liquidation:
-        liquidator = AccountLiquidator(minutes, fees, failures, on_bars=on_bars, brackets=brackets)
+        liquidator = AccountLiquidator(minutes, fees, paid_depth, failures, on_bars=on_bars, brackets=brackets)
         actors.append(liquidator)
-    return SimulatedVenue(venue_config(settings, fees), actors, fees, liquidator)
-
-
-def venue_config(settings: VenueSettings, fees: ExchangeFees) -> BacktestVenueConfig:
-    """One margin account in USDT, one net position for each strategy and instrument.
-
-    Liquidation is `AccountLiquidator`'s, as the engine's own sees only quotes.
-    """
-    latency_ns = settings.latency_ms * _MILLISECOND_NS
-    return BacktestVenueConfig(
-        name=str(VENUE),
-        oms_type=OmsType.NETTING,
-        account_type=AccountType.MARGIN,
-        starting_balances=[f"{settings.balance} {QUOTE.code}"],
-        default_leverage=Decimal(settings.leverage),
-        fee_model=fees,
-        latency_model=StaticLatencyModel(base_latency_nanos=latency_ns) if latency_ns else None,
-        # Of a bar's high and low, the one nearer to its open comes first: else longs would meet their targets first.
-        bar_adaptive_high_low_ordering=True,
-    )
+        fills.no_worse = liquidator.no_worse_than_bankrupt
+    return SimulatedVenue(settings, actors, fees, fills, depth, liquidator)
 
 
 def check_leverage(settings: VenueSettings, symbol: str, at: datetime, loaded: Sequence[BracketTable] = ()) -> None:
@@ -89,27 +101,14 @@ def check_leverage(settings: VenueSettings, symbol: str, at: datetime, loaded: S
 
 
 class VenueClock(DataActor):
-    """Tells the fees the time and, with bars, makes orders arrive when they should.
-
-    The engine looks at orders on their way when the next event comes. With bars that would be a minute later, so an
-    event is made one latency after every minute.
-    """
+    """Tells fees and fills the time."""
 
     def __new__(cls, *args: object, **kwargs: object) -> "VenueClock":
         return super().__new__(cls)
 
-    def __init__(self, settings: VenueSettings, fees: ExchangeFees, *, on_bars: bool) -> None:
+    def __init__(self, fees: ExchangeFees, fills: MarketFills) -> None:
         super().__init__()
-        self._fees = fees
-        self._arrival_ns = settings.latency_ms * _MILLISECOND_NS if on_bars else 0
+        self._fees, self._fills = fees, fills
 
     def on_start(self) -> None:
-        self._fees.host = self
-        if self._arrival_ns:
-            minute = self.clock.timestamp_ns() // MINUTE_NS * MINUTE_NS
-            self.clock.set_timer_ns(
-                "orders-arrive", MINUTE_NS, start_time_ns=minute + self._arrival_ns, callback=self._arrive
-            )
-
-    def _arrive(self, event: TimeEvent) -> None:
-        """Nothing to do: after every event the engine takes in what has arrived."""
+        self._fees.host = self._fills.host = self

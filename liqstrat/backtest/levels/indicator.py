@@ -137,6 +137,12 @@ class LiquidationLevels:
         return self._book.price if isnan(last) else last
 
     @property
+    def price_time_ns(self) -> int:
+        """When something last traded (nanoseconds, UTC); with bars, when the last one that traded closed."""
+        self._look()
+        return self._interval.time_ns or self._book.time_ns
+
+    @property
     def known_at(self) -> int:
         """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
         return self._book.time_ns

@@ -6,7 +6,7 @@ which a strategy does nothing but count trades, and its levels are the same.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +42,25 @@ def read_tape(catalog_path: Path, symbol: str, start: datetime, end: datetime) -
                     yield trades.part(slice(first, last))
 
 
+def last_price(catalog_path: Path, symbol: str, start: datetime, end: datetime) -> float | None:
+    """The price of the last trade in `[start, end)`; None where nothing trades on its last day."""
+    found = None
+    for trades in read_tape(catalog_path, symbol, max(start, end - timedelta(days=1)), end):
+        found = float(trades.price[-1])
+    return found
+
+
 def _trades(batch: pa.RecordBatch, price_decimals: int, size_decimals: int) -> Trades:
     sides = batch["aggressor_side"]
     return Trades(
         times=batch["ts_event"].cast(pa.int64()).to_numpy(),
-        price=exact(_floats(batch["price"]), price_decimals),
-        contracts=exact(_floats(batch["size"]), size_decimals),
+        price=exact(floats_of(batch["price"]), price_decimals),
+        contracts=exact(floats_of(batch["size"]), size_decimals),
         buy=sides.indices.to_numpy() == sides.dictionary.to_pylist().index("BUY"),
     )
 
 
-def _floats(decimals: pa.Decimal128Array) -> Floats:
+def floats_of(decimals: pa.Decimal128Array) -> Floats:
     """Nearly the numbers, ten times as fast as Arrow's cast: the 128 bits of each are a high and a low half."""
     first = decimals.offset * 2
     halves = np.frombuffer(decimals.buffers()[1], dtype=np.int64)[first : first + 2 * len(decimals)]

@@ -5,10 +5,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from nautilus_trader.model import OrderSide
 
 from liqstrat.config import VenueSettings
-from tests.backtest.replay import Script, Scripted, buy, make_catalog, replay, sell, tape
+from tests.backtest.replay import Script, buy, make_catalog, replay, sell, tape
 from tests.history import START
 
 FREE = VenueSettings(depth=False, maker_fee=Decimal(0), taker_fee=Decimal(0), liquidation=False)
@@ -32,12 +31,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def paid(market: Path, script: Script, settings: VenueSettings = FREE) -> Decimal:
     """What the account has lost in a run in which nothing but funding costs, apart from the change of price."""
-    strategy = Scripted(script)
-    lost = settings.balance - replay(market, [strategy], settings).balance
-    bought = [fill for fill in strategy.fills if fill.order_side == OrderSide.BUY]
-    sold = [fill for fill in strategy.fills if fill.order_side == OrderSide.SELL]
-    earned, spent = (sum(f.last_qty.as_decimal() * f.last_px.as_decimal() for f in side) for side in (sold, bought))
-    return lost + earned - spent
+    run = replay(market, [script], settings)
+    traded = sum((fill.signed * fill.price for fill in run.fills), Decimal(0))
+    return settings.balance - run.balance - traded
 
 
 def nth(minutes: float) -> int:
@@ -71,7 +67,7 @@ def test_nothing_is_paid_by_who_is_flat_at_the_settlement(market: Path, script: 
 
 
 def test_what_counts_is_held_at_the_settlement_to_the_second(market: Path) -> None:
-    # Orders reach the exchange with the next trade, ten seconds later.
+    # Orders meet the next trade, ten seconds later.
     held = {nth(-1 / 3): buy("2.000"), nth(1 / 6): sell("2.000")}
     assert paid(market, held) == 2 * 50_000 * Decimal("0.0001")
 
@@ -82,6 +78,5 @@ def test_no_funding_without_it(market: Path) -> None:
 
 
 def test_bars_settle_as_trades_do(market: Path) -> None:
-    strategy = Scripted({9: buy("2.000"), 15: sell("2.000")}, bars=True)
-    run = replay(market, [strategy], FREE, on_bars=True)
+    run = replay(market, [{9: buy("2.000"), 15: sell("2.000")}], FREE, on_bars=True)
     assert FREE.balance - run.balance == 2 * 50_000 * Decimal("0.0001")

@@ -171,7 +171,7 @@ def test_levels_read_from_the_minutes_are_those_of_an_indicator_that_hears_every
         tmp_path, database, hours=5, start_hours=1.05, strategies=use, venue=NO_COSTS, resolution="1m",
         data={"db": database, "catalog": tmp_path / "catalog", "warmup_days": 0},
     )  # fmt: skip
-    replayed(run)
+    replayed(run, flow_of_bars=True)
     assert len(AloneOnBars.seen) > 200
     assert max(AloneOnBars.swept) > 0
     for heard, read in AloneOnBars.seen:

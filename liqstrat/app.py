@@ -1,0 +1,286 @@
+"""Runs, from a run file to a results folder, in three calls: `prepare`, `replay`, `write`; `run_backtest` does all.
+
+What was prepared can be replayed again by other strategies: `prepare` reads everything that a run needs of the database
+once, and nothing after it opens one.
+"""
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from liqstrat.backtest.account.equity import EquityCurve, equity_curve
+from liqstrat.backtest.account.facts import data_facts, gaps, lost_trades, require_history
+from liqstrat.backtest.account.metrics import as_json, metrics_of
+from liqstrat.backtest.account.results import config_hash, versions, write_account, write_candles, write_json
+from liqstrat.backtest.levels.feeds import OpenInterestSeries
+from liqstrat.backtest.levels.record import LevelsRecord, write_map
+from liqstrat.backtest.levels.tape import last_price
+from liqstrat.backtest.levels.warmup import warm_up
+from liqstrat.backtest.replay import Replayed, SymbolData, Trader, nanoseconds
+from liqstrat.backtest.replay import replay as _replay
+from liqstrat.backtest.strategy import make_params
+from liqstrat.catalog.build import build_catalog
+from liqstrat.catalog.instruments import instrument_id
+from liqstrat.catalog.minutes import MINUTE_NS, read_minutes
+from liqstrat.catalog.open_interest import read_open_interest
+from liqstrat.config import RunFile
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.flow import flows
+from liqstrat.market.store import Store, open_store
+from liqstrat.market.width import with_bin_width
+from liqstrat.progress import SILENT, Progress
+from liqstrat.scoring.run_verdict import verdict_on_run
+from liqstrat.strategies import resolve_strategy
+
+#: History before the start that the fill model looks at.
+_BEFORE = timedelta(hours=1)
+_CENT = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A run, and what its replay and its results need of the history; reusable for runs that differ in strategies only.
+
+    data: by symbol. about: what `run.json` tells of the run before it is replayed.
+    """
+
+    run: RunFile
+    data: dict[str, SymbolData]
+    about: dict[str, Any]
+
+
+def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT, *, report: bool = True) -> Path:
+    """Replay a run and write its results, and its report unless told not to, to a new folder in `out`; returns that.
+
+    The folder appears when it is complete. Raises `LiqstratError` for what the user can put right, like an unknown
+    strategy or parameter, history that is not there, or an error inside a strategy.
+    """
+    traders = resolve_traders(run)
+    prepared = prepare(run, progress)
+    created = datetime.now(UTC)
+    name = _free_name(out, f"{run.name}-{created:%Y%m%dT%H%M%S}-{_short_hash(prepared.about)}")
+    partial = out / f".{name}.partial"
+    partial.mkdir(parents=True)
+    try:
+        replayed = replay(prepared, traders, partial, progress)
+        write(prepared, traders, replayed, partial, name, created)
+        if report:
+            _write_report(partial)
+        partial.rename(out / name)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return out / name
+
+
+def resolve_traders(run: RunFile) -> list[Trader]:
+    """The run's strategies with checked parameters; one that is used again gets a number to its name."""
+    seen: Counter[str] = Counter()
+    traders = []
+    for settings in run.strategies:
+        strategy = resolve_strategy(settings.use)
+        name = strategy.__name__
+        seen[name] += 1
+        label = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        params = make_params(strategy, settings.use, settings.params)
+        traders.append(Trader(label, strategy, params, settings.symbols or run.symbols))
+    return traders
+
+
+def prepare(run: RunFile, progress: Progress = SILENT) -> Prepared:
+    """Bring the catalog up to the run, fill the books, judge the levels, and read what the replay needs."""
+    with open_store(run.data.db, files=run.data.allow_files) as store:
+        require_history(store, run)
+        data = {symbol: prepare_symbol(store, symbol, run, progress) for symbol in run.symbols}
+        about = _about(store, run, data)
+        warmup = timedelta(days=run.data.warmup_days)
+        about["levels"] = [
+            verdict_on_run(store, symbol, data[symbol].model, run.start, run.end, warmup, progress)
+            for symbol in run.symbols
+        ]
+    return Prepared(run, data, about)
+
+
+def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress = SILENT) -> SymbolData:
+    """What the replay needs of one symbol; its history is in the catalog then."""
+    catalog = run.data.catalog
+    report = build_catalog(store, symbol, catalog, run.start - _BEFORE, run.end, progress=progress)
+    known = read_open_interest(catalog, symbol, run.start, run.end)
+    times = known["time"].cast(pa.int64()).to_numpy() * 1000
+    model = with_bin_width(store, symbol, run.model, run.start)
+    listing = store.instrument(symbol, run.end)
+    return SymbolData(
+        model=model,
+        minutes=read_minutes(catalog, symbol, run.start - _BEFORE, run.end),
+        open_interest=OpenInterestSeries(instrument_id(symbol), times, known["contracts"].to_numpy()),
+        warm=warm_up(store, symbol, run, model, progress),
+        funding=report.rows.get("funding", 0) > 0,
+        brackets=store.brackets(symbol),
+        most_quantity=listing.max_quantity if listing else None,
+        flows=_flows(store, symbol, run, model, progress),
+        notes=report.notes,
+    )
+
+
+def replay(prepared: Prepared, traders: Sequence[Trader], folder: Path, progress: Progress = SILENT) -> Replayed:
+    """Replay what was prepared; the maps of the run are recorded in `folder` while it goes on."""
+    run = prepared.run
+    every_ns = run.levels_minutes * MINUTE_NS
+    with LevelsRecord(folder / "levels.parquet", every_ns, run.report.span) as record:
+        return _replay(run, traders, prepared.data, record, progress)
+
+
+def write(
+    prepared: Prepared, traders: Sequence[Trader], replayed: Replayed, folder: Path, name: str, created: datetime
+) -> None:
+    """Write the tables and facts of a replay, which its report is made from, into `folder`."""
+    run, data = prepared.run, prepared.data
+    minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
+    last = _last_prices(run)
+    curve = _account(prepared, replayed, last)
+    write_account(folder, replayed.ledger, curve)
+    write_json(folder / "metrics.json", _metrics(prepared, traders, replayed, curve, last))
+    write_candles(folder, minutes, nanoseconds(run.start), nanoseconds(run.end))
+    write_map(folder / "map.parquet", replayed.maps)
+    if replayed.journal.lines:
+        text = "".join(f"{line}\n" for line in replayed.journal.lines)
+        (folder / "log.txt").write_text(text, encoding="utf-8")
+    notes = [*prepared.about["notes"], *_notes_after(replayed)]
+    head = {"name": run.name, "run": name, "created": created.isoformat()}
+    write_json(folder / "run.json", {**head, **prepared.about, "notes": notes})
+
+
+def _flows(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress) -> Any:
+    """Of a run of bars, the flow of its intervals by single trades, where there are any all the way."""
+    span = store.span(symbol, "trades")
+    if run.bar_minutes is None or span is None or span[0] > run.start or span[1] < run.end - timedelta(days=1):
+        return None
+    return [flow for flow, _ in flows(store, symbol, run.start, run.end, model, progress)]
+
+
+def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str, Any]:
+    """What `run.json` tells of the run before it is replayed."""
+    start, end = nanoseconds(run.start), nanoseconds(run.end)
+    since = run.start - timedelta(days=run.data.warmup_days)
+    notes = []
+    for symbol in run.symbols:
+        notes += [*data[symbol].warm.notes, *data[symbol].notes]
+        notes += lost_trades(store, symbol, since, run.end)
+        notes += gaps(symbol, data[symbol].minutes, data[symbol].open_interest.times, start, end)
+        if run.venue.funding and not data[symbol].funding:
+            notes.append(f"{symbol}: there are no funding rates, so none is settled")
+    notes += store.remarks
+    prints = "".join(
+        f"{store.fingerprint(symbol, since, run.end)}{store.instrument(symbol, run.end) or ''}"
+        for symbol in run.symbols
+    )
+    return {
+        "simulated": any(store.simulated(symbol) for symbol in run.symbols),
+        "versions": versions(),
+        "config": run.model_dump(mode="json", by_alias=True),
+        "config_hash": config_hash(run),
+        "data_hash": hashlib.sha256(prints.encode()).hexdigest(),
+        "symbols": run.symbols,
+        "bin_width": {symbol: data[symbol].model.width for symbol in run.symbols},
+        "start": run.start.isoformat(),
+        "end": run.end.isoformat(),
+        "resolution": run.resolution,
+        "data": data_facts(store, run),
+        "notes": notes,
+    }
+
+
+def _last_prices(run: RunFile) -> dict[str, float]:
+    """Where a run ends within a minute, the last price before its end of each symbol that has one."""
+    if run.end.timestamp() % 60 == 0:
+        return {}
+    found = {symbol: last_price(run.data.catalog, symbol, run.start, run.end) for symbol in run.symbols}
+    return {symbol: price for symbol, price in found.items() if price is not None}
+
+
+def _account(prepared: Prepared, replayed: Replayed, last: dict[str, float]) -> EquityCurve:
+    """The account minute by minute; it must end with the equity that the engine has at the last price it saw."""
+    run = prepared.run
+    minutes = {symbol: prepared.data[symbol].minutes for symbol in run.symbols}
+    curve = equity_curve(replayed.ledger, run.venue.balance, minutes, run.start, run.end, last)
+    if abs(float(curve.equity[-1]) - replayed.equity) > _CENT:
+        raise RuntimeError(f"the fills add up to {curve.equity[-1]} USDT, the engine has {replayed.equity}")
+    return curve
+
+
+def _metrics(
+    prepared: Prepared, traders: Sequence[Trader], replayed: Replayed, curve: EquityCurve, last: dict[str, float]
+) -> dict[str, Any]:
+    run = prepared.run
+    minutes = {symbol: prepared.data[symbol].minutes for symbol in run.symbols}
+    by_strategy = {}
+    for trader in traders:
+        part = replayed.ledger.of(trader.label)
+        own = equity_curve(part, run.venue.balance, minutes, run.start, run.end, last)
+        by_strategy[trader.label] = as_json(metrics_of(part, own, run.venue.balance))
+    return {
+        **as_json(metrics_of(replayed.ledger, curve, run.venue.balance)),
+        "account_liquidations": len(replayed.liquidations),
+        "insurance": round(sum(event.insurance for event in replayed.liquidations), 8),
+        "entries_not_made": dict(sorted(not_made(replayed).items())),
+        "by_strategy": by_strategy,
+    }
+
+
+def not_made(replayed: Replayed) -> Counter[str]:
+    """How many entries did not happen, by reason."""
+    counted: Counter[str] = Counter()
+    for order in replayed.ledger.orders:
+        if order.role == "entry" and order.reason:
+            counted[order.reason.partition(":")[0]] += 1
+    for refusal in replayed.ledger.refusals:
+        counted[refusal.reason] += refusal.times
+    return counted
+
+
+def _notes_after(replayed: Replayed) -> list[str]:
+    notes = [_liquidation_note(event) for event in replayed.liquidations]
+    if counted := not_made(replayed):
+        told = ", ".join(f"{reason} {count:,}" for reason, count in counted.most_common())
+        notes.append(f"{counted.total():,} entries were not made: {told}")
+    still = [trip for trip in replayed.ledger.trips if trip.closed_ns is None]
+    if still:
+        notes.append(f"{len(still)} position(s) were open at the end, valued at the last price")
+    return notes
+
+
+def _liquidation_note(event: Any) -> str:
+    moment = datetime.fromtimestamp(event.time_ns / 1e9, UTC)
+    at = ", ".join(f"{symbol} at {price:.10g}" for symbol, price in event.prices.items())
+    note = (
+        f"the account was liquidated on {moment:%Y-%m-%d %H:%M:%S}{f', {at}' if at else ''}; nothing is traded after it"
+    )
+    if event.insurance:
+        note += f"; the market paid {event.insurance:,.2f} USDT less than that, which is the insurance fund's loss"
+    return note
+
+
+def _short_hash(about: dict[str, Any]) -> str:
+    return hashlib.sha256((about["config_hash"] + about["data_hash"]).encode()).hexdigest()[:8]
+
+
+def _free_name(out: Path, name: str) -> str:
+    """The name, with a number to it where two equal runs are made within a second."""
+    number, free = 1, name
+    while (out / free).exists() or (out / f".{free}.partial").exists():
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def _write_report(folder: Path) -> None:
+    from liqstrat.report.report import write_report
+
+    write_report(folder)
