@@ -31,7 +31,7 @@ FLOORS = [
     ["errors", "remarks"],
 ]
 #: The runner puts parts together; that is to be done above them.
-MISPLACED = {"liqstrat.app"}
+MISPLACED: set[str] = set()
 
 
 def floor(module: str) -> int:
