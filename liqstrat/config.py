@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from liqstrat.errors import did_you_mean
-from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time
+from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time, replayable
 from liqstrat.liquidation.settings import ModelSettings
 
 Resolution = Literal["tick", "1m", "5m", "15m", "1h"]
@@ -23,11 +23,12 @@ def _length(value: object) -> str:
 
 Moment = Annotated[datetime, BeforeValidator(parse_time)]
 LocalPath = Annotated[Path, BeforeValidator(lambda value: str(local_path(value)))]
+ReplayedSymbol = Annotated[str, BeforeValidator(replayable)]
 Length = Annotated[str, BeforeValidator(_length)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=False, allow_inf_nan=False)
 
 
 class DataSettings(_Section):
@@ -97,7 +98,7 @@ class RunFile(_Section):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-    symbols: Annotated[list[str], Field(min_length=1)]
+    symbols: Annotated[list[ReplayedSymbol], Field(min_length=1)]
     start: Annotated[Moment, Field(alias="from")]
     end: Annotated[Moment, Field(alias="to")]
     resolution: Resolution = "tick"

@@ -1,11 +1,14 @@
 """Values as people write them: times, lengths and paths."""
 
+import re
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 DEFAULT_DATABASE = Path("catalog/market.duckdb")
 DEFAULT_CATALOG = Path("catalog/nautilus")
 
+#: Of what can be asked about. Lengths of time can be added to these, and taken from them, without a second thought.
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
 
 
@@ -15,12 +18,30 @@ def parse_time(value: object) -> datetime:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            raise ValueError(f'"{value}" is not a time, expected YYYY-MM-DD or YYYY-MM-DDTHH:MM') from None
+            raise ValueError(f'"{str(value)[:80]}" is not a time, expected YYYY-MM-DD or YYYY-MM-DDTHH:MM') from None
+    if isinstance(value, date) and not _FIRST_YEAR <= value.year < _LAST_YEAR:
+        raise ValueError(f'"{value.isoformat()}" is not a time from {_FIRST_YEAR} to {_LAST_YEAR}')
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC)
-    raise ValueError(f"{value!r} is not a time, expected YYYY-MM-DD or YYYY-MM-DDTHH:MM")
+    raise ValueError(f"{str(value)[:80]!r} is not a time, expected YYYY-MM-DD or YYYY-MM-DDTHH:MM")
+
+
+def replayable(symbol: object) -> str:
+    """A symbol that a run can be of; raises `ValueError` for one that Nautilus or the account here does not take."""
+    text = str(symbol)
+    if not isinstance(symbol, str) or not re.fullmatch(r"[^\W_a-z]{2,}(_\w+)?", text):
+        raise ValueError(f'"{text[:80]}" is not a symbol, expected one like BTCUSDT')
+    if re.search(r"USD_(PERP|[0-9]{6})$", text):
+        raise ValueError(f'"{text}" is a COIN-M contract, which is not replayed; expected a perpetual, as BTCUSDT')
+    if re.search(r"_[0-9]{6}", text):
+        raise ValueError(f'"{text}" is a delivery contract, which is not replayed; expected a perpetual, as BTCUSDT')
+    if not text.isascii():
+        raise ValueError(
+            f'"{text}" has letters beyond ASCII, which Nautilus does not take; levels and scores need it not'
+        )
+    return text
 
 
 def minutes_of(length: str) -> int:
@@ -34,4 +55,6 @@ def local_path(value: object) -> Path:
     """A path of the file system; raises `ValueError` for an address, which would become a folder called `s3:`."""
     if "://" in str(value):
         raise ValueError(f'"{value}" is an address, expected a path; storage that is mounted as a file system will do')
+    if not str(value).isprintable():
+        raise ValueError(f"{str(value)!r} has characters that no path should have")
     return Path(str(value))

@@ -18,6 +18,8 @@ from liqstrat.config import ModelFile, RunFile, StrategySettings
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.liquidation.settings import ModelSettings
 
+_LONGEST = 1_000_000
+
 
 @dataclass(frozen=True)
 class _Source:
@@ -72,7 +74,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise ValueError(f'"{text}" is not a setting, expected key=value, as model.turnover=0.2')
     try:
         parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         if not re.fullmatch(r"[\w./:+-]+", value):
             raise ValueError(f'"{value}" is not a value of TOML, as 0.2, "text" or [1, 2]: {error}') from None
         return key, value
@@ -83,7 +85,13 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_file():
+            raise LiqstratError(f"{path}: is no file, expected a run file")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
+            raise LiqstratError(f"{path}: is longer than {_LONGEST:,} letters, expected a run file")
+        return text
     except OSError as error:
         near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.toml")])
         raise LiqstratError(f"{path}: cannot be read: {error.strerror}{near}") from None
@@ -94,7 +102,7 @@ def _read(path: Path) -> str:
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists in lists without end
         raise LiqstratError(f"{path}: is not valid TOML: {error}") from None
 
 

@@ -1,5 +1,6 @@
 """Values set over a run file's, runs out of dictionaries, and files that have nothing but a model."""
 
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -126,3 +127,70 @@ def test_a_wrong_model_file_is_named(tmp_path: Path, text: str, said: str) -> No
     with pytest.raises(LiqstratError) as error:
         load_model(path)
     assert said in str(error.value)
+
+
+NAN, INF = float("nan"), float("inf")
+HOSTILE = {
+    "shares of nan": {"model.leverage": {10: NAN, 20: 1.0}},
+    "shares that overflow": {"model.leverage": {10: 1e308, 20: 1e308}},
+    "weights of nan": {"model.ensemble": {"conserving": NAN}},
+    **{f"{key} of {value}": {f"model.{key}": value} for key in ("turnover", "haste", "large") for value in (NAN, INF)},
+    "a bin of nan": {"model.bin_width": NAN},
+    "a balance of nan": {"venue.balance": NAN},
+    "a depth of nan": {"venue.depth_share": NAN},
+    "a span of nan": {"report.span": NAN},
+    "a time beyond the last": {"to": "9999-12-31T23:59:59-10:00"},
+    "a time before the first": {"from": "0001-01-01T00:00:00+10:00"},
+    "a time of the year 9999": {"to": "9999-12-31"},
+    "a path with half a letter": {"data.db": "a\ud800.duckdb"},
+    "a path that ends early": {"data.db": "a\0.duckdb"},
+    "a path as the symbol": {"symbols": ["../../X"]},
+    "a symbol in small letters": {"symbols": ["btcusdt"]},
+    "a symbol beyond ASCII": {"symbols": ["\u5e01\u5b89\u4eba\u751fUSDT"]},
+    "a COIN-M contract": {"symbols": ["BTCUSD_PERP"]},
+    "a delivery contract": {"symbols": ["BTCUSDT_240329"]},
+    "no symbol": {"symbols": [{}]},
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_would_break_a_run_later_is_refused_when_it_is_read(case: str) -> None:
+    ((key, _),) = HOSTILE[case].items()
+    with pytest.raises(LiqstratError) as error:
+        run_from(RUN, HOSTILE[case])
+    assert "\n" not in str(error.value)
+    assert key.split(".")[-1] in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "said"),
+    [
+        ("\u5e01\u5b89\u4eba\u751fUSDT", "letters beyond ASCII, which Nautilus does not take"),
+        ("BTCUSDT_240329", "is a delivery contract, which is not replayed; expected a perpetual"),
+        ("ETH_250627USDT", "is a delivery contract"),
+        ("BTCUSD_PERP", "is a COIN-M contract"),
+    ],
+)
+def test_markets_that_are_not_replayed_are_told_as_such(symbol: str, said: str) -> None:
+    with pytest.raises(LiqstratError, match=said):
+        run_from(RUN, {"symbols": [symbol]})
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "9" * 5000, "a = " + "[" * 5000, "a = 1\n" * 2, "\udcff", "# " + "x" * 1_100_000]
+)
+def test_a_file_that_is_no_toml_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    for load in (load_run_file, load_model):
+        with pytest.raises(LiqstratError, match=r"run\.toml: is ") as error:
+            load(path)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_no_run_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.toml")
+    for path in (tmp_path / "run.toml", tmp_path):
+        with pytest.raises(LiqstratError, match="is no file"):
+            load_run_file(path)

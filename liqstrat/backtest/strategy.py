@@ -52,7 +52,7 @@ class StrategyParams(BaseModel):
     stale_seconds: market time without a print after which `enter` refuses.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     risk: Annotated[float, Field(gt=0, le=0.2)] = 0.01
     risk_with_costs: bool = False

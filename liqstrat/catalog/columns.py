@@ -4,7 +4,7 @@ Prices and quantities travel as integers of 1e-8 until the end, so nothing is ro
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -22,6 +22,9 @@ from liqstrat.catalog.trade_ids import as_text
 from liqstrat.errors import LiqstratError
 
 _DECIMALS = 8
+_ONE = 10**_DECIMALS
+_LARGEST_UNITS = 2**63 - 1
+_PRICES = ("open", "high", "low", "close")
 _MINUTE_US = MINUTE_NS // 1000
 _HOUR_US = 60 * _MINUTE_US
 _STORED = pa.decimal128(38, 16)
@@ -99,14 +102,19 @@ def stored_trades(batch: pa.RecordBatch, precision: Precision) -> pa.RecordBatch
 
 @dataclass(frozen=True, eq=False)
 class Candles:
-    """Minute candles, one entry a minute that there is: number of the minute since 1970, the rest in units of 1e-8."""
+    """Minute candles, one entry a minute that there is: number of the minute since 1970, prices in units of 1e-8.
+
+    contracts, fraction: the volume's whole contracts, and the rest in units of 1e-8. A minute of a coin that costs next
+    to nothing has more than 64 bits hold of these.
+    """
 
     minute: Integers
     open: Integers
     high: Integers
     low: Integers
     close: Integers
-    volume: Integers
+    contracts: Integers
+    fraction: Integers
 
     def __len__(self) -> int:
         return len(self.minute)
@@ -117,13 +125,18 @@ def candles_of_trades(batch: pa.RecordBatch) -> Candles:
     price, time = _units(batch["price"]), _microseconds(batch["time"])
     minutes = np.arange(time[0] // _MINUTE_US, time[-1] // _MINUTE_US + 1)
     first = np.unique(np.searchsorted(time, minutes * _MINUTE_US))
-    return _grouped(Candles(time[first] // _MINUTE_US, price, price, price, price, _units(batch["quantity"])), first)
+    contracts, fraction = np.divmod(_units(batch["quantity"]), _ONE)
+    return _grouped(Candles(time[first] // _MINUTE_US, price, price, price, price, contracts, fraction), first)
 
 
 def candles_of_klines(table: pa.Table) -> Candles:
     """The candles of the history's klines (`time` is the open time)."""
     minute = _microseconds(table["time"]) // _MINUTE_US
-    return Candles(minute, *(_units(table[name]) for name in ("open", "high", "low", "close", "volume")))
+    contracts = table["volume"].cast(pa.int64(), safe=False).to_numpy()
+    # Of the volume itself these are the lower 64 bits; the difference has no more.
+    fraction = _units(table["volume"]) - contracts * _ONE
+    begin, high, low, close = (_units(table[name]) for name in _PRICES)
+    return Candles(minute, begin, high, low, close, contracts, fraction)
 
 
 def joined(parts: Iterable[Candles], recorded: Candles) -> Candles:
@@ -143,12 +156,12 @@ def stored_bars(candles: Candles, precision: Precision) -> pa.RecordBatch:
     Raises `LiqstratError` for a price or volume with more decimals than `precision`.
     """
     closes = (candles.minute + 1) * MINUTE_NS
-    for name in ("open", "high", "low", "close"):
+    for name in _PRICES:
         _require_exact(getattr(candles, name), closes // 1000, name, precision.symbol, precision.price)
-    _require_exact(candles.volume, closes // 1000, "volume", precision.symbol, precision.size)
+    _require_exact(candles.fraction, closes // 1000, "volume behind the point", precision.symbol, precision.size)
     time = pa.array(closes).cast(_NS)
-    values = (candles.open, candles.high, candles.low, candles.close, candles.volume)
-    return pa.record_batch([*(_decimals(v) for v in values), time, time], schema=bars_schema(precision))
+    prices = (_decimals(getattr(candles, name)) for name in _PRICES)
+    return pa.record_batch([*prices, _volumes(candles), time, time], schema=bars_schema(precision))
 
 
 def settlements(recorded: pa.Table) -> pa.Table:
@@ -208,23 +221,24 @@ def _by_minute(rows: Candles) -> Candles:
 def _grouped(rows: Candles, first: Integers) -> Candles:
     """Rows put together to those of `rows.minute`, each from its `first` one on."""
     last = np.append(first[1:], len(rows.close)) - 1
+    carried, fraction = np.divmod(np.add.reduceat(rows.fraction, first), _ONE)
     return Candles(
         rows.minute,
         rows.open[first],
         np.maximum.reduceat(rows.high, first),
         np.minimum.reduceat(rows.low, first),
         rows.close[last],
-        np.add.reduceat(rows.volume, first),
+        np.add.reduceat(rows.contracts, first) + carried,
+        fraction,
     )
 
 
 def _stacked(parts: list[Candles]) -> Candles:
-    names = ("minute", "open", "high", "low", "close", "volume")
-    return Candles(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return Candles(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Candles)))
 
 
 def _each(change: Callable[[Integers], Integers], candles: Candles) -> Candles:
-    return Candles(*(change(getattr(candles, name)) for name in ("minute", "open", "high", "low", "close", "volume")))
+    return Candles(*(change(getattr(candles, each.name)) for each in fields(Candles)))
 
 
 def _units(values: pa.ChunkedArray | pa.Array) -> Integers:
@@ -239,6 +253,13 @@ def _units(values: pa.ChunkedArray | pa.Array) -> Integers:
 def _decimals(units: Integers) -> pa.Array:
     words = np.column_stack((units, units >> 63))
     return pa.Array.from_buffers(pa.decimal128(18, _DECIMALS), len(units), [None, pa.py_buffer(words)]).cast(_STORED)
+
+
+def _volumes(candles: Candles) -> pa.Array:
+    if len(candles) == 0 or candles.contracts.max() < _LARGEST_UNITS // _ONE:
+        return _decimals(candles.contracts * _ONE + candles.fraction)
+    pairs = zip(candles.contracts.tolist(), candles.fraction.tolist(), strict=True)
+    return pa.array([Decimal(whole) + Decimal(rest).scaleb(-_DECIMALS) for whole, rest in pairs], _STORED)
 
 
 def _microseconds(times: pa.ChunkedArray | pa.Array) -> Integers:

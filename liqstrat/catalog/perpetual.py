@@ -9,6 +9,7 @@ from nautilus_trader.model import CryptoPerpetual, Currency, Money, Price, Quant
 
 from liqstrat.catalog.instruments import QUOTE, instrument_id
 from liqstrat.errors import LiqstratError
+from liqstrat.inputs import replayable
 from liqstrat.market.instruments import Instrument
 
 
@@ -52,9 +53,13 @@ def make_instrument(precision: Precision, market: Instrument | None) -> CryptoPe
     `notional / leverage`, and a position keeps it locked, as on the exchange. The exchange's maintenance margin goes
     by bracket, which an instrument cannot say; `AccountLiquidator` applies it. Fees are the venue's.
 
-    Raises `LiqstratError` for a symbol that is not quoted in USDT.
+    Raises `LiqstratError` for a symbol that is not quoted in USDT, or that no run can be of: see `replayable`.
     """
     symbol = precision.symbol
+    try:
+        replayable(symbol)
+    except ValueError as error:
+        raise LiqstratError(f"symbol {error}") from None
     return CryptoPerpetual(
         instrument_id=instrument_id(symbol),
         raw_symbol=Symbol(symbol),

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from liqstrat import __version__
+from liqstrat.cli.terminal import SafeConsole
 from liqstrat.progress import ConsoleProgress
 from liqstrat.remarks import listen
 
 #: Tables keep their columns when they are piped.
 _PIPED_WIDTH = 140
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-err = Console(stderr=True, highlight=False)
+out = SafeConsole(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+err = SafeConsole(stderr=True, highlight=False)
 progress = ConsoleProgress(err)
 listen(lambda text: err.print(f"note: {text}", markup=False, soft_wrap=True))
 

@@ -4,9 +4,8 @@ import json as json_module
 import math
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from liqstrat.cli.program import out
+from liqstrat.cli.terminal import SafeTable, shown, shown_json
 
 SIDE_STYLE = {"long": "green", "short": "red"}
 
@@ -14,14 +13,14 @@ SIDE_STYLE = {"long": "green", "short": "red"}
 def print_json(value: object) -> None:
     """Indented for a reader, on one line for a program; never in colours, which take seconds for a map."""
     indent = 2 if out.is_terminal else None
-    out.file.write(json_module.dumps(value, default=str, indent=indent, ensure_ascii=False) + "\n")
+    out.file.write(shown_json(json_module.dumps(value, default=str, indent=indent, ensure_ascii=False)) + "\n")
 
 
 _TEXTS = ("", "side", "symbol", "kind", "risk", "origin", "model", "regime")
 
 
-def new_table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+def new_table(title: str, columns: Sequence[str]) -> SafeTable:
+    table = SafeTable(title=shown(title) or None, title_justify="left", box=None, pad_edge=False)
     for name in columns:
         table.add_column(name, justify="left" if name in _TEXTS else "right")
     return table

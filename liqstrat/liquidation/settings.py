@@ -1,8 +1,8 @@
 """What can be chosen about the model, with the reasons for the defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from math import expm1, log1p
+from dataclasses import dataclass, field, fields, replace
+from math import expm1, inf, isfinite, log1p
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -59,12 +59,17 @@ class ModelSettings:
     ensemble: Mapping[Kind, float] = field(default_factory=lambda: {"conserving": 0.9, "large_trades": 0.1})
 
     def __post_init__(self) -> None:
+        self._check_finite()
         kinds = get_args(Kind)
         if self.kind not in kinds:
             raise ValueError(f'kind is "{self.kind}", expected one of {", ".join(kinds)}')
         mixed = [kind for kind in kinds if kind != "ensemble"]
         weights = self.ensemble.values()
-        if any(kind not in mixed for kind in self.ensemble) or any(w < 0 for w in weights) or not sum(weights) > 0:
+        if (
+            any(kind not in mixed for kind in self.ensemble)
+            or any(w < 0 for w in weights)
+            or not 0 < sum(weights) < inf
+        ):
             raise ValueError(f"ensemble is {dict(self.ensemble)}, expected weights above zero by {', '.join(mixed)}")
         LargeRule(self.large_by, self.large)
         if self.bin_width and not 0.00005 <= self.bin_width <= 0.05:
@@ -85,8 +90,17 @@ class ModelSettings:
             raise ValueError(f'formula is "{self.formula}", expected "exact" or "linear"')
         if not self.leverage or any(not 1 <= tier <= 150 for tier in self.leverage):
             raise ValueError(f"leverage is {dict(self.leverage)}, expected shares by leverage from 1 to 150")
-        if any(share < 0 for share in self.leverage.values()) or sum(self.leverage.values()) <= 0:
+        if any(share < 0 for share in self.leverage.values()) or not 0 < sum(self.leverage.values()) < inf:
             raise ValueError(f"leverage is {dict(self.leverage)}, expected shares of zero or more, not all zero")
+
+    def _check_finite(self) -> None:
+        """nan is neither too small nor too large: it would pass every other check."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            for number in value.values() if isinstance(value, Mapping) else [value]:
+                if isinstance(number, float) and not isfinite(number):
+                    shown = dict(value) if isinstance(value, Mapping) else value
+                    raise ValueError(f"{each.name} is {shown}, expected finite numbers")
 
     @property
     def width(self) -> float:

@@ -106,3 +106,17 @@ def test_ingest_ends_with_1_where_a_file_is_refused_and_names_it(
     assert done.code == 1
     assert f"refused {bad}: " in done.out
     assert "1 refused, 1 unchanged" in done.out
+
+
+def test_nothing_in_names_and_files_steers_the_terminal(
+    liqstrat: Shell, write_archive: ArchiveWriter, database: Path
+) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\u202etxt"
+    good = write_archive(f"BTCUSDT-aggTrades-2024-03-01 {evil}.csv", trade_lines(3))
+    bad = write_archive("BTCUSDT-aggTrades-2024-03-02.csv", [f"1,{evil},1,1,1,1709251200000,true"], folder=f"a {evil}")
+    done = liqstrat("ingest", str(good), str(bad), str(bad.with_name(f"no {evil}")), "--db", str(database))
+    assert done.code == 1
+    assert "\\x1b]0;owned\\x07\\x1b[2J\\u202etxt" in done.out
+    assert done.out.replace("\n", "").isprintable()
+    missing = liqstrat("inspect", "--db", f"{evil}.duckdb")
+    assert missing.err.replace("\n", "").isprintable()
