@@ -1,10 +1,10 @@
 """What the exchange says of its markets on a day: read from a file or an address, and kept by symbol and day."""
 
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -16,6 +16,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.market.archive.json_entries import read_document
 from liqstrat.market.archive.layout import RefusedError
 from liqstrat.market.archive.names import check_symbol
+from liqstrat.market.http import opener, read_at_most
 from liqstrat.market.merge import transaction
 from liqstrat.market.schema import REFERENCE_COLUMNS, create_reference_table
 
@@ -45,8 +46,8 @@ def read_source(source: Path | str) -> Any:
     """The JSON document in a file or at an http(s) address, its numbers as texts; raises `LiqstratError`."""
     try:
         if str(source).startswith(("http://", "https://")):
-            with urllib.request.urlopen(str(source), timeout=_TIMEOUT) as response:
-                content = response.read(LARGEST_ANSWER + 1)
+            with opener().open(str(source), timeout=_TIMEOUT) as response:
+                content = read_at_most(response, LARGEST_ANSWER + 1, _TIMEOUT)
         elif Path(source).exists() and not Path(source).is_file():
             raise LiqstratError(f"{source}: is no file; expected JSON of the exchange's API")
         else:
@@ -64,6 +65,8 @@ def read_source(source: Path | str) -> Any:
         raise LiqstratError(f"{source}: cannot be read: the server answers {error.code} {error.reason}") from None
     except URLError as error:
         raise LiqstratError(f"{source}: cannot be read: {error.reason}") from None
+    except (HTTPException, ValueError) as error:
+        raise LiqstratError(f"{source}: cannot be read: {error or type(error).__name__}") from None
     except OSError as error:
         raise LiqstratError(f"{source}: cannot be read: {error.strerror or error}") from None
 

@@ -80,11 +80,11 @@ def faltered(error: Exception) -> Exception:
 def _retry_after(headers: Message) -> float | None:
     """Seconds to wait; the header holds seconds or a date (RFC 9110, 10.2.3)."""
     text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -106,7 +106,9 @@ def body_of(response: HTTPResponse) -> Body:
 
 def _content_range(headers: Message) -> tuple[int | None, int | None]:
     """First byte and full size of `bytes 5-9/10` or `bytes */10`; None where it is not told."""
-    found = re.fullmatch(r"bytes\s+(?:(\d+)-\d+|\*)/(\d+|\*)", headers.get("Content-Range", "").strip())
+    found = re.fullmatch(
+        r"bytes\s+(?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)", headers.get("Content-Range", "").strip()
+    )
     if not found:
         return None, None
     first, total = found.groups()
@@ -116,4 +118,4 @@ def _content_range(headers: Message) -> tuple[int | None, int | None]:
 def length_of(headers: Message) -> int | None:
     """Bytes in the body, if told."""
     text = headers.get("Content-Length", "")
-    return int(text) if text.isdigit() else None
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

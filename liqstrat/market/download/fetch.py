@@ -12,6 +12,8 @@ from liqstrat.market.download.plan import ArchiveFile
 from liqstrat.market.download.report import FileReport, State
 from liqstrat.market.download.transport import Archive
 
+_LONGEST_CHECKSUM = 1 << 12
+
 
 class Place:
     """Where a file lies below the target folder: the zip and its .CHECKSUM, both with the suffix .part until verified.
@@ -33,7 +35,7 @@ class Place:
         """Whether the zip is there and is what its .CHECKSUM says."""
         if not self.held():
             return False
-        text = self._checksum.read_text(errors="replace")
+        text = _begin_of(self._checksum)
         if self._note() in text.splitlines():
             return True
         if not self.matches(parse_checksum(text)):
@@ -67,7 +69,7 @@ class Place:
 
     def keep_checksum(self) -> None:
         """The zip is what the begun .CHECKSUM says."""
-        line = self._checksum_part.read_text(errors="replace").strip().splitlines()[0]
+        line = _begin_of(self._checksum_part).strip().splitlines()[0]
         self._checksum_part.write_text(f"{line}\n{self._note()}\n")
         os.replace(self._checksum_part, self._checksum)
         self.part.unlink(missing_ok=True)
@@ -152,7 +154,13 @@ def parse_checksum(text: str) -> str | None:
 
 
 def _read_checksum(path: Path) -> str | None:
-    return parse_checksum(path.read_text(errors="replace")) if path.is_file() else None
+    return parse_checksum(_begin_of(path)) if path.is_file() else None
+
+
+def _begin_of(checksum: Path) -> str:
+    """All of a .CHECKSUM, which is a line or two, or the begin of what has its name."""
+    with checksum.open(encoding="utf-8", errors="replace") as file:
+        return file.read(_LONGEST_CHECKSUM)
 
 
 def sha256(path: Path) -> str:

@@ -28,10 +28,13 @@ from liqstrat.market.download.answers import (
     judged,
     length_of,
 )
+from liqstrat.market.http import opener
 
 _CHUNK = 1 << 18
 _TEXT_LIMIT = 1 << 16
 _PATIENCE = 600.0
+#: Bytes of a file, and of one of which the server does not tell how many it has: a broken one may send for ever.
+_LARGEST, _LARGEST_UNTOLD = 64 << 30, 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Archive:
         self._answered = False
         self._retry = retry
         self._stop = stop
-        self._opener = urllib.request.build_opener()
+        self._opener = opener()
 
     def text(self, path: str) -> str:
         """A small file as text. Raises AbsentError, RefusedError."""
@@ -126,8 +129,13 @@ class Archive:
         self._until_done(attempt, lambda: _size(part))
 
     def _write(self, response: HTTPResponse, body: Body, part: Path, reached: Callable[[float], None]) -> None:
+        if (body.total or 0) > _LARGEST:
+            raise RefusedError(f"says that it has {body.total:,} bytes, expected at most {_LARGEST:,}")
+        largest = _LARGEST_UNTOLD if body.total is None else body.total
         with part.open("ab" if body.begin else "wb") as sink:
             for chunk in self._chunks(response):
+                if sink.tell() + len(chunk) > largest:
+                    raise RefusedError(f"sends more than {largest:,} bytes")
                 sink.write(chunk)
                 if body.total:
                     reached(sink.tell() / body.total)
@@ -150,6 +158,8 @@ class Archive:
         except (OSError, HTTPException) as error:
             self.silent = not self._answered
             raise faltered(error) from None
+        except ValueError as error:  # from a place to which the server sends
+            raise RefusedError(f"is sent to an address that is none: {error}") from None
         self._heard()
         return cast(HTTPResponse, response)
 
