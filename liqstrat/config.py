@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from liqstrat.errors import did_you_mean
 from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time, replayable
@@ -19,6 +20,14 @@ _MOST_MAPS = 9000
 def _length(value: object) -> str:
     minutes_of(str(value))
     return str(value)
+
+
+def _finite(params: dict[str, Any]) -> dict[str, Any]:
+    """nan is neither too small nor too large: it would pass whatever a strategy asks for."""
+    for name, value in params.items():
+        if isinstance(value, float) and not isfinite(value):
+            raise ValueError(f"{name} is {value}, expected a finite number")
+    return params
 
 
 Moment = Annotated[datetime, BeforeValidator(parse_time)]
@@ -68,7 +77,7 @@ class StrategySettings(_Section):
     """One strategy: `use` is a short name of the package or `module:Class`; `params` are the strategy's own."""
 
     use: str
-    params: dict[str, Any] = {}
+    params: Annotated[dict[str, Any], AfterValidator(_finite)] = {}
     symbols: list[str] | None = None
 
 

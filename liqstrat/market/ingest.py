@@ -29,6 +29,7 @@ from liqstrat.progress import SILENT, Progress
 
 State = Literal["loaded", "unchanged", "replaced", "refused"]
 _MEGABYTE = 1_000_000
+_LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,8 @@ def _ingest_one(
                 case Reference() as prepared:
                     return _load_reference(session, database, file, prepared, turn)
         except RefusedError as error:
-            return FileReport(file.path, "refused", reason=str(error))
+            # In one line, whatever names of files and cells there are in it.
+            return FileReport(file.path, "refused", reason=" ".join(str(error).split())[:_LONGEST_REASON])
         except OSError as error:
             return FileReport(file.path, "refused", reason=f"cannot be read: {error.strerror or error}")
         except Exception as fault:  # of ours; the other files go in all the same

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,6 +112,8 @@ def _prepare_json(path: Path, known: Known, folder: Path) -> Prepared:
             raise RefusedError(f"has brackets in more than {LARGEST_ANSWER >> 20} MB")
         return Reference("brackets", list(file.entries()), _as_of(path, None))
     if is_exchange_info(first):
+        if len(list(islice(file.entries(), 2))) > 1:
+            raise RefusedError("holds more than one answer of exchangeInfo")
         return Reference("instruments", first, _as_of(path, told_on(first)))
     format_ = format_of(first)
     if format_ is None:

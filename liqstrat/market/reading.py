@@ -32,7 +32,8 @@ _MORE_DIGITS = rf"\.[0-9]{{{DIGITS}}}[0-9]*[1-9]"
 _SHORTEST_WITH_MORE = DIGITS + 2
 # 0.1 + 0.2 is 0.30000000000000004 to a program that counts in doubles: so near, the other digits are noise.
 _NOISE = "2e-15"
-_WRONG, _NOISY, _BLANKED = "has_a_wrong_cell", "has_noise", "has_no_number"
+_WRONG, _DIGITS, _BLANKED = "has_a_wrong_cell", "too_many_digits", "has_no_number"
+_ALL_KEPT, _NOISE_ONLY, _LOST = "0::tinyint", "1::tinyint", "2::tinyint"
 _BLANK = ("", '""')
 
 
@@ -93,13 +94,13 @@ def _read_plain(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Re
 def _create(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, *, plain: bool) -> None:
     columns = [column for column in recognised.layout.columns if column.used]
     wrong = " or ".join(_wrong(column, recognised.layout, plain=plain) for column in columns)
-    noisy = " or ".join(_more_digits(column, plain=plain) for column in columns if _is_exact(column)) or "false"
+    digits = ", ".join(_digits(column, plain=plain) for column in columns if _is_exact(column))
     blanked = " or ".join(_blanked(column) for column in columns if _may_be_no_number(column)) or "false"
     values = ", ".join(f'{_value(column)} as "{column.name}"' for column in columns)
     types = ", ".join(f"{text(column.name)}: 'VARCHAR'" for column in recognised.layout.columns)
     sql = f"""
         create or replace temp table {TABLE} as
-        select {values}, coalesce({wrong}, false) as {_WRONG}, coalesce({noisy}, false) as {_NOISY},
+        select {values}, coalesce({wrong}, false) as {_WRONG}, greatest({digits}) as {_DIGITS},
                coalesce({blanked}, false) as {_BLANKED}
         from read_csv(
             {path_text(csv)}, columns = {{{types}}}, header = false, skip = {recognised.skip}, auto_detect = false,
@@ -126,17 +127,16 @@ def _value(column: Column) -> str:
 
 
 def _wrong(column: Column, layout: Layout, *, plain: bool) -> str:
-    """SQL: whether the cell does not look as it should, or has digits that would be lost; NULL where it is blank.
+    """SQL: whether the cell does not look as it should; NULL where it is blank.
 
     In a plain file the bytes have told all but a point or a minus in a whole number.
     """
     name = f'"{column.name}"'
-    too_fine = f"({_more_digits(column, plain=plain)}) and not ({_is_noise(column)})" if _is_exact(column) else "false"
     if column.type == "BOOLEAN" or column.name == layout.symbol_column:
         return "false"
     if plain:
-        return f"contains({name}, '.') or {name} < '0'" if "INT" in column.type else too_fine
-    found = f"not regexp_full_match({name}, {text(column.cell)}) or {_value(column)} is null or {too_fine}"
+        return f"contains({name}, '.') or {name} < '0'" if "INT" in column.type else "false"
+    found = f"not regexp_full_match({name}, {text(column.cell)}) or {_value(column)} is null"
     return f"{name} is not null and not {_blanked(column)} and ({found})" if _may_be_no_number(column) else found
 
 
@@ -152,18 +152,21 @@ def _is_exact(column: Column) -> bool:
     return column.type.startswith("DECIMAL")
 
 
-def _more_digits(column: Column, *, plain: bool) -> str:
-    """SQL: whether the cell has digits that its type has not. Most are so short that nothing needs to be looked at."""
+def _digits(column: Column, *, plain: bool) -> str:
+    """SQL: what becomes of digits that the type of the column has not: there are none, they are noise, or are lost.
+
+    Most cells are so short that nothing needs to be looked at, which is what makes it fast.
+    """
     name = f'"{column.name}"'
-    more = f"strlen({name}) >= {_SHORTEST_WITH_MORE} and regexp_matches({name}, {text(_MORE_DIGITS)})"
+    double = f"try_cast({name} as double)"
+    off = f"abs({double} - {_value(column)}::double)"
+    more = f"regexp_matches({name}, {text(_MORE_DIGITS)})"
+    found = f"case when {off} > abs({double}) * {_NOISE} then {_LOST} else {_NOISE_ONLY} end"
+    looked_at = f"case when {more} then {found} else {_ALL_KEPT} end"
     if plain:
-        return more
-    return f"({more} or regexp_matches({name}, '[eE]') and {_value(column)}::double != try_cast({name} as double))"
-
-
-def _is_noise(column: Column) -> str:
-    double = f'try_cast("{column.name}" as double)'
-    return f"abs({double} - {_value(column)}::double) <= abs({double}) * {_NOISE}"
+        return f"case when strlen({name}) < {_SHORTEST_WITH_MORE} then {_ALL_KEPT} else {looked_at} end"
+    power = f"case when {off} > abs({double}) * {_NOISE} then {_LOST} else {_ALL_KEPT} end"
+    return f"case when regexp_matches({name}, '[eE]') then greatest({power}, {looked_at}) else {looked_at} end"
 
 
 def _read_error(message: str, csv: Path, recognised: Recognised) -> str:
@@ -195,9 +198,10 @@ def _check_count(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: R
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> list[str]:
     layout = recognised.layout
-    cells = [_WRONG, *(f'"{column.name}" is null' for column in layout.columns if column.used and not column.optional)]
+    needed = (column.name for column in layout.columns if column.used and not column.optional)
+    cells = [_WRONG, f"{_DIGITS} = {_LOST}", *(f'"{name}" is null' for name in needed)]
     wrong = " or ".join(f"({wrong})" for wrong in (*cells, *(check.wrong for check in layout.checks)))
-    counted = (_NOISY, _BLANKED, *(check.wrong for check in layout.leave_out))
+    counted = (f"{_DIGITS} = {_NOISE_ONLY}", _BLANKED, *(check.wrong for check in layout.leave_out))
     counts = ", ".join(f"count(*) filter ({condition})" for condition in counted)
     rows, any_wrong, noisy, blanked, *empty = connection.execute(
         f"select count(*), bool_or({wrong}), {counts} from {TABLE}"

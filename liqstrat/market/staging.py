@@ -85,13 +85,13 @@ def stage(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognis
         labels = read_labels(connection, layout.rows["timestamp"], name.period)
         layout = replace(layout, rows={**layout.rows, "timestamp": labels.timestamp})
         remarks.append(labels.remark)
-    if name.period:
-        remarks.append(_check_period(connection, layout, name.period))
     rows, unique = _rows(connection, layout, remarks)
     ids = "agg_trade_id" if "agg_trade_id" in layout.rows else "null"
     count, first, last, first_id, last_id = _one(
         connection, f"select count(*), min(timestamp), max(timestamp), min({ids}), max({ids}) from ({_raw(layout)})"
     )
+    if name.period and first:
+        remarks.append(_check_period(connection, layout, name.period, first, last))
     told = tuple(filter(None, remarks))
     return Staged(kind, rows, tuple(layout.rows), layout.key, count, unique, first, last, first_id, last_id, told)
 
@@ -144,18 +144,21 @@ def _check_file(connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
             raise RefusedError(what)
 
 
-def _check_period(connection: duckdb.DuckDBPyConnection, layout: Layout, period: tuple[date, date]) -> str:
+def _check_period(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, period: tuple[date, date], first: datetime, last: datetime
+) -> str:
     """Raise where all rows are of other days than the file is named for; what to say where some are."""
     begin, end = (datetime.combine(day, time()) for day in period)
     # Open interest is known at the end of its five minutes, and the last of a day at midnight.
     sign = "<=" if layout.kind == "open_interest" else "<"
+    if begin <= first and last < end:
+        return ""
     low, high = begin - _JITTER, end + (_JITTER if layout.kind == "funding" else timedelta())
     within = f"timestamp >= timestamp '{low}' and timestamp {sign} timestamp '{high}'"
     sql = f"""
-        select count(*), count(*) filter (not ({within})), min(timestamp) filter (not ({within})),
-               min(timestamp), max(timestamp) from ({_raw(layout)})
+        select count(*), count(*) filter (not ({within})), min(timestamp) filter (not ({within})) from ({_raw(layout)})
     """
-    count, outside, first_outside, first, last = _one(connection, sql)
+    count, outside, first_outside = _one(connection, sql)
     named = f"{period[0]}" if (period[1] - period[0]).days == 1 else f"{period[0]:%Y-%m}"
     if not outside:
         return ""

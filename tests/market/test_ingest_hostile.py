@@ -4,12 +4,13 @@ import json
 import os
 import zipfile
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from liqstrat.market.ingest import ingest
+from liqstrat.market.ingest import FileReport, ingest
 from tests.market.archive_files import (
     DAY_MS,
     FUNDING_HEADER,
@@ -22,6 +23,8 @@ from tests.market.archive_files import (
     states,
     trade_lines,
 )
+
+Loaded = tuple[Path, dict[str, FileReport]]
 
 DAY = "BTCUSDT-aggTrades-2024-03-01.csv"
 MAKER = 6
@@ -36,30 +39,27 @@ def ids(database: Path) -> list[int]:
     return [id_ for (id_,) in rows(database, "select agg_trade_id from aggtrades_history order by 1")]
 
 
-@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize(
-    "header", ["", TRADES_HEADER, f'"{TRADES_HEADER}', f"\ufeff{TRADES_HEADER}", f"\n{TRADES_HEADER}"]
-)
-@pytest.mark.parametrize("suffix", ["csv", "zip"])
-def test_no_quote_swallows_rows(
-    write_archive: ArchiveWriter, database: Path, ending: str, header: str, suffix: str
-) -> None:
+def test_no_quote_swallows_rows(write_archive: ArchiveWriter, database: Path) -> None:
     lines = [f"{i},60000.1,0.5,1,1,{DAY_MS},true" for i in range(1, 21)]
     lines[3], lines[10] = (lines[i].replace(",1,1,", ',"1,1,') for i in (3, 10))
-    text = ending.join([*filter(None, [header.replace("\n", ending)]), *lines, "", ""])
-    path = write_archive(DAY, [])
-    path.write_bytes(text.encode())
-    if suffix == "zip":
-        packed = path.with_suffix(".zip")
+    headers = ("", TRADES_HEADER, f'"{TRADES_HEADER}', f"\ufeff{TRADES_HEADER}", f"\n{TRADES_HEADER}")
+    files = []
+    for number, (ending, header) in enumerate(product(("\n", "\r\n", "\r"), headers)):
+        text = ending.join([*filter(None, [header.replace("\n", ending)]), *lines, "", ""])
+        plain = write_archive(f"A{number:02}USDT-aggTrades-2024-03-01.csv", [])
+        plain.write_bytes(text.encode())
+        packed = plain.with_name(f"B{plain.name}").with_suffix(".zip")
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(path, path.name)
-        path = packed
-    file = only(ingest([path], database))
-    assert (file.state, file.rows) == ("loaded", 20), file.reason
-    assert ids(database) == list(range(1, 21))
+            archive.write(plain, f"B{plain.name}")
+        files += [plain, packed]
+    for file in ingest(files, database).files:
+        assert (file.state, file.rows) == ("loaded", 20), file
+    found = rows(database, "select symbol, list(agg_trade_id order by agg_trade_id) from aggtrades_history group by 1")
+    assert len(found) == len(files)
+    assert all(ids == list(range(1, 21)) for _, ids in found)
 
 
-@pytest.mark.parametrize("suffix", ["csv", "zip", "json"])
+@pytest.mark.parametrize("suffix", ["csv", "zip"])
 @pytest.mark.parametrize(
     ("folder", "other"),
     [("data [1]", "data 1"), ("data*", "data1"), ("a[b", "ab"), ("a[!b]", "ac"), ("price=5/symbol=X", "price=5")],
@@ -67,14 +67,8 @@ def test_no_quote_swallows_rows(
 def test_a_path_is_no_pattern(
     write_archive: ArchiveWriter, database: Path, folder: str, other: str, suffix: str
 ) -> None:
-    def lines(first: int, count: int) -> list[str]:
-        if suffix != "json":
-            return trade_lines(count, first)
-        keys = {"p": "60000.1", "q": "0.5", "f": 1, "l": 1, "T": DAY_MS, "m": True}
-        return [json.dumps({"a": i, **keys}) for i in range(first, first + count)]
-
-    write_archive(f"BTCUSDT-aggTrades-2024-03-01.{suffix}", lines(1, 5), folder=other)
-    wanted = write_archive(f"BTCUSDT-aggTrades-2024-03-01.{suffix}", lines(100, 20), folder=folder)
+    write_archive(f"BTCUSDT-aggTrades-2024-03-01.{suffix}", trade_lines(5, 1), folder=other)
+    wanted = write_archive(f"BTCUSDT-aggTrades-2024-03-01.{suffix}", trade_lines(20, 100), folder=folder)
     own = wanted.parent / "market.duckdb"
     for target in (database, own):
         assert only(ingest([wanted.parent], target)).rows == 20
@@ -136,19 +130,35 @@ WRONG: dict[str, tuple[str, list[str], list[str]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def loaded_at_once(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Each wrong file in a folder of its own, and a good one behind them all."""
+    root = tmp_path_factory.mktemp("wrong")
+    write = ArchiveWriter(root)
+    files = {}
+    for case, (name, lines, _) in WRONG.items():
+        files[case] = write(name, [], folder=case)
+        files[case].write_bytes("\n".join([*lines, ""]).encode(errors="surrogateescape"))
+    good = write("BTCUSDT-aggTrades-2024-03-02.csv", trade_lines(3, 90, day=2))
+    report = ingest([*files.values(), good], root / "market.duckdb")
+    return root / "market.duckdb", dict(zip([*files, "good"], report.files, strict=True))
+
+
 @pytest.mark.parametrize("case", WRONG)
-def test_refused_by_line_and_the_others_go_in(write_archive: ArchiveWriter, database: Path, case: str) -> None:
-    name, lines, words = WRONG[case]
-    path = write_archive(name, [])
-    path.write_bytes("\n".join([*lines, ""]).encode(errors="surrogateescape"))
-    good = write_archive("BTCUSDT-aggTrades-2024-03-02.csv", trade_lines(3, 90, day=2))
-    refused, loaded = ingest([path, good], database).files
-    assert (refused.state, loaded.state) == ("refused", "loaded"), refused
-    assert [word for word in words if word not in refused.reason] == [], refused.reason
+def test_refused_by_line(loaded_at_once: Loaded, case: str) -> None:
+    refused = loaded_at_once[1][case]
+    assert refused.state == "refused"
+    assert [word for word in WRONG[case][2] if word not in refused.reason] == [], refused.reason
+    assert "fault of this program" not in refused.reason
     assert len(refused.reason) < 400
-    assert rows(database, "select table_name from duckdb_tables() order by 1") == [
-        ("aggtrades_history",),
-        ("ingest_ledger",),
+
+
+def test_the_one_good_file_goes_in_and_nothing_of_the_others(loaded_at_once: Loaded) -> None:
+    database, reports = loaded_at_once
+    assert reports["good"].state == "loaded"
+    assert rows(database, "select table_name, estimated_size from duckdb_tables() order by 1") == [
+        ("aggtrades_history", 3),
+        ("ingest_ledger", 1),
     ]
 
 
@@ -374,17 +384,17 @@ BAD_MARKETS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_MARKETS)
-def test_a_listing_that_cannot_be_right_is_left_out_by_name(
-    write_archive: ArchiveWriter, database: Path, case: str
-) -> None:
-    document = {"serverTime": DAY_MS, "symbols": [BAD_MARKETS[case], MARKET]}
-    file = only(ingest([write_archive("info.json", [json.dumps(document)])], database))
-    assert (file.state, file.rows) == ("loaded", 1)
-    assert "left out" in file.reason
-    assert rows(database, "select symbol from instruments") == [("BTCUSDT",)]
-    document["symbols"].pop()
-    assert only(ingest([write_archive("info.json", [json.dumps(document)])], database)).state == "refused"
+def test_a_listing_that_cannot_be_right_is_left_out_by_name(write_archive: ArchiveWriter, database: Path) -> None:
+    answers, alone = [], []
+    for number, (case, bad) in enumerate(BAD_MARKETS.items()):
+        for listed, files in (([bad, MARKET], answers), ([bad], alone)):
+            document = {"serverTime": DAY_MS + number * 86_400_000, "symbols": listed}
+            files.append(write_archive("info.json", [json.dumps(document)], folder=f"{case} {len(listed)}"))
+    for file in ingest(answers, database).files:
+        assert (file.state, file.rows) == ("loaded", 1), file
+        assert "left out" in file.reason
+    assert rows(database, "select distinct symbol from instruments") == [("BTCUSDT",)]
+    assert set(states(ingest(alone, database))) == {"refused"}
 
 
 def brackets(**of_first: Any) -> list[dict[str, Any]]:
@@ -424,15 +434,15 @@ BAD_BRACKETS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_BRACKETS)
-def test_brackets_that_cannot_be_right_are_left_out_by_name(
-    write_archive: ArchiveWriter, database: Path, case: str
-) -> None:
+def test_brackets_that_cannot_be_right_are_left_out_by_name(write_archive: ArchiveWriter, database: Path) -> None:
     good = {"symbol": "ABCUSDT", "brackets": brackets()}
-    path = write_archive("2024-03-01.json", [json.dumps([good, BAD_BRACKETS[case]])])
-    file = only(ingest([path], database))
-    assert (file.state, file.rows) == ("loaded", 2)
-    assert "left out" in file.reason
+    answers = [
+        write_archive(f"2024-03-{number:02}.json", [json.dumps([good, bad])])
+        for number, bad in enumerate(BAD_BRACKETS.values(), 1)
+    ]
+    for file in ingest(answers, database).files:
+        assert (file.state, file.rows) == ("loaded", 2), file
+        assert "left out" in file.reason
     assert rows(database, "select distinct symbol from leverage_brackets") == [("ABCUSDT",)]
 
 
@@ -454,16 +464,16 @@ DOCUMENTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", DOCUMENTS)
-def test_json_that_is_none_is_refused(write_archive: ArchiveWriter, database: Path, case: str) -> None:
-    name, content = DOCUMENTS[case]
-    path = write_archive(name, [])
-    path.write_bytes(content.encode(errors="surrogateescape"))
-    good = write_archive(DAY, trade_lines(3))
-    report = ingest([path, good], database)
-    assert states(report) == ["refused", "loaded"]
-    assert "fault of this program" not in report.files[0].reason
-    assert len(report.files[0].reason) < 400
+def test_json_that_is_none_is_refused(write_archive: ArchiveWriter, database: Path) -> None:
+    files = []
+    for case, (name, content) in DOCUMENTS.items():
+        files.append(write_archive(name, [], folder=case))
+        files[-1].write_bytes(content.encode(errors="surrogateescape"))
+    for file in ingest(files, database).files:
+        assert file.state == "refused", file
+        assert "fault of this program" not in file.reason
+        assert len(file.reason) < 400
+    assert not database.exists()
 
 
 def test_a_large_document_is_read_in_the_memory_of_an_entry(write_archive: ArchiveWriter, database: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,13 @@ def known(begin: datetime, first: int, last: int) -> list[Row]:
     return labelled(begin, first, last, ENDS)
 
 
-def lines(rows: Sequence[Row]) -> list[str]:
-    return [f"{at:%Y-%m-%d %H:%M:%S},BTCUSDT,{contracts},,,,," for at, contracts in rows]
+def lines(rows: Sequence[Row], symbol: str = "BTCUSDT") -> list[str]:
+    return [f"{at:%Y-%m-%d %H:%M:%S},{symbol},{contracts},,,,," for at, contracts in rows]
 
 
-def found(database: Path) -> list[Row]:
+def found(database: Path, symbol: str = "BTCUSDT") -> list[Row]:
     with open_store(database) as store:
-        table = store.open_interest("BTCUSDT")
+        table = store.open_interest(symbol)
     return [(row["time"], int(row["contracts"])) for row in table.to_pylist()]
 
 
@@ -49,20 +50,18 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", ["BTCUSDT-metrics-2026-06-24.csv", "BTCUSDT-metrics-2026-06-24.zip", "BTCUSDT-metrics.csv"]
-)
-@pytest.mark.parametrize("order", [1, -1])
-@pytest.mark.parametrize("header", [[], [METRICS_HEADER]])
 @pytest.mark.parametrize("case", TOLD)
-def test_a_file_tells_itself(
-    write_archive: ArchiveWriter, database: Path, case: str, header: list[str], order: int, name: str
-) -> None:
+def test_a_file_tells_itself(write_archive: ArchiveWriter, database: Path, case: str) -> None:
     expected, by = TOLD[case]
-    rows = lines([(at - by, contracts) for at, contracts in expected])[::order]
-    file = only(ingest([write_archive(name, [*header, *rows])], database))
-    assert (file.state, file.reason) == ("loaded", "")
-    assert found(database) == expected
+    names = ("-2026-06-24.csv", "-2026-06-24.zip", ".csv")
+    files = {}
+    for name, order, header in product(names, (1, -1), ([], [METRICS_HEADER])):
+        symbol = f"A{len(files):02}USDT"
+        rows = lines([(at - by, contracts) for at, contracts in expected], symbol)[::order]
+        files[symbol] = write_archive(f"{symbol}-metrics{name}", [*header, *rows])
+    for file in ingest(list(files.values()), database).files:
+        assert (file.state, file.reason) == ("loaded", ""), file
+    assert all(found(database, symbol) == expected for symbol in files)
 
 
 @pytest.mark.parametrize(

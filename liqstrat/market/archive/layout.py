@@ -8,7 +8,7 @@ from liqstrat.errors import LiqstratError
 
 # Patterns of whole cells, which mean the same to Python and to DuckDB (RE2). Numbers are short: none takes long.
 INTEGER = r"[0-9]{1,18}"
-DECIMAL = r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,3})?"
+DECIMAL = r"-?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][-+]?[0-9]{1,3})?"
 TRUTH = r"[Tt]rue|TRUE|[Ff]alse|FALSE"
 DATETIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
 WORD = r"[A-Za-z_][A-Za-z0-9_]*"

@@ -35,7 +35,8 @@ _BROKEN_ZIP = (
     OverflowError,
     MemoryError,
 )
-_ENCRYPTED = 1
+_ENCRYPTED, _NAME_IS_UTF8 = 1, 0x800
+_BEGIN_OF_MEMBER = b"PK\x03\x04"
 #: Text of numbers is packed to a tenth, of the same number over and over to a hundredth.
 _MOST_PACKED = 300
 _NEVER_TOO_LARGE = 100 << 20
@@ -145,7 +146,11 @@ def _plain(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]
     file = archive.fp
     file.seek(member.header_offset)
     header = file.read(_LOCAL_HEADER)
-    file.seek(sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28)), os.SEEK_CUR)
+    name_length, more_length = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+    name = file.read(name_length).decode("utf-8" if member.flag_bits & _NAME_IS_UTF8 else "cp437")
+    if not header.startswith(_BEGIN_OF_MEMBER) or name != member.orig_filename:
+        raise zipfile.BadZipFile(f"its directory tells of {member.orig_filename}, and {name} is there")
+    file.seek(more_length, os.SEEK_CUR)
     inflated, left, check = isal_zlib.decompressobj(-zlib.MAX_WBITS), member.compress_size, 0
     while left > 0 and (packed_part := file.read(min(left, _CHUNK // 16))):
         left -= len(packed_part)

@@ -16,7 +16,7 @@ from liqstrat.market.download.fetch import fetch
 from liqstrat.market.reference import read_source
 
 FILE = ArchiveFile("BTCUSDT", "aggTrades", "data/BTCUSDT-aggTrades-2024-03-01.zip", date(2024, 3, 1), 1)
-ONCE = Retry(attempts=1, timeout=1.0)
+ONCE = Retry(attempts=1, timeout=0.4)
 
 Answer = Callable[[socket.socket], None]
 
@@ -93,7 +93,7 @@ ODD = {
 @pytest.mark.parametrize("answer", [head_by_drops, never_the_last_head, body_by_drops, body_without_end])
 def test_an_answer_has_its_time_and_its_size(answer: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_LARGEST_UNTOLD", 1 << 20)
-    monkeypatch.setattr("liqstrat.market.reference._TIMEOUT", 1.0)
+    monkeypatch.setattr("liqstrat.market.reference._TIMEOUT", 0.4)
     begin = time.monotonic()
     with answering(answer) as address:
         archive = transport.Archive(address, ONCE, threading.Event())
