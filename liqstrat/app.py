@@ -249,7 +249,13 @@ def _notes_after(replayed: Replayed) -> list[str]:
     notes = [_liquidation_note(event) for event in replayed.liquidations]
     if counted := not_made(replayed):
         told = ", ".join(f"{reason} {count:,}" for reason, count in counted.most_common())
-        notes.append(f"{counted.total():,} entries were not made: {told}")
+        total = counted.total()
+        notes.append(f"{total:,} {'entry was' if total == 1 else 'entries were'} not made: {told}")
+    notes += [
+        f"{label}: {len(caps)} order(s) of its own were larger than the exchange allows at this leverage, which left "
+        f"{min(caps):,.0f} USDT: on the exchange they would have been refused"
+        for label, caps in replayed.ledger.beyond.items()
+    ]
     still = [trip for trip in replayed.ledger.trips if trip.closed_ns is None]
     if still:
         notes.append(f"{len(still)} position(s) were open at the end, valued at the last price")

@@ -18,13 +18,15 @@ class Sent:
 
 @dataclass(eq=False)
 class Records:
-    """By client order id: what was sent, why those were lost that ended before the engine had them; and why entries
-    were sent or refused."""
+    """By client order id: what was sent, why those were lost that ended before the engine had them; why entries were
+    sent or refused; and orders of a strategy's own that the exchange's brackets would not allow, by leverage: how much
+    (USDT) they would have had to stay below."""
 
     sent: dict[str, Sent] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    beyond: list[float] = field(default_factory=list)
 
 
 def why_ended(order: Any) -> str:

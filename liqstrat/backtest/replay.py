@@ -26,7 +26,7 @@ from liqstrat.backtest.levels.feeds import LevelsKeeper, OpenInterestSeries
 from liqstrat.backtest.levels.flow_tape import FlowTape
 from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.backtest.levels.minute_tape import MinuteTape
-from liqstrat.backtest.levels.tape import TapeInterval, read_tape
+from liqstrat.backtest.levels.tape import TapeInterval
 from liqstrat.backtest.levels.warmup import Warm
 from liqstrat.backtest.prints import MinutePrints, Prints
 from liqstrat.backtest.room import Room
@@ -119,12 +119,12 @@ def replay(
 
 def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData], on_step: OnStep) -> Replayed:
     failures, journal = Failures(), Journal()
-    keepers = {symbol: _keeper(run, symbol, data[symbol], on_step, failures) for symbol in run.symbols}
     on_bars = run.bar_minutes is not None
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False))
     try:
         instruments = _instruments(run)
         streams = {symbol: _stream(run, symbol) for symbol in run.symbols}
+        keepers = {symbol: _keeper(run, data[symbol], streams[symbol], on_step, failures) for symbol in run.symbols}
         prints: dict[str, Prints] = {**streams}
         if on_bars:
             ticks = {symbol: float(instruments[symbol].price_increment) for symbol in run.symbols}
@@ -135,7 +135,9 @@ def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData]
         for instrument in instruments.values():
             engine.add_instrument(instrument)
         strategies = _strategies(run, traders, data, keepers, venue, sides, failures, journal)
-        for actor in (*keepers.values(), *venue.actors):
+        # Every actor has a clock, which the engine winds on with each trade: the venue reads that of the levels.
+        venue.fees.host = venue.fills.host = keepers[run.symbols[0]]
+        for actor in (*keepers.values(), *([venue.liquidator] if venue.liquidator else [])):
             engine.add_actor(actor)
         for strategy in strategies:
             engine.add_strategy(strategy)
@@ -213,18 +215,18 @@ def _telling(on_step: OnStep, run: RunFile, step: Step) -> OnStep:
     return tell
 
 
-def _keeper(run: RunFile, symbol: str, data: SymbolData, on_step: OnStep, failures: Failures) -> LevelsKeeper:
+def _keeper(run: RunFile, data: SymbolData, stream: MarketStream, on_step: OnStep, failures: Failures) -> LevelsKeeper:
     """The levels of a symbol, warm, and the actor that keeps them up to date."""
     tape: TapeInterval | MinuteTape
     if run.bar_minutes is None:
-        tape = TapeInterval(read_tape(run.data.catalog, symbol, run.start, run.end))
+        tape = TapeInterval(stream.tape())
     elif data.flows is not None:
         tape = FlowTape(data.minutes, nanoseconds(run.start), data.flows)
     else:
         tape = MinuteTape(data.minutes, nanoseconds(run.start))
-    levels = LiquidationLevels(data.model, symbol, span=run.report.span, interval=tape)
+    levels = LiquidationLevels(data.model, stream.symbol, span=run.report.span, interval=tape)
     levels.warm_up(data.warm.book, data.warm.since)
-    return LevelsKeeper(instrument_id(symbol), levels, tape, on_step, failures)
+    return LevelsKeeper(data.open_interest.instrument_id, levels, tape, on_step, failures)
 
 
 def _venue(run: RunFile, data: dict[str, SymbolData], prints: dict[str, Prints], failures: Failures) -> SimulatedVenue:

@@ -21,6 +21,7 @@ from nautilus_trader.model import CustomData
 from nautilus_trader.persistence import BarDataWrangler, TradeTickDataWrangler
 
 from liqstrat.backtest.levels.feeds import OpenInterestSeries, open_interest_type
+from liqstrat.backtest.levels.interval import Trades
 from liqstrat.backtest.levels.tape import floats_of
 from liqstrat.backtest.prints import Print
 from liqstrat.catalog import day_files
@@ -58,8 +59,10 @@ class MarketStream:
     """
 
     def __init__(self, catalog: Path, symbol: str, start: datetime, end: datetime, *, bars: bool) -> None:
+        self.symbol = symbol
         self._batches = _batches(catalog, symbol, start, end, bars=bars)
         self._ahead: deque[_Batch] = deque()
+        self._taps: list[deque[Trades]] = []
         self._playing = _Batch(_NOTHING, _NOTHING, _NOTHING, _NOTHING, None)
         self._slice = 0
         self._wrangler: Any = BarDataWrangler if bars else TradeTickDataWrangler
@@ -117,6 +120,17 @@ class MarketStream:
         """A stop is met by the print itself."""
         return None
 
+    def tape(self) -> Iterator[Trades]:
+        """The same trades as numbers, for who reads along; to be asked for before anything is taken."""
+        waiting: deque[Trades] = deque()
+        self._taps.append(waiting)
+
+        def read() -> Iterator[Trades]:
+            while waiting or self._pull():
+                yield waiting.popleft()
+
+        return read()
+
     def _make(self, rows: pa.RecordBatch) -> list[Any]:
         metadata = rows.schema.metadata
         decimals = (int(metadata[b"price_precision"]), int(metadata[b"size_precision"]))
@@ -128,6 +142,8 @@ class MarketStream:
         if batch is None:
             return False
         self._ahead.append(batch)
+        for tap in self._taps:
+            tap.append(Trades(*batch[:4]))
         return True
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Never
 
@@ -90,6 +91,8 @@ class Trading(Strategy):
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         """Send an order of one's own, beside those of `enter` and `exit`."""
         submit = super().submit_order
+        if not order.is_reduce_only:
+            self._hold_against_brackets(order)
         self._dispatch([order], lambda: submit(order, *args, **kwargs))
 
     def submit_order_list(self, order_list: Any, *args: Any, **kwargs: Any) -> None:
@@ -190,6 +193,13 @@ class Trading(Strategy):
         for order in orders:
             self._sent.append(order.client_order_id)
             self.records.sent[str(order.client_order_id)] = Sent(order, now, price)
+
+    def _hold_against_brackets(self, order: Any) -> None:
+        """Note an order of a strategy's own that is larger than the exchange allows at this leverage."""
+        now = datetime.fromtimestamp(self.clock.timestamp_ns() / 1e9, UTC)
+        cap = self._setup.room.cap(self.cache, self.symbol, now)
+        if order.quantity.as_decimal() * Decimal(str(self.price or 0)) > cap:
+            self.records.beyond.append(max(float(cap), 0.0))
 
     def _meet(self, order_id: str, met: Print) -> None:
         self._setup.fills.start[order_id] = met.price

@@ -29,13 +29,14 @@ def read_ledger(cache: Cache, strategies: Sequence[LevelStrategy]) -> Ledger:
         for name, one in trader.records.sent.items():
             if name not in orders:
                 orders[name] = _lost(one, trader, trader.records.lost.get(name, NO_END))
+    beyond = {one.label: caps for one in strategies if (caps := one.records.beyond)}
     refusals = [refusal for trader in strategies for refusal in trader.records.refusals]
     positions: list[Any] = sorted(
         [*cache.position_snapshots(), *cache.positions()],
         key=lambda p: (p.ts_opened, str(p.strategy_id), str(p.instrument_id), p.ts_last),
     )
     numbers: Counter[tuple[str, str]] = Counter()
-    ledger = Ledger([], [], [], [], sorted(refusals, key=lambda refusal: refusal.time_ns))
+    ledger = Ledger([], [], [], [], sorted(refusals, key=lambda refusal: refusal.time_ns), beyond)
     for position in positions:
         strategy, symbol = labels[str(position.strategy_id)], _symbol(position.instrument_id)
         numbers[strategy, symbol] += 1

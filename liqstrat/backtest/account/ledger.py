@@ -115,13 +115,18 @@ class RoundTrip:
 
 @dataclass(frozen=True)
 class Ledger:
-    """All of a run, each list in order of time; `refusals` are entries that were never sent."""
+    """All of a run, each list in order of time.
+
+    refusals: entries that were never sent. beyond: by strategy, of each order of its own that was larger than the
+    exchange's brackets allow at the account's leverage, what they left (USDT).
+    """
 
     orders: list[OrderRecord]
     fills: list[Fill]
     funding: list[Funding]
     trips: list[RoundTrip]
     refusals: list[Refusal] = field(default_factory=list)
+    beyond: dict[str, list[float]] = field(default_factory=dict)
 
     def of(self, strategy: str) -> "Ledger":
         """What one strategy did."""

@@ -161,7 +161,7 @@ class MarketFills(FillModel):
         return [(price, steps)]
 
     def _now(self) -> int:
-        assert self.host is not None, "the venue's actors are not all part of the run"
+        assert self.host is not None, "the host is not part of the run"
         return self.host.clock.timestamp_ns()
 
 

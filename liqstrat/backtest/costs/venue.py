@@ -7,7 +7,6 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from nautilus_trader.backtest import BacktestEngine
-from nautilus_trader.common import DataActor
 from nautilus_trader.model import AccountType, Money, OmsType
 
 from liqstrat.backtest.costs.depth import RecentDepth
@@ -27,11 +26,10 @@ _MILLISECOND_NS = 1_000_000
 
 @dataclass(frozen=True)
 class SimulatedVenue:
-    """The exchange's parts. `actors` are to be added to the engine; `liquidator`, one of them, is None where the run
-    switched it off. depth: of the market, whether or not orders pay for it."""
+    """The exchange's parts. `fees` and `fills` need an actor of the run as their `host`; `liquidator`, an actor itself,
+    is None where the run switched it off. depth: of the market, whether or not orders pay for it."""
 
     settings: VenueSettings
-    actors: list[DataActor]
     fees: ExchangeFees
     fills: MarketFills
     depth: RecentDepth
@@ -82,13 +80,11 @@ def simulated_venue(
     paid_depth = depth if settings.depth else None
     fills = MarketFills(paid_depth, settings.touch_share, prints, failures)
     fees = ExchangeFees(settings.maker_fee, settings.taker_fee, failures, fills.spared)
-    actors: list[DataActor] = [VenueClock(fees, fills)]
     liquidator = None
     if settings.liquidation:
         liquidator = AccountLiquidator(minutes, fees, paid_depth, failures, on_bars=on_bars, brackets=brackets)
-        actors.append(liquidator)
         fills.no_worse = liquidator.no_worse_than_bankrupt
-    return SimulatedVenue(settings, actors, fees, fills, depth, liquidator)
+    return SimulatedVenue(settings, fees, fills, depth, liquidator)
 
 
 def check_leverage(settings: VenueSettings, symbol: str, at: datetime, loaded: Sequence[BracketTable] = ()) -> None:
@@ -98,17 +94,3 @@ def check_leverage(settings: VenueSettings, symbol: str, at: datetime, loaded: S
         raise LiqstratError(
             f"venue.leverage is {settings.leverage}, {symbol} allowed at most {highest} on {at:%Y-%m-%d}"
         )
-
-
-class VenueClock(DataActor):
-    """Tells fees and fills the time."""
-
-    def __new__(cls, *args: object, **kwargs: object) -> "VenueClock":
-        return super().__new__(cls)
-
-    def __init__(self, fees: ExchangeFees, fills: MarketFills) -> None:
-        super().__init__()
-        self._fees, self._fills = fees, fills
-
-    def on_start(self) -> None:
-        self._fees.host = self._fills.host = self

@@ -51,11 +51,12 @@ def test_another_strategy_that_does_nothing_changes_nothing(rising: Path) -> Non
 
 
 def test_a_market_order_waits_for_a_print_where_nobody_trades(tmp_path: Path) -> None:
-    """Four hours of silence over midnight after an order was sent: it is filled by the first trade, at its price."""
-    silence = 4 * 3600.0
-    catalog = at_seconds(tmp_path, [0, 1, 2, 2 + silence, 3 + silence], [60_000, 60_000, 60_000, 61_000, 61_000])
+    """Silence from 22:00 to 02:00 after an order was sent: it is filled by the first trade, not at midnight."""
+    evening, night = 22 * 3600.0, 26 * 3600.0
+    moments = [evening, evening + 1, evening + 2, night, night + 1]
+    catalog = at_seconds(tmp_path, moments, [60_000, 60_000, 60_000, 61_000, 61_000])
     (fill,) = replay(catalog, [{3: buy("4.200")}], VenueSettings(depth=False, latency_ms=50)).fills
-    assert after_start(fill.time_ns) == timedelta(seconds=2 + silence)
+    assert after_start(fill.time_ns) == timedelta(seconds=night)
     assert fill.price == Decimal("61000.1")
 
 
