@@ -9,11 +9,11 @@ from liqstrat.backtest.ticket import CANCELED, DENIED, REJECTED, Refusal
 
 @dataclass(frozen=True)
 class Sent:
-    """An order as it was sent: when (nanoseconds), and the last price then (USDT)."""
+    """An order as it was sent: when (nanoseconds), and the last price then (USDT), if there had been one."""
 
     order: Any
     time_ns: int
-    price: float
+    price: float | None
 
 
 @dataclass(eq=False)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import isnan
 from typing import TYPE_CHECKING, Any, Never
 
 from nautilus_trader.model import ClientOrderId, InstrumentId, OrderSide
@@ -189,7 +190,7 @@ class Trading(Strategy):
             self._wire.send_orders(self.clock, orders, lambda: self.price, act)
 
     def _remember(self, orders: list[Any]) -> None:
-        now, price = self.clock.timestamp_ns(), self.price
+        now, price = self.clock.timestamp_ns(), None if isnan(self.price) else self.price
         for order in orders:
             self._sent.append(order.client_order_id)
             self.records.sent[str(order.client_order_id)] = Sent(order, now, price)
@@ -198,7 +199,8 @@ class Trading(Strategy):
         """Note an order of a strategy's own that is larger than the exchange allows at this leverage."""
         now = datetime.fromtimestamp(self.clock.timestamp_ns() / 1e9, UTC)
         cap = self._setup.room.cap(self.cache, self.symbol, now)
-        if order.quantity.as_decimal() * Decimal(str(self.price or 0)) > cap:
+        # Before the first print that the levels know of there is no price, and no notional.
+        if not isnan(self.price) and order.quantity.as_decimal() * Decimal(str(self.price)) > cap:
             self.records.beyond.append(max(float(cap), 0.0))
 
     def _meet(self, order_id: str, met: Print) -> None:
@@ -227,7 +229,7 @@ class Trading(Strategy):
                 continue
             left = (order or sent.order).leaves_qty.as_decimal()
             limit = getattr(sent.order, "price", None)
-            price = limit.as_decimal() if limit is not None else Decimal(str(sent.price))
+            price = limit.as_decimal() if limit is not None else Decimal(str(sent.price or 0))
             found.append((self.symbol, left * price))
         return found
 

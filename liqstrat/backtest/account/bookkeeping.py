@@ -59,7 +59,7 @@ def _name(order: Any) -> str:
 
 
 def _order(order: Any, labels: dict[str, str], sent: Sent | None) -> OrderRecord:
-    reference = _tagged(order.tags, "reference") or (repr(sent.price) if sent else None)
+    reference = _tagged(order.tags, "reference") or (repr(sent.price) if sent and sent.price else None)
     return OrderRecord(
         **_as_sent(order),
         strategy=labels[str(order.strategy_id)],
@@ -81,7 +81,7 @@ def _lost(sent: Sent, strategy: LevelStrategy, reason: str) -> OrderRecord:
         filled=_NOTHING,
         submitted_ns=sent.time_ns,
         closed_ns=None,
-        reference=Decimal(repr(sent.price)),
+        reference=None if sent.price is None else Decimal(repr(sent.price)),
         reason=reason,
     )
 
