@@ -6,11 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from liqstrat.cli.runs import print_demo
+from liqstrat.demo import DemoResult
 from liqstrat.run_file import load_run_file
 from tests.shell import Shell
 
 
-def test_the_demo_leads_on_to_commands_that_work(liqstrat: Shell) -> None:
+def test_the_demo_leads_on_to_commands_that_work(liqstrat: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     done = liqstrat("demo", "--days", "2", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
@@ -28,6 +32,21 @@ def test_the_demo_leads_on_to_commands_that_work(liqstrat: Shell) -> None:
         tried = liqstrat(*arguments)
         assert tried.code == 0, f"{command}: {tried.err}"
         assert "SIMULATED" in tried.out or Path("heatmap.html").exists()
+
+    database = Path(told["database"])
+    print_demo(
+        DemoResult(
+            database,
+            {name: database.with_name(f"{name}.toml") for name in told["runs"]},
+            {name: Path(run["folder"]) for name, run in told["runs"].items()},
+            {name: run["metrics"] for name, run in told["runs"].items()},
+        ),
+        json=False,
+    )
+    printed = capsys.readouterr().out
+    assert "fade SIMULATED" in printed
+    assert told["runs"]["random"]["report"] in printed
+    assert printed.splitlines()[-4:] == [f"  {command}" for command in told["next"]]
 
 
 def test_the_rehearsal_runs_and_leaves_nothing(tmp_path: Path) -> None:

@@ -38,10 +38,10 @@ def bench_model(
             known = ", ".join(REGIMES)
             raise typer.BadParameter(f'there is no regime "{name}"{did_you_mean(name, REGIMES)}; expected of {known}')
     verdicts = judge(MODELS, regimes or tuple(REGIMES), seeds, days=days, progress=progress)
-    _print_verdicts(verdicts, json=json)
+    print_verdicts(verdicts, json=json)
 
 
-def _print_verdicts(verdicts: Sequence["Verdict"], *, json: bool) -> None:
+def print_verdicts(verdicts: Sequence["Verdict"], *, json: bool) -> None:
     if json:
         print_json([{**asdict(verdict), "simulated": True} for verdict in verdicts])
         return

@@ -26,7 +26,7 @@ def demo(
     """
     from liqstrat.demo import run_demo
 
-    _print_demo(run_demo(Path(), days=days, seed=seed, progress=progress), json=json)
+    print_demo(run_demo(Path(), days=days, seed=seed, progress=progress), json=json)
 
 
 def backtest(
@@ -100,7 +100,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     return {**kept, "folder": str(folder), "report": str(report) if report.exists() else None, "metrics": figures}
 
 
-def _print_demo(result: "DemoResult", *, json: bool) -> None:
+def print_demo(result: "DemoResult", *, json: bool) -> None:
     if json:
         runs = {name: _facts(folder) for name, folder in result.folders.items()}
         print_json({"simulated": True, "database": str(result.database), "runs": runs, "next": result.next_commands})

@@ -3,6 +3,7 @@
 import json as json_module
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from liqstrat.cli.program import out
 from liqstrat.cli.terminal import SafeTable, shown, shown_json
@@ -11,9 +12,17 @@ SIDE_STYLE = {"long": "green", "short": "red"}
 
 
 def print_json(value: object) -> None:
-    """Indented for a reader, on one line for a program; never in colours, which take seconds for a map."""
-    indent = 2 if out.is_terminal else None
-    out.file.write(shown_json(json_module.dumps(value, default=str, indent=indent, ensure_ascii=False)) + "\n")
+    """Indented for a reader, on one line for a program; never in colours, which take seconds for a map.
+
+    What is no number is null: JSON has no word for it.
+    """
+    how: dict[str, Any] = {"default": str, "indent": 2 if out.is_terminal else None, "ensure_ascii": False}
+    try:
+        text = json_module.dumps(value, allow_nan=False, **how)
+    except ValueError:
+        plain = json_module.loads(json_module.dumps(value, **how), parse_constant=lambda _: None)
+        text = json_module.dumps(plain, **how)
+    out.file.write(shown_json(text) + "\n")
 
 
 _TEXTS = ("", "side", "symbol", "kind", "risk", "origin", "model", "regime")

@@ -1,15 +1,19 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from liqstrat.bench.judge import calibrated, fixed, judge, maps_of, mean_agreement, mix_known
+from liqstrat.bench.judge import Verdict, calibrated, fixed, judge, maps_of, mean_agreement, mix_known
 from liqstrat.bench.market import START, BenchMarket, bench_market
 from liqstrat.bench.regimes import REGIMES, Regime
 from liqstrat.bench.truth import bounds, moments
+from liqstrat.cli.bench import print_verdicts
+from liqstrat.liquidation.agreement import Agreement
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.settings import ModelSettings
+from tests.shell import Shell
 
 SMALL = replace(
     REGIMES["usual"],
@@ -89,3 +93,26 @@ def test_a_market_with_too_few_liquidations_is_judged_with_the_settings_as_they_
     market = bench_market(SMALL, seed=1, days=1)
     few = replace(market, liquidated_at=market.liquidated_at + 10**18)
     assert calibrated(ModelSettings())(SMALL, few) == ModelSettings()
+
+
+def test_verdicts_are_printed_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    empty, good = Agreement(np.nan, np.nan, np.nan), Agreement(0.9, 0.8, 0.7)
+    verdicts = [
+        Verdict(model, regime, 11, good, good, good if model == "book" else empty)
+        for model in ("book", "other")
+        for regime in ("usual", "thin")
+    ]
+    print_verdicts(verdicts, json=True)
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert [one["model"] for one in told] == ["book", "book", "other", "other"]
+    assert told[0]["share"] == {"rank": 0.9, "linear": 0.8, "overlap": 0.7}
+    assert told[2]["strict_share"]["rank"] is None
+    assert all(one["simulated"] for one in told)
+    print_verdicts(verdicts, json=False)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["book", "mean", "2", *["0.90", "0.80", "0.70"] * 3, "0.70"] in lines
+
+
+def test_an_unknown_regime_is_wrong_usage(liqstrat: Shell) -> None:
+    done = liqstrat("bench-model", "--regimes", "usual,thinn")
+    assert (done.code, 'there is no regime "thinn" (did you mean "thin"?)' in " ".join(done.err.split())) == (2, True)
