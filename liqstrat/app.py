@@ -5,7 +5,6 @@ once, and nothing after it opens one.
 """
 
 import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from liqstrat.catalog.instruments import instrument_id
 from liqstrat.catalog.minutes import MINUTE_NS, read_minutes
 from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
+from liqstrat.held import partial_folder, require_writable
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store, open_store
@@ -63,21 +63,16 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT, *, report
     strategy or parameter, history that is not there, or an error inside a strategy.
     """
     traders = resolve_traders(run)
+    require_writable(out / run.name)
     prepared = prepare(run, progress)
     created = datetime.now(UTC)
-    name = _free_name(out, f"{run.name}-{created:%Y%m%dT%H%M%S}-{_short_hash(prepared.about)}")
-    partial = out / f".{name}.partial"
-    partial.mkdir(parents=True)
-    try:
+    name = f"{run.name}-{created:%Y%m%dT%H%M%S}-{_short_hash(prepared.about)}"
+    with partial_folder(out / name) as (partial, folder):
         replayed = replay(prepared, traders, partial, progress)
-        write(prepared, traders, replayed, partial, name, created)
+        write(prepared, traders, replayed, partial, folder.name, created)
         if report:
             _write_report(partial)
-        partial.rename(out / name)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return out / name
+    return folder
 
 
 def resolve_traders(run: RunFile) -> list[Trader]:
@@ -275,15 +270,6 @@ def _liquidation_note(event: Any) -> str:
 
 def _short_hash(about: dict[str, Any]) -> str:
     return hashlib.sha256((about["config_hash"] + about["data_hash"]).encode()).hexdigest()[:8]
-
-
-def _free_name(out: Path, name: str) -> str:
-    """The name, with a number to it where two equal runs are made within a second."""
-    number, free = 1, name
-    while (out / free).exists() or (out / f".{free}.partial").exists():
-        number += 1
-        free = f"{name}-{number}"
-    return free
 
 
 def _write_report(folder: Path) -> None:

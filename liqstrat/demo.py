@@ -14,6 +14,7 @@ from typing import Any
 
 from liqstrat.config import DataSettings, RunFile, StrategySettings
 from liqstrat.errors import LiqstratError
+from liqstrat.held import partial_file
 from liqstrat.progress import SILENT, Progress
 
 SYMBOL = "BTCUSDT"
@@ -85,8 +86,7 @@ def demo_run(name: str, use: str, days: int, data: DataSettings) -> RunFile:
 
 def _write_run_file(run: RunFile, path: Path) -> Path:
     """The run as a file to change and run again."""
-    path.write_text(
-        f"""\
+    text = f"""\
 # A run of the demo, on a SIMULATED market: copy it, change one thing, run both and compare the two reports.
 
 name = {json.dumps(run.name)}
@@ -100,9 +100,9 @@ catalog = {json.dumps(str(run.data.catalog))}
 
 [[strategies]]
 use = {json.dumps(run.strategies[0].use)}
-""",
-        encoding="utf-8",
-    )
+"""
+    with partial_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path
 
 

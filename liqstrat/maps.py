@@ -52,7 +52,7 @@ def maps_at(
     moment = next(waiting, None)
     if moment is None:
         return
-    _require_history(store, symbol, moment)
+    _require_history(store, symbol, moment, warmup)
     settings = with_bin_width(store, symbol, settings, moment)
     book = new_model(settings, symbol, store.brackets(symbol))
     for flow, open_interest in flows(store, symbol, moment - warmup, moments[-1], settings, progress):
@@ -86,7 +86,7 @@ def last_known(store: Store, symbol: str) -> datetime:
 def period(
     store: Store, symbol: str, start: datetime | None, end: datetime | None, minutes: int
 ) -> tuple[datetime, datetime]:
-    """`start` and `end` with the whole hours that open interest covers in place of None.
+    """`start` and `end` with the whole hours that open interest covers in place of None; `end` is no later than that.
 
     Where history begins within a day after `start`, it is the first of the marks after that, `minutes` apart, by which
     there is any.
@@ -96,7 +96,7 @@ def period(
     start = start or (whole if whole == first else whole + timedelta(hours=1))
     if start < first < start + timedelta(days=1):
         start += -(-(first - start) // timedelta(minutes=minutes)) * timedelta(minutes=minutes)
-    end = end or last
+    end = min(end or last, last)
     if end < start:
         raise LiqstratError(f"--to is {end:%Y-%m-%d %H:%M}, expected a time after --from ({start:%Y-%m-%d %H:%M})")
     return start, end
@@ -153,8 +153,13 @@ def _open_interest_span(store: Store, symbol: str) -> tuple[datetime, datetime]:
     return span
 
 
-def _require_history(store: Store, symbol: str, moment: datetime) -> None:
+def _require_history(store: Store, symbol: str, moment: datetime, warmup: timedelta) -> None:
     span = _open_interest_span(store, symbol)
+    if moment - warmup > span[1]:
+        raise LiqstratError(
+            f"{store.path}: open interest of {symbol} ends at {span[1]:%Y-%m-%d %H:%M} UTC, "
+            f"asked for {moment:%Y-%m-%d %H:%M} with {warmup.days} days before"
+        )
     if moment < span[0]:
         raise LiqstratError(
             f"{store.path}: open interest of {symbol} starts at {span[0]:%Y-%m-%d %H:%M} UTC, "

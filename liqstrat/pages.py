@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from liqstrat.errors import LiqstratError
+from liqstrat.held import partial_file, require_writable
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.maps import PICTURE_SPAN, candle_length, maps_at, marks, picture_rows, write_rows
 from liqstrat.market.store import Store
@@ -32,29 +33,22 @@ def save_heatmap(
     """
     if out.suffix not in (".parquet", ".html"):
         raise LiqstratError(f'{out}: the file\'s ending is "{out.suffix}", expected .parquet or .html')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    picture = out.suffix == ".html"
-    maps = maps_at(store, symbol, moments, settings, warmup, progress, PICTURE_SPAN if picture else None)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        if picture:
-            levels = picture_rows(maps)
-            rows = len(levels)
-            candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
-            title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
-            write_heatmap_page(levels, candles, title=title, simulated=store.simulated(symbol), out=partial)
-        else:
-            rows = write_rows(maps, partial)
-        partial.rename(out)
-    finally:
-        partial.unlink(missing_ok=True)
-    return rows
+    require_writable(out)
+    if out.suffix == ".parquet":
+        with partial_file(out) as partial:
+            return write_rows(maps_at(store, symbol, moments, settings, warmup, progress), partial)
+    levels = picture_rows(maps_at(store, symbol, moments, settings, warmup, progress, PICTURE_SPAN))
+    candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
+    title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
+    write_heatmap_page(levels, candles, title=title, simulated=store.simulated(symbol), out=out)
+    return len(levels)
 
 
 def require_page(out: Path) -> None:
-    """Raise `LiqstratError` unless `out` is named as a page."""
+    """Raise `LiqstratError` unless `out` is named as a page and can be written."""
     if out.suffix != ".html":
         raise LiqstratError(f'{out}: the file\'s ending is "{out.suffix}", expected .html')
+    require_writable(out)
 
 
 def save_score_page(
@@ -74,5 +68,4 @@ def save_score_page(
     settings = next(iter(models.values()))
     levels = picture_rows(maps_at(store, scored.symbol, moments, settings, warmup, progress, PICTURE_SPAN))
     candles = store.klines(scored.symbol, start, end, interval=candle_length(moments))
-    out.parent.mkdir(parents=True, exist_ok=True)
     return write_score_page(scored, levels, candles, out)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from liqstrat.ending import raise_if_asked
+
 Step = Callable[[float], None]
 _PLAIN_EVERY_SECONDS = 10.0
 
@@ -52,6 +54,7 @@ class ConsoleProgress(Progress):
 
             def step(more: float) -> None:
                 nonlocal done
+                raise_if_asked()
                 done += more
                 bars.update(bar, completed=done, rate=_rate(done, started, unit))
 
@@ -65,6 +68,7 @@ class ConsoleProgress(Progress):
 
         def step(more: float) -> None:
             nonlocal done, said
+            raise_if_asked()
             done += more
             if time.monotonic() - said >= _PLAIN_EVERY_SECONDS:
                 said = time.monotonic()

@@ -28,6 +28,8 @@ FLOORS = [
     ["config", "run_file"],
     ["liquidation"],
     ["inputs", "progress"],
+    ["ending"],
+    ["held"],
     ["errors", "remarks"],
 ]
 

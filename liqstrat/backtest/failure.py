@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+from liqstrat.ending import note, on_signal
 from liqstrat.errors import LiqstratError, StrategyError
 
 #: Where our own code lies, and that of the engine: a user's mistake is elsewhere.
 _OURS = Path(__file__).resolve().parents[1]
 _STRATEGIES = _OURS / "strategies"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_INTERRUPTING = (signal.default_int_handler, on_signal)
 
 
 class Failures:
@@ -42,23 +46,26 @@ class Failures:
 
     @contextmanager
     def keeping_interrupts(self) -> Iterator[None]:
-        """Keep an interrupt from the keyboard too; a second one is raised where it comes.
+        """Keep a signal that would interrupt the program too; a second one is raised where it comes.
 
         While the engine runs, an interrupt would come up on entering some callback, before that could catch it.
         """
-        usual = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is not threading.main_thread() or usual is not signal.default_int_handler:
+        if threading.current_thread() is not threading.main_thread():
             yield
             return
-        signal.signal(signal.SIGINT, self._interrupt)
+        usual = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) in _INTERRUPTING}
+        for number in usual:
+            signal.signal(number, self._interrupt)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, usual)
+            for number, handler in usual.items():
+                signal.signal(number, handler)
 
-    def _interrupt(self, *_: object) -> None:
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.any:
-            raise KeyboardInterrupt
+            on_signal(number, frame)
+        note(number)
         self.keep(KeyboardInterrupt())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from liqstrat.held import partial_file
 from liqstrat.liquidation.settings import ModelSettings
 
 _KEYS = ("bin_width", "bin_parts", "turnover", "unrest", "haste", "seed_spread", "taker_weight")
@@ -22,13 +23,8 @@ def model_block(settings: ModelSettings, remarks: list[str]) -> str:
 
 def write_block(path: Path, text: str) -> None:
     """Write the block; the file appears when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with partial_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.rename(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _mix(leverage: Mapping[int, float]) -> str:

@@ -24,6 +24,8 @@ from liqstrat.errors import LiqstratError
 _DECIMALS = 8
 _ONE = 10**_DECIMALS
 _LARGEST_UNITS = 2**63 - 1
+#: The most that Nautilus takes for a quantity.
+_MOST_CONTRACTS = 34_028_236_692_093
 _PRICES = ("open", "high", "low", "close")
 _MINUTE_US = MINUTE_NS // 1000
 _HOUR_US = 60 * _MINUTE_US
@@ -159,6 +161,13 @@ def stored_bars(candles: Candles, precision: Precision) -> pa.RecordBatch:
     for name in _PRICES:
         _require_exact(getattr(candles, name), closes // 1000, name, precision.symbol, precision.price)
     _require_exact(candles.fraction, closes // 1000, "volume behind the point", precision.symbol, precision.size)
+    if (too_much := candles.contracts > _MOST_CONTRACTS).any():
+        at = int(np.argmax(too_much))
+        when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=int(candles.minute[at]) + 1)
+        raise LiqstratError(
+            f"{precision.symbol}: volume is {candles.contracts[at]} at {when:%Y-%m-%d %H:%M} UTC, expected at most "
+            f"{_MOST_CONTRACTS:,}"
+        )
     time = pa.array(closes).cast(_NS)
     prices = (_decimals(getattr(candles, name)) for name in _PRICES)
     return pa.record_batch([*prices, _volumes(candles), time, time], schema=bars_schema(precision))

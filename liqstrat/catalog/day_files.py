@@ -2,15 +2,18 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from isal import isal_zlib
 
 from liqstrat.catalog import open_interest
 from liqstrat.catalog.instruments import instrument_id, minute_bars
+from liqstrat.catalog.manifest import PART, Made
 from liqstrat.errors import LiqstratError
 
 KINDS = ("trades", "bars", "funding", "open_interest")
@@ -18,7 +21,7 @@ KINDS = ("trades", "bars", "funding", "open_interest")
 ROW_GROUP = 131_072
 _NANOSECOND_FORMAT = "%Y-%m-%dT%H-%M-%S"
 _NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)-(\d{9})Z_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)-(\d{9})Z\.parquet")
-_PART = ".part"
+_CHUNK = 4_000_000
 
 # Measured on trades shaped like real ones, each column by its time and its bytes. Prices and sizes repeat, even those
 # of a heavy tail: they are worth a dictionary, which must be large enough never to give way. Of milliseconds told in
@@ -49,6 +52,8 @@ class DayFiles:
 
     def __init__(self, catalog_path: Path, symbol: str, day: datetime) -> None:
         self.rows = dict.fromkeys(KINDS, 0)
+        #: Of the complete files.
+        self.checksums: dict[str, int] = {}
         self._targets = {kind: folder(catalog_path, symbol, kind) / _name(kind, day) for kind in KINDS}
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._complete = False
@@ -81,8 +86,9 @@ class DayFiles:
 
     def complete(self) -> None:
         """No more rows will come."""
-        for writer in self._writers.values():
+        for kind, writer in self._writers.items():
             writer.close()
+            self.checksums[kind] = checksum(_part(self._targets[kind]))
         self._writers.clear()
         self._complete = True
 
@@ -101,12 +107,45 @@ class Coverage:
     def __init__(self, catalog_path: Path, symbol: str) -> None:
         self._folders = {kind: folder(catalog_path, symbol, kind) for kind in KINDS}
         self._spans = {kind: list(spans(path)) for kind, path in self._folders.items()}
+        self._names = {kind: {name for _, _, name in found} for kind, found in self._spans.items()}
 
-    def has_all(self, rows: dict[str, int], day: datetime) -> bool:
-        """Whether every kind of which the day has rows is in some file."""
+    def whole(self, days: Iterable[tuple[datetime, Made]]) -> set[datetime]:
+        """Those of the days of which every kind that has rows is in a file, and their own files are as they were made.
+
+        All of them are read: a bit that flips on a disk would be another price, and nothing would tell.
+        """
+        with ThreadPoolExecutor(thread_name_prefix="checksum") as threads:
+            return {day for day, whole in threads.map(lambda one: (one[0], self._is_whole(*one)), days) if whole}
+
+    def days(self) -> set[datetime]:
+        """The days in whose middle some file has something."""
+        days: set[datetime] = set()
+        for spans in self._spans.values():
+            for first, last, _ in spans:
+                midnight = first.replace(hour=0, minute=0, second=0)
+                days.update(midnight + timedelta(days=n) for n in range((last - midnight).days + 1))
+        return {day for day in days if any(self._at(kind, day) for kind in self._spans)}
+
+    def _is_whole(self, day: datetime, made: Made) -> bool:
+        for kind, rows in made.rows.items():
+            if not rows:
+                continue
+            name = self._at(kind, day)
+            if name is None:
+                return False
+            try:
+                if name == _name(kind, day) and checksum(self._folders[kind] / name) != made.checksums.get(kind):
+                    return False
+            except OSError:
+                return False
+        return True
+
+    def _at(self, kind: str, day: datetime) -> str | None:
+        """The file that has a day of a kind: its own, or one into which Nautilus has put several days."""
+        if (own := _name(kind, day)) in self._names[kind]:
+            return own
         middle = day + timedelta(hours=12)
-        there = {kind for kind, spans in self._spans.items() if any(a <= middle <= b for a, b, _ in spans)}
-        return all(kind in there for kind, count in rows.items() if count)
+        return next((name for first, last, name in self._spans[kind] if first <= middle <= last), None)
 
     def require_own_files(self, day: datetime) -> None:
         """Raise `LiqstratError` where a day that must be written anew is part of a larger file."""
@@ -129,10 +168,19 @@ def spans(path: Path) -> Iterator[tuple[datetime, datetime, str]]:
 
 
 def remove_leftovers(catalog_path: Path, symbol: str) -> None:
-    """Delete what an interrupted build has left."""
+    """Delete what an interrupted build has left; only for whoever has the lock of the symbol."""
     for kind in KINDS:
-        for path in folder(catalog_path, symbol, kind).glob(f".*{_PART}"):
-            path.unlink()
+        for path in folder(catalog_path, symbol, kind).glob(f".*{PART}"):
+            path.unlink(missing_ok=True)
+
+
+def checksum(path: Path) -> int:
+    """CRC-32 of a file."""
+    found = 0
+    with path.open("rb") as file:
+        while part := file.read(_CHUNK):
+            found = isal_zlib.crc32(part, found)
+    return found
 
 
 def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -144,13 +192,14 @@ def _open(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         compression_level={name: _ZSTD_LEVEL for name in schema.names if name not in _CODECS},
         use_dictionary=[name for name in _DICTIONARIES if name in schema.names],
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
+        write_page_checksum=True,
         write_statistics=[name for name in _STATISTICS if name in schema.names],
         column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in schema.names},
     )
 
 
 def _part(target: Path) -> Path:
-    return target.with_name(f".{target.name}{_PART}")
+    return target.with_name(f".{target.name}{PART}")
 
 
 def _name(kind: str, day: datetime) -> str:

@@ -49,7 +49,7 @@ def read_minutes(catalog_path: Path, symbol: str, start: datetime, end: datetime
     """
     folder = catalog_path / "data" / "bars" / str(minute_bars(symbol))
     bounds = [("ts_event", ">", pa.scalar(start)), ("ts_event", "<=", pa.scalar(end))]
-    table = pq.read_table(folder, filters=bounds) if folder.is_dir() else None
+    table = pq.read_table(folder, filters=bounds, page_checksum_verification=True) if folder.is_dir() else None
     if table is None or not len(table):
         raise LiqstratError(
             f"{catalog_path}: no bars of {symbol} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} in the catalog; "

@@ -70,7 +70,8 @@ def read_open_interest(catalog_path: Path, symbol: str, start: datetime, end: da
     if not path.is_dir():
         raise LiqstratError(f"{catalog_path}: no open interest of {symbol} in the catalog, expected it in {path}")
     bounds = [("ts_event", ">=", pa.scalar(start)), ("ts_event", "<", pa.scalar(end))]
-    table = pq.read_table(path, columns=["ts_event", "contracts"], filters=bounds).rename_columns(_COLUMNS.names)
+    table = pq.read_table(path, columns=["ts_event", "contracts"], filters=bounds, page_checksum_verification=True)
+    table = table.rename_columns(_COLUMNS.names)
     return table.take(pc.sort_indices(table, [("time", "ascending")])).cast(_COLUMNS)
 
 

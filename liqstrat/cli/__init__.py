@@ -3,12 +3,11 @@
 A module is read whenever the program starts, so what takes time to import is imported in the command that needs it.
 """
 
-import sys
 from collections.abc import Callable
 
 from liqstrat.cli import bench, calibrate, history, inspect, levels, price, runs, score
-from liqstrat.cli.program import app, err
-from liqstrat.errors import LiqstratError
+from liqstrat.cli.program import app
+from liqstrat.ending import run
 
 _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
     "Start": [runs.demo],
@@ -33,13 +32,11 @@ for _subject, _commands in _BY_SUBJECT.items():
         app.command(rich_help_panel=_subject)(_command)
 
 
+def command() -> None:
+    """Run the command that was typed."""
+    app()
+
+
 def main() -> None:
-    """Run the command line: exit code 0 done, 1 failed, 2 wrong usage."""
-    try:
-        app()
-    except LiqstratError as error:
-        err.print(f"error: {error}", markup=False, soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("stopped; run the same command again to go on")
-        sys.exit(1)
+    """Run the command line and leave the program, see `ending.run`."""
+    run(command)

@@ -60,9 +60,12 @@ def calibrate(
     """
     from liqstrat.calibration.block import write_block
     from liqstrat.calibration.history import calibrate_history
+    from liqstrat.held import require_writable
     from liqstrat.market.store import open_store
     from liqstrat.scoring.mixture import fit_mixture
 
+    if target:
+        require_writable(target)
     settings, warmup = model_of(config), timedelta(days=warmup_days)
     with open_store(db) as store:
         simulated = store.simulated(symbol)

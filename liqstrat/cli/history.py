@@ -204,7 +204,8 @@ def _print_written(written: "Written", what: str, database: Path, *, json: bool)
 
 def _print_catalog(report: "CatalogReport", path: Path, *, json: bool) -> None:
     if json:
-        print_json({"catalog": path, **asdict(report)})
+        told = {name: value for name, value in vars(report).items() if name != "instrument"}
+        print_json({"catalog": path, **told})
         return
     rows = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in report.rows.items())
     out.print(

@@ -14,7 +14,7 @@ from liqstrat.remarks import listen
 #: Tables keep their columns when they are piped.
 _PIPED_WIDTH = 140
 
-out = SafeConsole(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+out = SafeConsole(highlight=False, width=None if sys.stdout and sys.stdout.isatty() else _PIPED_WIDTH)
 err = SafeConsole(stderr=True, highlight=False)
 progress = ConsoleProgress(err)
 listen(lambda text: err.print(f"note: {text}", markup=False, soft_wrap=True))
@@ -23,6 +23,7 @@ app = typer.Typer(
     name="liqstrat",
     help="Backtest strategies around the liquidation levels of Binance USDⓈ-M perpetuals.\n\n"
     "New here? `liqstrat demo` does everything once on a simulated market.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped (Ctrl-C), 143 ended (SIGTERM), 141 nobody reads.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

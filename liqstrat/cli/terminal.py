@@ -31,6 +31,10 @@ class SafeConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(shown(one) if isinstance(one, str) else one for one in objects), **options)
 
+    def on_broken_pipe(self) -> None:
+        """Nobody reads any more: told to who ends the program."""
+        raise BrokenPipeError
+
 
 class SafeTable(Table):
     def add_row(self, *cells: Any, **options: Any) -> None:

@@ -43,7 +43,7 @@ def price_text(price: float) -> str:
 
 def _small_decimals(price: float) -> int:
     """Decimals of a price below 1 that leave it five significant digits, but no fewer than six."""
-    return max(6, 4 - math.floor(math.log10(abs(price)))) if price else 6
+    return max(6, 4 - math.floor(math.log10(abs(price)))) if price and math.isfinite(price) else 6
 
 
 def amount_text(amount: float) -> str:

@@ -23,9 +23,9 @@ from math import ceil, exp, hypot, isnan, log
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
 from liqstrat.liquidation.model import Consumed
@@ -141,7 +141,7 @@ class LiquidationBook(TwoSidedModel):
             )
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _extremes(bins: Ints, brackets: Ints) -> tuple[int, int, int]:
     """Lowest and highest bin, and highest bracket; zeros where there are none."""
     if not len(bins):
@@ -152,7 +152,7 @@ def _extremes(bins: Ints, brackets: Ints) -> tuple[int, int, int]:
     return lowest, highest, bracket
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _work(  # type: ignore[no-untyped-def]
     amounts, rows, first, nearest, sign, bins, buy, brackets, contracts, at, edge, share, shift, fraction, placed,
     tiers, haste, unrest, usual, taker_weight, open_interest, hour,
@@ -170,7 +170,7 @@ def _work(  # type: ignore[no-untyped-def]
     return begin, taken, nearest
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _entries(
     bins: Ints, buy: npt.NDArray[np.bool_], brackets: Ints, contracts: Floats, at: int, longs: bool, taker_weight: float
 ) -> tuple[Ints, Ints, Floats]:
@@ -185,7 +185,7 @@ def _entries(
     return np.full(1, at), np.zeros(1, dtype=np.int64), np.ones(1)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _kept(rows: Floats, tiers: Ints, haste: Floats, unrest: float, usual: float, open_interest: float) -> Floats:
     """The share of each tier that stays; see `Side.rows`.
 

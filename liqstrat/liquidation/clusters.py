@@ -6,8 +6,8 @@ from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import Floats, Ints, log_step
 from liqstrat.liquidation.map import LiquidationMap
 
@@ -80,7 +80,7 @@ def find_clusters(levels: LiquidationMap, *, span: float = 0.2, most: int = 8, l
     return Clusters(levels.within(span), most, least_peak)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _dense_ranges(contracts: Floats, most: int, least_peak: float) -> Ints:
     """Rows of first bin, bin after the last, and densest bin: ranges around the highest peaks that do not overlap.
 
@@ -117,7 +117,7 @@ def _dense_ranges(contracts: Floats, most: int, least_peak: float) -> Ints:
     return ranges[:count]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _dense_ranges_by_distance(
     longs: Floats, shorts: Floats, first_bin: int, step: float, price: float, most: int, least_peak: float
 ) -> tuple[Ints, npt.NDArray[np.bool_], Floats, float, float]:

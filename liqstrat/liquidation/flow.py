@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, bin_of, log_step
 from liqstrat.liquidation.large import LargeRule, LargeTrades
 
@@ -86,7 +86,7 @@ def flow_from_bars(
     return Flow(start_ns, end_ns, bins, buy, lowest_bracket, sums, lowest, highest, float(close[-1]))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _spread(
     high: Floats, low: Floats, volume: Floats, step: float
 ) -> tuple[Ints, npt.NDArray[np.bool_], Floats, float, float]:
@@ -110,7 +110,7 @@ def _spread(
     return bins[:groups], np.arange(groups) % 2 == 1, sums[:groups], low.min(), high.max()
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _sum(values: Floats) -> float:
     """NumPy's takes four times as long for a few values."""
     return values.sum()  # type: ignore[no-any-return]

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import Floats, Ints, log_step
 from liqstrat.liquidation.price import Formula, liquidation_price
 
@@ -133,7 +133,7 @@ class Side:
         self.first -= before
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def take(amounts, rows, first, nearest, sign, edge):  # type: ignore[no-untyped-def]
     """Empty a side's bins from `edge` towards the price's old side; returns the first of them, what was in them by tier
     and bin, and the nearest bin from now on."""
@@ -153,7 +153,7 @@ def take(amounts, rows, first, nearest, sign, edge):  # type: ignore[no-untyped-
     return first + low, taken, edge - sign
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def keep(amounts, rows, kept):  # type: ignore[no-untyped-def]
     """Keep a share of each tier; the rest closes."""
     too_small = False
@@ -164,7 +164,7 @@ def keep(amounts, rows, kept):  # type: ignore[no-untyped-def]
         settle(amounts, rows)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def settle(amounts, rows):  # type: ignore[no-untyped-def]
     """Multiply the factors into the amounts, and count anew what sums had drifted from."""
     layers, tiers, bins = amounts.shape
@@ -180,7 +180,7 @@ def settle(amounts, rows):  # type: ignore[no-untyped-def]
         rows[SCALE, tier] = 1.0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def total(rows: Floats) -> float:
     """Contracts of a side, placed or not."""
     contracts = 0.0
@@ -189,7 +189,7 @@ def total(rows: Floats) -> float:
     return contracts
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def put(  # type: ignore[no-untyped-def]
     amounts, rows, first, nearest, sign, bins, brackets, weights, share, shift, fraction, placed, amount, edge, hour
 ):  # fmt: skip
@@ -234,7 +234,7 @@ def put(  # type: ignore[no-untyped-def]
     return nearest
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def windows(  # type: ignore[no-untyped-def]
     long_amounts, long_rows, long_first, short_amounts, short_rows, short_first, first, last, parts,
     longs_to, shorts_from,
@@ -267,7 +267,7 @@ def windows(  # type: ignore[no-untyped-def]
     return shown
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def seeded_share(long_rows: Floats, short_rows: Floats) -> float:
     """Part of both sides' contracts that was open when history began."""
     seeded, contracts = 0.0, total(long_rows) + total(short_rows)

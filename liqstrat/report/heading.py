@@ -34,7 +34,7 @@ def heading_html(run: Run) -> str:
     badge = '<span class="badge">SIMULATED</span>' if run.simulated else ""
     days = (run.end - run.start).total_seconds()
     period = f"{numbers.moment(run.start)} to {numbers.moment(run.end)} UTC ({numbers.length(days)})"
-    how = "trade by trade" if run.resolution == "tick" else f"on {run.resolution} bars"
+    how = "trade by trade" if run.resolution == "tick" else f"on {escape(run.resolution)} bars"
     banner = (
         '<p class="banner"><b>SIMULATED data.</b> The market in this report was made by a program. '
         "Nothing here says anything about a real one.</p>"
@@ -123,7 +123,7 @@ def _widths(run: Run) -> str:
     widths = run.bin_width or dict.fromkeys(run.symbols, run.config.get("model", {}).get("bin_width"))
     if len(set(widths.values())) == 1:
         return _share(next(iter(widths.values())))
-    return ", ".join(f"{_share(width)} ({symbol})" for symbol, width in widths.items())
+    return ", ".join(f"{_share(width)} ({escape(symbol)})" for symbol, width in widths.items())
 
 
 def _scored(verdict: dict[str, Any], named: bool) -> str:
@@ -140,9 +140,9 @@ def _venue(run: Run) -> str:
     switched = [name for name in ("funding", "depth", "liquidation") if not venue.get(name, True)]
     lines = [
         f"{numbers.number(float(venue.get('balance', 0)), 0)} USDT at the start, "
-        f"{venue.get('leverage', numbers.ABSENT)}x leverage",
+        f"{escape(str(venue.get('leverage', numbers.ABSENT)))}x leverage",
         f"fees {_share(venue.get('maker_fee'))} maker, {_share(venue.get('taker_fee'))} taker; "
-        f"{venue.get('latency_ms', numbers.ABSENT)} ms latency",
+        f"{escape(str(venue.get('latency_ms', numbers.ABSENT)))} ms latency",
     ]
     if switched:
         lines.append(f'<span class="loss">switched off: {", ".join(switched)}</span>')

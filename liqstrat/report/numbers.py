@@ -32,7 +32,7 @@ def price(value: float | None) -> str:
     """A price with as many decimals as its size deserves, at least five digits that say something."""
     if value is None:
         return ABSENT
-    small = max(6, 4 - math.floor(math.log10(abs(value)))) if value else 6
+    small = max(6, 4 - math.floor(math.log10(abs(value)))) if value and math.isfinite(value) else 6
     return number(value, 1 if abs(value) >= 10_000 else 2 if abs(value) >= 100 else 4 if abs(value) >= 1 else small)
 
 

@@ -1,6 +1,8 @@
 """One HTML file that needs nothing else: style, script, plotly.js and the figures' data are all in it."""
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -9,29 +11,39 @@ from string import Template
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from liqstrat.held import partial_file
 from liqstrat.report.theme import css_variables
 
 
 def write_page(out: Path, title: str, body: str) -> Path:
     """Write the page `title` with `body` (HTML, figures by `plot_html`); the file appears when it is whole.
 
-    The page forbids itself every connection, so that opening it asks nothing of the network.
+    The page forbids itself every connection, so that opening it asks nothing of the network, and every script but its
+    own two, which it names by their hashes: a text in the results that passed for one would not run.
     """
     ours = files("liqstrat.report")
+    plotly, script = _as_read(get_plotlyjs()), _as_read((ours / "page.js").read_text(encoding="utf-8"))
     page = Template((ours / "page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
         style=css_variables() + (ours / "page.css").read_text(encoding="utf-8"),
         body=body,
-        plotly=get_plotlyjs(),
-        script=(ours / "page.js").read_text(encoding="utf-8"),
+        scripts=f"{_hash(plotly)} {_hash(script)}",
+        plotly=plotly,
+        script=script,
     )
-    partial = out.with_name(f".{out.name}.partial")
-    try:
+    with partial_file(out) as partial:
         partial.write_text(page, encoding="utf-8")
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
     return out
+
+
+def _as_read(script: str) -> str:
+    """The text of a script as a browser reads it, which has one sign for the end of a line."""
+    return script.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _hash(script: str) -> str:
+    """What a policy calls a script by."""
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
 
 
 def plot_html(name: str, figure: go.Figure, label: str, *, scroll_zoom: bool = False) -> str:

@@ -21,19 +21,25 @@ def results(demo_results: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browse]:
-    """Open a page in headless Chromium at a width, run JavaScript in it and return its answer.
-
-    Fails where the page says anything on the console, breaks or wants something from elsewhere.
-    """
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Headless Chromium."""
     chromium = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     if chromium is None:
         pytest.skip(f"no browser: none of {', '.join(_BROWSERS)} is on PATH")
     with Browser(chromium, tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
 
-        def ask(page: Path, width: int, script: str) -> Any:
-            found, wrong = browser.ask(page, width, script)
-            assert wrong == []
-            return found
 
-        yield ask
+@pytest.fixture(scope="session")
+def browse(browser: Browser) -> Browse:
+    """Open a page at a width, run JavaScript in it and return its answer.
+
+    Fails where the page says anything on the console, breaks or wants something from elsewhere.
+    """
+
+    def ask(page: Path, width: int, script: str) -> Any:
+        found, wrong = browser.ask(page, width, script)
+        assert wrong == []
+        return found
+
+    return ask

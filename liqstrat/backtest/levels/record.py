@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numba import njit
 
 from liqstrat.backtest.account.results import LEVELS, MAP, times, write_table
 from liqstrat.backtest.levels.indicator import LiquidationLevels
+from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import Floats, Ints, low_edge
 from liqstrat.liquidation.map import LiquidationMap
 
@@ -103,7 +103,7 @@ def _coarse(levels: LiquidationMap, span: float) -> _Coarse:
     return _Coarse(near.symbol, near.time_ns, near.width, merged, near.tiers, *rows)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _ranges(
     longs: Floats, shorts: Floats, first_bin: int, merged: int, least_share: float
 ) -> tuple[Ints, Ints, Ints, Floats]:

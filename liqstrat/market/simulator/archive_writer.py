@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,18 @@ def decimals(units: npt.NDArray[np.int64], digits: int) -> pa.Array:
 
 
 class ArchiveWriter:
-    """Writes the files of one day aside, then moves them into place together."""
+    """Writes the files of one day aside, then moves them into place together: a context manager."""
 
     def __init__(self, folder: Path, symbol: str, parameters: Mapping[str, Any]) -> None:
         self._folder, self._symbol = folder, symbol
         self._comment = ("SIMULATED " + json.dumps(parameters, sort_keys=True)).encode()
         self._aside = folder / _PLACE
+        shutil.rmtree(self._aside, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._aside, ignore_errors=True)
 
     def table(self, kind: str, label: str, day: date, rows: pa.Table) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from liqstrat.errors import LiqstratError
+from liqstrat.held import partial_file, written
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.market.simulator import archive_tables, truth
 from liqstrat.market.simulator.archive_writer import ArchiveWriter
@@ -92,19 +93,25 @@ def simulate(
         "listing": asdict(listing_of(symbol)),
         "settings": settings.as_json(),
     }
-    _claim(out, symbol, parameters)
-    writer = ArchiveWriter(out, symbol, parameters)
-    run = _Run(symbol, seed, start, settings, writer)
+    with written(out):
+        _claim(out, symbol, parameters)
+        with ArchiveWriter(out, symbol, parameters) as writer:
+            run = _Run(symbol, seed, start, settings, writer)
+            _live(run, start, days, progress)
+    return run.report(out, start, days)
+
+
+def _live(run: "_Run", start: date, days: int, progress: Progress) -> None:
+    """Day after day; while one is lived through, the one before is written."""
     with progress.task("simulate", total=days * 24, unit="hours") as step, ThreadPoolExecutor(1) as aside:
-        written: Future[None] | None = None
+        under_way: Future[None] | None = None
         for day in range(days):
             opening, log = run.live_through_day(step)
-            if written:
-                written.result()
-            written = aside.submit(run.write, start + timedelta(days=day), opening, log)
-        if written:
-            written.result()
-    return run.report(out, start, days)
+            if under_way:
+                under_way.result()
+            under_way = aside.submit(run.write, start + timedelta(days=day), opening, log)
+        if under_way:
+            under_way.result()
 
 
 class _Run:
@@ -237,6 +244,5 @@ def _claim(out: Path, symbol: str, parameters: dict[str, Any]) -> None:
             old.unlink()
     known["markets"][symbol] = parameters
     text = json.dumps({"simulated": True, "markets": known["markets"]}, indent=2, sort_keys=True)
-    aside = mark.with_suffix(".writing")
-    aside.write_text(text + "\n", encoding="utf-8")
-    aside.replace(mark)
+    with partial_file(mark) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
