@@ -71,7 +71,7 @@ def calibrate(
         simulated = store.simulated(symbol)
         if kind == "ensemble":
             mixture = fit_mixture(store, symbol, start, end, settings, warmup, progress)
-            _print_mixture(symbol, mixture, simulated=simulated, json=json)
+            print_mixture(symbol, mixture, simulated=simulated, json=json)
             block = mixture_block(symbol, mixture)
         else:
             by = source.replace("-", " ") if source else None
@@ -158,7 +158,7 @@ def verdict_text(found: "Calibration") -> str:
     return f"{gain} {days}: {how}, the default is recommended."
 
 
-def _print_mixture(symbol: str, found: "Mixture", *, simulated: bool, json: bool) -> None:
+def print_mixture(symbol: str, found: "Mixture", *, simulated: bool, json: bool) -> None:
     if json:
         block = mixture_block(symbol, found)
         print_json({"symbol": symbol, "simulated": simulated, "better": found.better, **asdict(found), "model": block})
