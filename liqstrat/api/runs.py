@@ -15,6 +15,7 @@ from liqstrat.api.report import Report
 from liqstrat.api.said import said
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError, did_you_mean
+from liqstrat.research.listing import list_results, runs_in
 
 #: A table's name, its file, and the column that its rows are indexed by.
 _TABLES = {
@@ -27,8 +28,6 @@ _TABLES = {
     "map": ("map.parquet", None),
     "candles": ("candles.parquet", None),
 }
-_LISTED = ("name", "created", "simulated", "symbols", "start", "end", "resolution")
-_TIMES = ("created", "start", "end")
 
 
 class Run:
@@ -231,7 +230,7 @@ def load(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        near = did_you_mean(folder.name, [path.name for path in _runs_in(folder.parent)])
+        near = did_you_mean(folder.name, [path.name for path in runs_in(folder.parent)])
         raise LiqstratError(f"{folder}: no such folder{near}; expected the results folder of a run, as in results/")
     missing = [name for name in ("run.json", "metrics.json") if not (folder / name).is_file()]
     if missing:
@@ -243,36 +242,29 @@ def results(folder: str | Path = "results") -> pd.DataFrame:
     """All runs in a folder as a table: a row a run, the latest first; what it was and its figures.
 
     Columns: `name`, `created`, `simulated`, `symbols`, `start`, `end`, `resolution`, `strategies`, then the figures of
-    `Run.metrics`, and `folder`, to be given to `load`. A folder that cannot be read is left out with a warning. Raises
-    `LiqstratError` where `folder` is none.
+    `Run.metrics` that are single numbers, hashes, `tags`, `note`, and `folder`, to be given to `load`. A folder that
+    cannot be read is left out with a warning. Raises `LiqstratError` where `folder` is none.
 
     Examples:
         >>> table = lq.results("results")
         >>> table[["name", "resolution", "strategies"]].iloc[0].tolist()
         ['fade', '5m', 'LevelFade']
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise LiqstratError(f"{folder}: no such folder; expected one with the results folders of runs")
-    rows = []
-    for path in _runs_in(folder):
-        try:
-            rows.append(_row(Run(path)))
-        except (LiqstratError, KeyError) as error:
-            warnings.warn(f"{path} is left out: {error}", stacklevel=2)
-    table = pd.DataFrame(rows)
-    return table.sort_values("created", ascending=False, ignore_index=True) if rows else table
+    listing = list_results(Path(folder))
+    for name, why in listing.left_out.items():
+        warnings.warn(f"{listing.folder / name} is left out: {why}", stacklevel=2)
+    return pd.DataFrame([_row(listing.folder, row) for row in listing.rows])
 
 
-def _row(run: Run) -> dict[str, Any]:
-    kept = {key: pd.Timestamp(run.about[key]) if key in _TIMES else run.about[key] for key in _LISTED}
-    kept["symbols"] = ", ".join(kept["symbols"])
-    kept["strategies"] = ", ".join(strategy["use"] for strategy in run.about["config"]["strategies"])
-    return {**kept, **run.metrics.to_dict(), "folder": str(run.folder)}
-
-
-def _runs_in(folder: Path) -> list[Path]:
-    return sorted(path.parent for path in folder.glob("*/run.json") if not path.parent.name.startswith("."))
+def _row(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
+    joined = {key: ", ".join(row[key]) for key in ("symbols", "strategies")}
+    moments = {key: pd.Timestamp(row[key]) for key in ("created", "start", "end")}
+    return {
+        **{key: value for key, value in row.items() if key != "run"},
+        **joined,
+        **moments,
+        "folder": str(folder / row["run"]),
+    }
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -29,10 +29,11 @@ def measure(place: Place) -> list[Row]:
 
 def _best(page: list[str], times: int) -> float:
     """With one more before, after which Python has compiled what it imports, where it may keep that."""
-    return min([_processor_time([*page, "--help"]) for _ in range(times + 1)][1:])
+    return min([processor_time([*page, "--help"]) for _ in range(times + 1)][1:])
 
 
-def _processor_time(arguments: list[str]) -> float:
+def processor_time(arguments: list[str]) -> float:
+    """Seconds of processor time that the program takes with `arguments`."""
     before = os.times()
     subprocess.run([sys.executable, "-m", "liqstrat", *arguments], check=True, stdout=subprocess.DEVNULL)
     after = os.times()
