@@ -29,7 +29,7 @@ from liqstrat.progress import SILENT, Progress
 
 State = Literal["loaded", "unchanged", "replaced", "refused"]
 _MEGABYTE = 1_000_000
-_LONGEST_REASON = 2000
+_LONGEST_REASON = 800
 
 
 @dataclass(frozen=True, slots=True)

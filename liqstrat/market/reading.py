@@ -32,7 +32,7 @@ _MORE_DIGITS = rf"\.[0-9]{{{DIGITS}}}[0-9]*[1-9]"
 _SHORTEST_WITH_MORE = DIGITS + 2
 # 0.1 + 0.2 is 0.30000000000000004 to a program that counts in doubles: so near, the other digits are noise.
 _NOISE = "2e-15"
-_WRONG, _DIGITS, _BLANKED = "has_a_wrong_cell", "too_many_digits", "has_no_number"
+_WRONG, _DIGITS, _BLANKED, _POINTS = "has_a_wrong_cell", "too_many_digits", "has_no_number", "points"
 _ALL_KEPT, _NOISE_ONLY, _LOST = "0::tinyint", "1::tinyint", "2::tinyint"
 _BLANK = ("", '""')
 
@@ -81,14 +81,19 @@ def _read_plain(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Re
     """Read a large file of numbers without a look at every cell; False where it has to be read again with one.
 
     Every line end and every letter of a truth that was read is a byte of the file. Where it has no other byte than
-    these, digits and `,-./`, no number can be written in an odd way, and no line is missing.
+    these, digits and `,-./`, and every point is one of a decimal, no number can be written in an odd way, and no line
+    is missing.
     """
     odd = odd_bytes(csv, begin_of_rows(csv, recognised.skip))
-    _create(connection, csv, recognised, plain=True)
+    try:
+        _create(connection, csv, recognised, plain=True)
+    except RefusedError:
+        return False  # to be told why by a look at every cell
     truths = [column.name for column in recognised.layout.columns if column.used and column.type == "BOOLEAN"]
     letters = " + ".join(f'coalesce(sum(if("{name}", 4, 5)), 0)' for name in truths) or "0"
-    ((rows, count),) = connection.execute(f"select count(*), {letters} from {TABLE}").fetchall()
-    return bool(odd.count == rows - (not odd.ends_with_line_end) + count)
+    sums = f"count(*), {letters}, coalesce(sum({_POINTS}), 0)"
+    ((rows, count, points),) = connection.execute(f"select {sums} from {TABLE}").fetchall()
+    return bool(odd.count == rows - (not odd.ends_with_line_end) + count and odd.points == points)
 
 
 def _create(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, *, plain: bool) -> None:
@@ -97,11 +102,16 @@ def _create(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recogn
     digits = ", ".join(_digits(column, plain=plain) for column in columns if _is_exact(column))
     blanked = " or ".join(_blanked(column) for column in columns if _may_be_no_number(column)) or "false"
     values = ", ".join(f'{_value(column)} as "{column.name}"' for column in columns)
-    types = ", ".join(f"{text(column.name)}: 'VARCHAR'" for column in recognised.layout.columns)
+    types = ", ".join(
+        f"{text(column.name)}: {text(column.type if plain and _is_whole(column) else 'VARCHAR')}"
+        for column in recognised.layout.columns
+    )
+    decimals = [f"contains(\"{column.name}\", '.')::tinyint" for column in columns if _is_exact(column)]
+    points = f", {' + '.join(decimals)} as {_POINTS}" if plain else ""
     sql = f"""
         create or replace temp table {TABLE} as
         select {values}, coalesce({wrong}, false) as {_WRONG}, greatest({digits}) as {_DIGITS},
-               coalesce({blanked}, false) as {_BLANKED}
+               coalesce({blanked}, false) as {_BLANKED}{points}
         from read_csv(
             {path_text(csv)}, columns = {{{types}}}, header = false, skip = {recognised.skip}, auto_detect = false,
             delim = ',', quote = '', escape = '', nullstr = ['', '""'], compression = 'none', hive_partitioning = false
@@ -129,13 +139,13 @@ def _value(column: Column) -> str:
 def _wrong(column: Column, layout: Layout, *, plain: bool) -> str:
     """SQL: whether the cell does not look as it should; NULL where it is blank.
 
-    In a plain file the bytes have told all but a point or a minus in a whole number.
+    In a plain file the bytes tell of all that could be odd but a minus.
     """
     name = f'"{column.name}"'
     if column.type == "BOOLEAN" or column.name == layout.symbol_column:
         return "false"
     if plain:
-        return f"contains({name}, '.') or {name} < '0'" if "INT" in column.type else "false"
+        return f"{name} < 0" if _is_whole(column) else "false"
     found = f"not regexp_full_match({name}, {text(column.cell)}) or {_value(column)} is null"
     return f"{name} is not null and not {_blanked(column)} and ({found})" if _may_be_no_number(column) else found
 
@@ -146,6 +156,10 @@ def _may_be_no_number(column: Column) -> bool:
 
 def _blanked(column: Column) -> str:
     return f'coalesce(regexp_full_match("{column.name}", {text(_NO_NUMBER)}), false)'
+
+
+def _is_whole(column: Column) -> bool:
+    return column.used and column.type in ("BIGINT", "INTEGER")
 
 
 def _is_exact(column: Column) -> bool:

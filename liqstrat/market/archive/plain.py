@@ -7,15 +7,19 @@ import numpy as np
 
 _CHUNK = 1 << 18
 #: `,` `-` `.` `/` and the digits stand side by side.
-_FIRST, _LAST = ord(","), ord("9")
+_FIRST, _LAST, _POINT = ord(","), ord("9"), ord(".")
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class OddBytes:
-    """How many bytes are neither digits nor one of `,-./`: line ends, letters and whatever else there is."""
+    """How many bytes are neither digits nor one of `,-./`: line ends, letters and whatever else there is.
+
+    points: how many are a point.
+    """
 
     count: int
+    points: int
     ends_with_line_end: bool
 
 
@@ -23,15 +27,17 @@ def odd_bytes(path: Path, begin: int) -> OddBytes:
     """Those of the file at `path` from the byte `begin` on."""
     buffer = np.empty(_CHUNK, dtype=np.uint8)
     moved, is_odd = np.empty_like(buffer), np.empty(_CHUNK, dtype=np.bool_)
-    count, last = 0, 0
+    count = points = last = 0
     with path.open("rb", buffering=0) as file:
         file.seek(begin)
         while size := file.readinto(buffer):
             np.subtract(buffer[:size], _FIRST, out=moved[:size])
             np.greater(moved[:size], _LAST - _FIRST, out=is_odd[:size])
             count += int(np.count_nonzero(is_odd[:size]))
+            np.equal(buffer[:size], _POINT, out=is_odd[:size])
+            points += int(np.count_nonzero(is_odd[:size]))
             last = int(buffer[size - 1])
-    return OddBytes(count, last == ord("\n"))
+    return OddBytes(count, points, last == ord("\n"))
 
 
 def begin_of_rows(path: Path, lines: int) -> int:
