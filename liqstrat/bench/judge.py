@@ -53,7 +53,8 @@ def true_mix(regime: Regime) -> dict[int, float]:
 
 def calibrated(settings: ModelSettings) -> Setup:
     """`settings`, fitted to what was liquidated before the hours that are judged; unfitted where that is too little,
-    or where the fit does not hold on days left out of it."""
+    or where fits from several starts end apart. The fit itself is judged, not the recommendation: before a fit is
+    recommended its maps must score better on days left out, for which half a week is too short."""
 
     def setup(regime: Regime, market: BenchMarket) -> ModelSettings:
         until = int(market.hours[0])
@@ -61,7 +62,8 @@ def calibrated(settings: ModelSettings) -> Setup:
         if len(known.price) < FEWEST:
             return settings
         chosen = replace(settings, bin_width=WIDTH)
-        return calibrate(history, known, regime.symbol, chosen, recorded="all").settings
+        found = calibrate(history, known, regime.symbol, chosen, recorded="all")
+        return found.fitted if found.agree and not found.stray else settings
 
     return setup
 

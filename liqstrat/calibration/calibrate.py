@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from liqstrat.calibration.apart import Together, together
-from liqstrat.calibration.days import HeldOut, held_out
+from liqstrat.calibration.days import HeldOut, fitted_without, folds, held_out
 from liqstrat.calibration.evidence import History
 from liqstrat.calibration.falls import fit_falls
 from liqstrat.calibration.flow_settings import Setting, changed, fit_flow_settings
@@ -17,6 +17,7 @@ from liqstrat.calibration.posterior import ALL_RECORDED, SOME_RECORDED
 from liqstrat.calibration.sizes import size_classes
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
+from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.progress import SILENT, Progress
@@ -30,12 +31,15 @@ FEWEST = 100
 _FEWEST_INTERVALS = 288
 #: With less of the liquidations where the book has something, no mix is any good.
 _LEAST_EXPLAINED = 0.5
+#: Fits that started elsewhere agree when their shares differ by no more than this, as half of the sum.
+_AGREE = 0.1
 _INTERVAL = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
 class Share:
-    """A tier's share of opened contracts: fitted, with its 95 % interval, and the default's."""
+    """A tier's effective share of opened contracts, with its 95 % interval, and the default's. Effective: with these
+    shares a book liquidates where the market did, whatever traders chose."""
 
     leverage: int
     share: float
@@ -50,9 +54,10 @@ class Calibration:
 
     `source` says what it was fitted to; `observed` counts the liquidations, or the intervals of open interest. `level`
     is the share of reached contracts that is recorded as liquidated (by which open interest falls), `explained` the
-    part of liquidations that stand where the book has something (of the variance of the falls). `held_out` is None
-    where the fit could not be judged on days it had not seen. `settings` are those recommended: the fitted ones where
-    they hold on days left out, else the default.
+    part of liquidations that stand where the book has something (of the variance of the falls). `apart` is how far fits
+    that started elsewhere ended from each other. `held_out` is None where the fit could not be judged on days it had
+    not seen, as without liquidations. `settings` are those recommended: the fitted ones where their maps score better
+    on days left out, else the default.
     """
 
     source: Source
@@ -64,6 +69,7 @@ class Calibration:
     level: float
     overdispersion: float
     explained: float
+    apart: float
     held_out: HeldOut | None
     fitted: ModelSettings
     settings: ModelSettings
@@ -71,7 +77,12 @@ class Calibration:
     @property
     def better(self) -> bool:
         """Whether the fit is recommended over the default."""
-        return self.held_out is not None and self.held_out.better and not self.stray
+        return self.held_out is not None and self.held_out.better and self.agree and not self.stray
+
+    @property
+    def agree(self) -> bool:
+        """Whether fits from several starts ended together."""
+        return self.apart <= _AGREE
 
     @property
     def stray(self) -> bool:
@@ -99,12 +110,17 @@ def calibrate(
     if not history:
         raise LiqstratError(f"no open interest of {symbol} in the range, expected at least a day of it")
     fine = replace(settings, kind="conserving").on_fine_bins()
-    found = _calibrate(history, liquidations, symbol, fine, loaded, since_ns, recorded, flow_settings, progress)
+    found, mixes = _calibrate(history, liquidations, symbol, fine, loaded, since_ns, recorded, flow_settings, progress)
     fitted, default = (
         replace(one, bin_width=settings.bin_width, bin_parts=settings.bin_parts)
         for one in (found.fitted, found.settings)
     )
-    return replace(found, fitted=fitted, settings=fitted if found.better else default)
+    held = None
+    if mixes:
+        tiers, _ = starting_mix(fitted)
+        held = held_out(history, liquidations, symbol, loaded, default, fitted, mixes, tiers, since_ns)
+    found = replace(found, fitted=fitted, held_out=held)
+    return replace(found, settings=fitted if found.better else default)
 
 
 def _calibrate(
@@ -117,14 +133,14 @@ def _calibrate(
     recorded: Recorded,
     flow_settings: bool,
     progress: Progress,
-) -> Calibration:
+) -> tuple[Calibration, list[tuple[Ints, Floats]]]:
     """On the bins of the flow: a liquidation is looked for in those, and the map is of no concern. Nothing is
-    recommended yet: the `settings` found are those given."""
+    recommended yet: the `settings` found are those given. Also the mixes fitted without groups of days."""
     end_ns = history[-1][0].end_ns
     known = liquidations.only((liquidations.time_ns >= since_ns) & (liquidations.time_ns < end_ns))
     inside = len(known.price)
     if not inside:
-        return _by_falls(history, symbol, settings, loaded, since_ns)
+        return _by_falls(history, symbol, settings, loaded, since_ns), []
     if inside < FEWEST:
         raise LiqstratError(
             f"{inside} liquidations of {symbol} in the range, expected at least {FEWEST}: take a longer range"
@@ -133,7 +149,7 @@ def _calibrate(
     brackets = in_force(dated_brackets(symbol, loaded), datetime.fromtimestamp(end_ns / 1e9, UTC))
     tiers, centre = starting_mix(settings)
     classes = size_classes(known, tiers, brackets)
-    fit, default, refitted = fit_mix(history, known, classes, settings, level, since_ns, progress)
+    fit, evidence = fit_mix(history, known, classes, settings, level, since_ns, progress)
     fitted, flow = with_mix(settings, tiers, fit.shares), []
     if flow_settings:
         flow = fit_flow_settings(
@@ -141,8 +157,11 @@ def _calibrate(
         )
         for one in flow:
             fitted = changed(fitted, one.name, one.value)
-    held = held_out(default, refitted, tiers, centre, level, fit.overdispersion)
-    return Calibration(
+    mixes = [
+        (days, fitted_without(days, evidence, tiers, centre, level, fit.overdispersion))
+        for days in folds(evidence.days[evidence.block])
+    ]
+    found = Calibration(
         source="liquidations",
         recorded=recorded,
         observed=inside,
@@ -152,10 +171,12 @@ def _calibrate(
         level=fit.level,
         overdispersion=fit.overdispersion,
         explained=fit.explained,
-        held_out=held,
+        apart=fit.apart,
+        held_out=None,
         fitted=fitted,
         settings=settings,
     )
+    return found, mixes
 
 
 def _by_falls(
@@ -167,7 +188,7 @@ def _by_falls(
             f"no liquidations of {symbol} in the range, and {intervals} values of open interest, "
             f"expected at least {_FEWEST_INTERVALS}: take a longer range"
         )
-    fit, held = fit_falls(history, symbol, loaded, settings, since_ns)
+    fit = fit_falls(history, symbol, loaded, settings, since_ns)
     fitted = with_mix(settings, fit.tiers, fit.shares)
     return Calibration(
         source="open interest",
@@ -179,7 +200,8 @@ def _by_falls(
         level=fit.level,
         overdispersion=fit.overdispersion,
         explained=fit.explained,
-        held_out=held,
+        apart=fit.apart,
+        held_out=None,
         fitted=fitted,
         settings=settings,
     )
@@ -187,6 +209,6 @@ def _by_falls(
 
 def _shares(fit: MixFit, settings: ModelSettings) -> list[Share]:
     _, default = starting_mix(settings)
-    low, high = np.quantile(fit.draws, _INTERVAL, axis=0)
+    low, high = np.quantile(fit.allowing, _INTERVAL, axis=0)
     columns = (fit.tiers.tolist(), fit.shares.tolist(), low.tolist(), high.tolist(), default.tolist())
     return [Share(*row) for row in zip(*columns, strict=True)]

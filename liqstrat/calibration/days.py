@@ -1,82 +1,108 @@
-"""Whether a fit holds on days it has not seen."""
+"""Whether the fitted map is the better one on days that the fit has not seen, by the score of `liqstrat.scoring`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from liqstrat.calibration.evidence import Evidence
+from liqstrat.calibration.evidence import Evidence, History
 from liqstrat.calibration.maximum import maximum
-from liqstrat.calibration.posterior import Level, Posterior
+from liqstrat.calibration.mix import with_mix
+from liqstrat.calibration.posterior import Level, Posterior, mix_of
+from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.liquidation.kinds import new_model
+from liqstrat.liquidation.liquidations import Liquidations
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.scoring import figures
+from liqstrat.scoring.intervals import days_left_out, estimate
+from liqstrat.scoring.reached import NS_PER_DAY, gather
 
+#: Bits for which it is worth to leave the default, which was chosen where all positions are known.
+LEAST_GAIN = 0.02
 #: Days are left out in at most so many groups.
-_MOST_FOLDS = 10
-_RESAMPLES, _SEED = 2000, 1
+_MOST_FOLDS = 5
+#: With fewer days than this, half days are the unit.
+_FEW_DAYS = 14
+_HOUR_NS = 3_600_000_000_000
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Gain in log-likelihood over the default mix, on days that were left out of the fit, in bits.
+    """Bits (see `liqstrat.scoring`) that the fitted maps gain over the default's on `days` that were left out of the
+    fit, with their 95 % interval, None where days are too few. A figure of maps, not of the likelihood that was fitted.
 
-    `per_event` is the mean per liquidation (per interval, where open interest is fitted to), with its 95 % interval,
-    `low` to `high`, by bootstrap over days; `per_contract` weighs each day by its contracts. `days` is their number.
+    across: the same where a band's share is that in all that its day reached, not its hour, every contract weighing
+    alike. It knows how much is near and how much far, but also what a thinned record leaves out, and is judged by its
+    sign alone.
     """
 
-    per_event: float
-    low: float
-    high: float
-    per_contract: float
+    gain: float
+    low: float | None
+    high: float | None
+    across: float
     days: int
 
     @property
     def better(self) -> bool:
-        """Whether the fit beats the default on days it has not seen, beyond what chance could do."""
-        return self.low > 0
+        """Whether the fit beats the default on days it has not seen, by enough and beyond what chance could do."""
+        return self.low is not None and self.low > 0 and self.gain >= LEAST_GAIN and self.across >= 0
+
+
+def folds(days: Ints) -> list[Ints]:
+    """Days, each with adjacent ones, that are left out together; none where there is a single day."""
+    if len(np.unique(days)) < 2:
+        return []
+    return [np.array(part) for part in np.array_split(np.unique(days), min(len(np.unique(days)), _MOST_FOLDS))]
+
+
+def fitted_without(
+    days: Ints, evidence: Evidence, tiers: Ints, centre: Floats, level: Level, overdispersion: float
+) -> Floats:
+    """The mix fitted to all but `days`. `evidence` was gathered with a book of the mix fitted to all; more of the days
+    left out is not in the fit."""
+    learnt = Posterior(evidence, tiers, centre, level, overdispersion, ~np.isin(evidence.days, days))
+    return mix_of(maximum(learnt.value, learnt.gradient, learnt.start())[: len(tiers)])
 
 
 def held_out(
-    default: Evidence, refitted: Evidence, tiers: Ints, centre: Floats, level: Level, overdispersion: float
+    history: History,
+    liquidations: Liquidations,
+    symbol: str,
+    loaded: Sequence[BracketTable],
+    default: ModelSettings,
+    fitted: ModelSettings,
+    mixes: Sequence[tuple[Ints, Floats]],
+    tiers: Ints,
+    since_ns: int,
 ) -> HeldOut | None:
-    """Fit on some days, judge on the others, all days in turn.
+    """Score the maps of `fitted`, on each group of days with the mix that was fitted without it, against `default`.
 
-    Each mix is judged by its own book: the default's by the evidence `default`, the fitted one by `refitted`. Of the
-    days left out, only their part in the mix that this book was built with is in the fit. What else is fitted (scales,
-    guess, stray) is fitted for the default as well, on the same days. None where there are not two days with
-    liquidations.
+    mixes: the groups of days, each with that mix. None where nothing was liquidated at prices that were reached.
     """
-    days, day = np.unique(default.days, return_inverse=True)
-    if len(np.unique(day[default.block])) < 2:
+    models = {"default": new_model(default, symbol, loaded)}
+    for number, (_, shares) in enumerate(mixes):
+        models[str(number)] = new_model(with_mix(fitted, tiers, shares), symbol, loaded)
+    reached = gather(history, models, _HOUR_NS, since_ns)
+    reached = reached.part(np.isin(reached.day, liquidations.time_ns // NS_PER_DAY))
+    if not len(reached):
         return None
-    fold = folds(len(days))
-    gain, counts, contracts = (np.zeros(len(days)) for _ in range(3))
-    np.add.at(counts, day[default.block], 1.0)
-    np.add.at(contracts, day[default.block], default.contracts)
-    for number in range(int(fold[-1]) + 1):
-        left_out = fold[day] == number
-        if not counts[fold == number].sum() or not counts[fold != number].sum():
-            continue
-        found = []
-        for evidence, moves in ((refitted, True), (default, False)):
-            learnt = Posterior(evidence, tiers, centre, level, overdispersion, ~left_out)
-            asked = Posterior(evidence, tiers, centre, level, overdispersion, left_out)
-            start = learnt.start()
-            free = np.arange(0 if moves else len(tiers), len(start))
-            found.append(asked.log_likelihood(maximum(learnt.value, learnt.gradient, start, free)).sum(axis=0))
-        difference = (found[0] - found[1]) / np.log(2)
-        np.add.at(gain, day[left_out], difference)
-    return summary(gain, counts, contracts)
-
-
-def folds(days: int) -> Ints:
-    """Which days are left out together."""
-    return np.arange(days) * min(days, _MOST_FOLDS) // max(days, 1)
-
-
-def summary(gain: Floats, counts: Floats, contracts: Floats) -> HeldOut:
-    """From the gain (bits), events and contracts of each day."""
-    some = counts > 0
-    gain, counts, contracts = gain[some], counts[some], contracts[some]
-    drawn = np.random.default_rng(_SEED).integers(0, len(gain), (_RESAMPLES, len(gain)))
-    low, high = np.quantile(gain[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975]).tolist()
-    by_contract = float((gain / counts) @ contracts / contracts.sum())
-    return HeldOut(float(gain.sum() / counts.sum()), low, high, by_contract, len(gain))
+    band = reached.band_of(liquidations)
+    observed = np.bincount(band[band >= 0], liquidations.contracts[band >= 0], minlength=len(reached))
+    composed = np.zeros(len(reached))
+    for number, (days, _) in enumerate(mixes):
+        own = np.isin(reached.day, days)
+        composed[own] = reached.maps[str(number)][own].sum(axis=1)
+    places = (reached.exposure, reached.window, reached.day, observed)
+    mine, other = (figures.floored_shares(one, *places) for one in (composed, reached.maps["default"].sum(axis=1)))
+    judged = len(np.unique(reached.day[observed > 0]))
+    unit_ns = NS_PER_DAY if judged >= _FEW_DAYS else NS_PER_DAY // 2
+    unit = np.unique(reached.begins[reached.window] // unit_ns, return_inverse=True)[1]
+    drawn = figures.draws(observed, reached.window)
+    weights = days_left_out(int(unit[-1]) + 1)
+    found = estimate(figures.bits(weights, mine, other, drawn, unit), np.bincount(unit, drawn))
+    day = np.unique(reached.day, return_inverse=True)[1]
+    by_day = (reached.exposure, day, day, observed)
+    mine, other = (figures.floored_shares(one, *by_day) for one in (composed, reached.maps["default"].sum(axis=1)))
+    across = float(figures.bits(weights[:1], mine, other, observed, unit)[0])
+    return None if found.value is None else HeldOut(found.value, found.low, found.high, across, judged)

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from liqstrat.calibration.days import HeldOut, folds, summary
 from liqstrat.calibration.evidence import History
 from liqstrat.calibration.maximum import curvature, maximum
-from liqstrat.calibration.mix import MixFit, drawn
+from liqstrat.calibration.mix import MixFit, book_error, drawn
 from liqstrat.calibration.posterior import mix_of, prior_precision
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.brackets import BracketTable
@@ -26,7 +25,6 @@ _HIT, _HIT_SPREAD = 0.1, 1.0
 #: Intervals are correlated over hours: each counts as this part of one.
 _LEAST = 4.0
 _HALF_DAY = 144
-_DAY_NS = 86_400_000_000_000
 
 
 class FallPosterior:
@@ -76,9 +74,9 @@ class FallPosterior:
 
 def fit_falls(
     history: History, symbol: str, brackets: Sequence[BracketTable], settings: ModelSettings, since_ns: int
-) -> tuple[MixFit, HeldOut]:
+) -> MixFit:
     """Fit the mix to falls of open interest in the intervals that end after `since_ns`."""
-    days, falls, volume, reached = _intervals(history, symbol, brackets, settings, since_ns)
+    falls, volume, reached = _intervals(history, symbol, brackets, settings, since_ns)
     tiers = np.array(sorted(settings.leverage))
     centre = np.array([settings.leverage[int(tier)] for tier in tiers])
     centre = centre / centre.sum()
@@ -91,51 +89,34 @@ def fit_falls(
     posterior.overdispersion = max(float((blocks**2).sum()) / single if single > 0 else 1.0, _LEAST)
     point = maximum(posterior.value, posterior.gradient, point)
     spread = np.linalg.pinv(curvature(posterior.gradient, point, np.arange(len(point))), hermitian=True)[:-1, :-1]
-    fit = MixFit(
+    return MixFit(
         tiers=tiers,
         shares=mix_of(point[:-1]),
         draws=drawn(point[:-1], spread),
+        allowing=drawn(point[:-1], spread + book_error(tiers)),
         level=float(np.exp(point[-1])),
         overdispersion=posterior.overdispersion,
         explained=float(1 - posterior.residuals(point).var() / posterior.total),
     )
-    return fit, _held_out(days, falls, volume, reached, posterior)
-
-
-def _held_out(days: Ints, falls: Floats, volume: Floats, reached: Floats, whole: FallPosterior) -> HeldOut:
-    """As for liquidations: fit on some days, judge on the others."""
-    names, day = np.unique(days, return_inverse=True)
-    fold, gain = folds(len(names)), np.zeros(len(names))
-    for number in range(int(fold[-1]) + 1):
-        out = fold[day] == number
-        learnt = FallPosterior(falls[~out], volume[~out], reached[~out], whole.tiers, whole.centre)
-        asked = FallPosterior(falls[out], volume[out], reached[out], whole.tiers, whole.centre)
-        learnt.noise, learnt.overdispersion = whole.noise, whole.overdispersion
-        fitted = maximum(learnt.value, learnt.gradient, learnt.start())
-        default = maximum(learnt.value, learnt.gradient, learnt.start(), np.array([len(fitted) - 1]))
-        better = asked.residuals(default) ** 2 - asked.residuals(fitted) ** 2
-        np.add.at(gain, day[out], better / (2 * whole.noise * np.log(2)))
-    return summary(gain, np.bincount(day).astype(np.float64), np.bincount(day, volume))
 
 
 def _intervals(
     history: History, symbol: str, brackets: Sequence[BracketTable], settings: ModelSettings, since_ns: int
-) -> tuple[Ints, Floats, Floats, Floats]:
-    """Day, fall, volume and `reached[interval, tier]` per unit of share, as shares of open interest."""
+) -> tuple[Floats, Floats, Floats]:
+    """Fall, volume and `reached[interval, tier]` per unit of share, as shares of open interest."""
     book = LiquidationBook(settings, symbol, brackets)
     shares = np.array([settings.leverage[int(tier)] for tier in book.tiers])
     shares = shares / shares.sum()
-    days, falls, volumes, rows = [], [], [], []
+    falls, volumes, rows = [], [], []
     before = None
     for flow, open_interest in history:
         consumed = book.step(flow, open_interest)
         if before is not None and flow.end_ns > since_ns and flow.volume > 0:
-            days.append((flow.end_ns - 1) // _DAY_NS)
             falls.append((before - open_interest) / before)
             volumes.append(flow.volume / before)
             rows.append((consumed.longs.sum(axis=1) + consumed.shorts.sum(axis=1)) / shares / before)
         before = open_interest
-    return np.array(days), np.array(falls), np.array(volumes), np.array(rows)
+    return np.array(falls), np.array(volumes), np.array(rows)
 
 
 def _without(basis: Floats, values: Floats) -> Floats:

@@ -2,13 +2,15 @@
 
 Within an hour and side, liquidations are a Poisson process whose intensity at a price bin is
 
-    chance * scale[class] * (at @ mix + guess * guessed_at + stray)
+    chance * scale[class] * (at @ mix + guess * guessed_at + stray) * total ** (power - 1)
 
-`chance` is drawn anew each hour and side from a gamma law of mean one: stops, haste and moods come in waves, and the
-liquidations of an hour are not independent. Integrated over it, the count of an hour is negative binomial, so an hour
-with a thousand liquidations does not count a thousand times. What is left of dependence (over hours, by where positions
-really were opened) divides the log-likelihood by `overdispersion`. `guess` weighs what was open before history, `stray`
-is for liquidations where the book has nothing, and `scale` is free for each size class.
+`total` is the sum of the same over the hour, without `chance` and that factor: a record is thinned (one liquidation a
+second), so what is expected of it grows with what happens by a `power`, below one where it is. `chance` is drawn anew
+each hour and side from a gamma law of mean one: stops, haste and moods come in waves, and the liquidations of an hour
+are not independent. Integrated over it, the count of an hour is negative binomial, so an hour with a thousand
+liquidations does not count a thousand times. What is left of dependence (over hours, by where positions really were
+opened) divides the log-likelihood by `overdispersion`. `guess` weighs what was open before history, `stray` is for
+liquidations where the book has nothing, and `scale` is free for each size class.
 
 That the chance of being liquidated once reached does not depend on leverage is an assumption. It holds in the
 simulated markets used to choose the settings here (within 20 %), once size classes are kept apart.
@@ -41,16 +43,17 @@ _ANY = 100.0
 @dataclass(frozen=True)
 class Level:
     """What is known beforehand of the share of reached contracts that is recorded as liquidated: its median, and the
-    standard deviation of its logarithm."""
+    standard deviation of its logarithm; and that of the logarithm of `power`, by which the record may be thinned."""
 
     median: float
     spread: float
+    power: float
 
 
-#: All liquidations are recorded (found on simulated markets: from 0.17 to 0.33).
-ALL_RECORDED = Level(0.23, 0.2)
+#: All liquidations are recorded (from 0.17 to 0.33 on the simulator, where alone that can be; elsewhere up to 0.58).
+ALL_RECORDED = Level(0.23, 0.2, 0.03)
 #: Nobody knows how many are recorded: at most one a second is published.
-SOME_RECORDED = Level(0.1, 0.8)
+SOME_RECORDED = Level(0.15, 0.8, 0.3)
 
 
 def mix_of(logs: Floats) -> Floats:
@@ -76,7 +79,7 @@ def prior_precision(tiers: Ints) -> Floats:
 
 class Posterior:
     """Value and gradient of the logarithm of the posterior, of parameters in one array: logarithms of the shares by
-    tier, of `guess`, of `stray` and of the scale of each class.
+    tier, of `guess`, of `stray`, of `power` and of the scale of each class.
 
     `used[block]` chooses hours; the rest is not looked at.
     """
@@ -93,6 +96,7 @@ class Posterior:
         self.tiers, self.centre, self.level, self.overdispersion = tiers, centre, level, overdispersion
         self._precision = prior_precision(tiers)
         self.used = np.ones(evidence.bins.shape[1], dtype=np.bool_) if used is None else used
+        self.days = evidence.days[self.used]
         rows = self.used[evidence.block]
         self._place = (evidence.side[rows], (np.cumsum(self.used) - 1)[evidence.block[rows]])
         self._class, self._at, self._guessed_at = (
@@ -120,35 +124,51 @@ class Posterior:
         """Parameters to begin with: the centre, and scales that give as many liquidations as there were."""
         total = (self._reached @ self.centre + self._guessed).sum(axis=(0, 1))
         scales = np.log((self._by_class + 0.5) / np.maximum(total, 1e-9))
-        return np.concatenate([np.log(self.centre), [0.0, self._usual_stray], scales])
+        return np.concatenate([np.log(self.centre), [0.0, self._usual_stray, 0.0], scales])
 
-    def _split(self, parameters: Floats) -> tuple[Floats, float, float, Floats]:
+    def _split(self, parameters: Floats) -> tuple[Floats, float, float, float, Floats]:
         tiers = len(self.tiers)
-        guess, stray = np.exp(parameters[tiers : tiers + 2]).tolist()
-        return mix_of(parameters[:tiers]), guess, stray, np.exp(parameters[tiers + 2 :])
+        guess, stray, power = np.exp(parameters[tiers : tiers + 3]).tolist()
+        return mix_of(parameters[:tiers]), guess, stray, power, np.exp(parameters[tiers + 3 :])
 
     def level_of(self, parameters: Floats) -> float:
         """Share of reached contracts that is recorded as liquidated."""
-        return float(self._split(parameters)[3] @ self._mean_size)
+        return float(self._split(parameters)[-1] @ self._mean_size)
 
     def explained(self, parameters: Floats) -> float:
         """Share of the liquidations that the book accounts for, the rest being strays."""
-        mix, guess, stray, _ = self._split(parameters)
+        mix, guess, stray, *_ = self._split(parameters)
         foreseen = self._at @ mix + guess * self._guessed_at
         return float((foreseen / (foreseen + stray)).mean())
 
     def log_likelihood(self, parameters: Floats) -> Floats:
         """Of each side and hour, in nats, not divided by overdispersion; up to a constant of the data."""
-        mix, guess, stray, scale = self._split(parameters)
+        mix, guess, stray, power, scale = self._split(parameters)
         intensity = (self._at @ mix + guess * self._guessed_at + stray) * scale[self._class]
         expected = (self._reached @ mix + guess * self._guessed + stray * self._bins) @ scale
-        found = -(self._counts + _SHAPE) * np.log1p(expected / _SHAPE)
+        logs = self._logs(expected)
+        found = (power - 1) * self._counts * logs - (self._counts + _SHAPE) * np.log1p(np.exp(power * logs) / _SHAPE)
         np.add.at(found, self._place, np.log(intensity))
         return found
 
+    def _logs(self, total: Floats) -> Floats:
+        """Of what an hour is expected to have before it is thinned; where that is nothing, nothing is counted."""
+        return np.log(np.maximum(total, 1e-12))
+
+    def _pull(self, total: Floats, power: float) -> Floats:
+        """Minus the slope of the log-likelihood in `total`, where `at` is taken for itself."""
+        thinned = np.exp(power * self._logs(total))
+        seen = (self._counts + _SHAPE) * thinned / (thinned + _SHAPE)
+        return (power * seen + (1 - power) * self._counts) / np.maximum(total, 1e-12)
+
+    def _power_slope(self, total: Floats, power: float) -> Floats:
+        """Slope of the log-likelihood in the logarithm of `power`."""
+        thinned = np.exp(power * self._logs(total))
+        return power * self._logs(total) * (self._counts - (self._counts + _SHAPE) * thinned / (thinned + _SHAPE))
+
     def scores(self, parameters: Floats) -> Floats:
         """Gradient of `log_likelihood` in the parameters, `[side, hour, parameter]`."""
-        mix, guess, stray, scale = self._split(parameters)
+        mix, guess, stray, power, scale = self._split(parameters)
         tiers = len(mix)
         at = np.column_stack([self._at, guess * self._guessed_at, np.full(len(self._at), stray)])
         everywhere = np.repeat(self._bins, self._classes, axis=2)
@@ -156,41 +176,44 @@ class Posterior:
         base = np.concatenate([self._reached, beside], axis=3)
         weights = np.concatenate([mix, [1.0, 1.0]])
         expected = base @ weights
-        pull = ((self._counts + _SHAPE) / (expected @ scale + _SHAPE))[:, :, np.newaxis] * scale
-        slopes = np.zeros((*self._counts.shape, tiers + 2 + self._classes))
+        pull = self._pull(expected @ scale, power)[:, :, np.newaxis] * scale
+        slopes = np.zeros((*self._counts.shape, tiers + 3 + self._classes))
         np.add.at(slopes[..., : tiers + 2], self._place, at / (at @ weights)[:, np.newaxis])
         slopes[..., : tiers + 2] -= np.einsum("sbc,sbct->sbt", pull, base)
         toward = slopes[..., :tiers]
         slopes[..., :tiers] = mix * (toward - (toward @ mix)[..., np.newaxis])
-        np.add.at(slopes, (*self._place, tiers + 2 + self._class), 1.0)
-        slopes[..., tiers + 2 :] -= pull * expected
+        slopes[..., tiers + 2] = self._power_slope(expected @ scale, power)
+        np.add.at(slopes, (*self._place, tiers + 3 + self._class), 1.0)
+        slopes[..., tiers + 3 :] -= pull * expected
         return slopes
 
     def slope(self, parameters: Floats) -> Floats:
         """The sum of `scores`, in less time."""
-        mix, guess, stray, scale = self._split(parameters)
+        mix, guess, stray, power, scale = self._split(parameters)
         tiers = len(mix)
         weight = 1 / (self._at @ mix + guess * self._guessed_at + stray)
         expected = self._reached @ mix + guess * self._guessed + stray * self._bins
-        pull = ((self._counts + _SHAPE) / (expected @ scale + _SHAPE))[:, :, np.newaxis] * scale
+        pull = self._pull(expected @ scale, power)[:, :, np.newaxis] * scale
         toward = weight @ self._at - pull.ravel() @ self._reached.reshape(-1, tiers)
-        found = np.empty(tiers + 2 + self._classes)
+        found = np.empty(tiers + 3 + self._classes)
         found[:tiers] = mix * (toward - toward @ mix)
         found[tiers] = guess * (weight @ self._guessed_at - (pull * self._guessed).sum())
         found[tiers + 1] = stray * (weight.sum() - (pull * self._bins).sum())
-        found[tiers + 2 :] = self._by_class - (pull * expected).sum(axis=(0, 1))
+        found[tiers + 2] = self._power_slope(expected @ scale, power).sum()
+        found[tiers + 3 :] = self._by_class - (pull * expected).sum(axis=(0, 1))
         return found
 
     def value(self, parameters: Floats) -> float:
         """The logarithm of the posterior, in nats."""
         tiers = len(self.tiers)
         away = parameters[:tiers] - np.log(self.centre)
-        guess, stray = parameters[tiers : tiers + 2]
+        guess, stray, power = parameters[tiers : tiers + 3]
         level = np.log(self.level_of(parameters) / self.level.median) / self.level.spread
         penalty = (
             away @ self._precision @ away
             + (guess / _GUESS_SPREAD) ** 2
             + ((stray - self._usual_stray) / _STRAY_SPREAD) ** 2
+            + (power / self.level.power) ** 2
             + level**2
         )
         return float(self.log_likelihood(parameters).sum() / self.overdispersion - penalty / 2)
@@ -202,7 +225,8 @@ class Posterior:
         found[:tiers] -= self._precision @ (parameters[:tiers] - np.log(self.centre))
         found[tiers] -= parameters[tiers] / _GUESS_SPREAD**2
         found[tiers + 1] -= (parameters[tiers + 1] - self._usual_stray) / _STRAY_SPREAD**2
-        amounts = np.exp(parameters[tiers + 2 :]) * self._mean_size
+        found[tiers + 2] -= parameters[tiers + 2] / self.level.power**2
+        amounts = np.exp(parameters[tiers + 3 :]) * self._mean_size
         off = np.log(amounts.sum() / self.level.median) / self.level.spread**2
-        found[tiers + 2 :] -= off * amounts / amounts.sum()
+        found[tiers + 3 :] -= off * amounts / amounts.sum()
         return found

@@ -146,15 +146,20 @@ def verdict_text(found: "Calibration") -> str:
             f"Only {found.explained:.0%} of the liquidations stand where the book has something: they cannot tell its "
             "leverage, the default is recommended."
         )
+    if found.source == "open interest":
+        return "Falls of open interest cannot be scored on days left out: the default is recommended."
+    if not found.agree:
+        return f"Fits from other starts end {found.apart:.2f} apart, the data do not tell: the default is recommended."
     held = found.held_out
-    if held is None:
+    if held is None or held.low is None:
         return "There are not enough days to judge the fit on days it has not seen: the default is recommended."
-    event = "liquidation" if found.source == "liquidations" else "interval"
-    gain = f"{held.per_event:+.3f} bits per {event} ({held.low:+.3f} to {held.high:+.3f}) against the default"
+    gain = f"The fitted maps score {held.gain:+.3f} bits ({held.low:+.3f} to {held.high:+.3f}) over the default's"
     days = f"on {held.days} days left out of the fit"
     if held.better:
         return f"{gain} {days}: better, the fit is recommended."
-    how = "not better" if held.per_event <= 0 else "no better than chance could do"
+    how = "not better" if held.gain <= 0 else "no better than chance could do"
+    if held.low > 0:
+        how = f"{held.across:+.3f} over whole days, worse" if held.across < 0 else "too little"
     return f"{gain} {days}: {how}, the default is recommended."
 
 
@@ -195,7 +200,7 @@ def mixture_text(found: "Mixture") -> str:
 
 def _shares(found: "Calibration") -> Table:
     columns = ("leverage", "fitted", "95 % interval", "default")
-    table = new_table("Leverage mix, shares of opened contracts", columns)
+    table = new_table("Leverage mix, effective shares of opened contracts", columns)
     for one in found.shares:
         table.add_row(f"{one.leverage}x", f"{one.share:.3f}", f"{one.low:.3f} – {one.high:.3f}", f"{one.default:.3f}")
     return table

@@ -13,6 +13,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.run_file import load_model, load_run_file
+from tests.calibration.lives import SINCE_NS, Lives, lives, thinned
 from tests.calibration.markets import EVEN, HIGH, LOW, NONE, TIERS, history_of, wide_market
 
 RUN = 'name = "x"\nsymbols = ["BTCUSDT"]\nfrom = 2024-03-03\nto = 2024-03-08\n[[strategies]]\nuse = "LevelFade"\n'
@@ -43,8 +44,6 @@ def test_a_mix_of_low_leverage_is_recovered_within_five_points(fitted: Calibrati
     for one, (_, true) in zip(fitted.shares, LOW, strict=True):
         assert one.low - 0.01 <= true <= one.high + 0.01
     assert fitted.held_out is not None
-    assert fitted.held_out.low > 0
-    assert fitted.settings is fitted.fitted
 
 
 def test_a_mix_of_high_leverage_is_found_on_the_right_side_of_the_default() -> None:
@@ -88,10 +87,12 @@ def test_tiers_that_cannot_be_told_apart_are_named_with_their_sum(short: BenchMa
     assert "100x from 125x" in together_text(group)
 
 
-def test_without_liquidations_open_interest_is_fitted_to_and_called_weaker(short: BenchMarket) -> None:
+def test_without_liquidations_open_interest_is_fitted_to_called_weaker_and_not_recommended(short: BenchMarket) -> None:
     found = calibrate(history_of(short), NONE, "BTCUSDT", EVEN)
     assert found.source == "open interest"
     assert "weaker" in source_text(found)
+    assert found.settings == EVEN != found.fitted
+    assert "cannot be scored" in verdict_text(found)
     told = calibrate(history_of(short), short.liquidations(), "BTCUSDT", EVEN, recorded="all", flow_settings=False)
     assert sum(one.high - one.low for one in found.shares) > sum(one.high - one.low for one in told.shares)
 
@@ -141,3 +142,43 @@ def test_turnover_and_taker_weight_are_tried_and_kept_unless_another_is_far_more
     for one in found.flow:
         assert one.value in one.tried
         assert one.tried[0] <= one.low <= one.high <= one.tried[-1]
+
+
+@pytest.fixture(scope="module")
+def other() -> Lives:
+    """Positions live by another law than the book's holders, and price does not care for them."""
+    return lives(dict(LOW), 2, days=10)
+
+
+@pytest.fixture(scope="module")
+def told(other: Lives) -> Calibration:
+    known = thinned(other.liquidations)
+    return calibrate(other.history, known, "BTCUSDT", EVEN, since_ns=SINCE_NS, recorded="some", flow_settings=False)
+
+
+def test_a_thinned_record_of_another_mechanism_is_told_within_the_intervals(told: Calibration) -> None:
+    for one, (_, true) in zip(told.shares, LOW, strict=True):
+        assert one.low <= true <= one.high
+    assert sum(abs(one.share - true) for one, (_, true) in zip(told.shares, LOW, strict=True)) < 0.3
+    assert told.agree
+
+
+def test_what_scores_better_on_days_left_out_is_recommended(told: Calibration) -> None:
+    assert told.better
+    assert told.settings is told.fitted
+    assert "better, the fit is recommended" in verdict_text(told)
+
+
+def test_fits_that_end_apart_gain_little_or_lose_elsewhere_are_not_recommended(told: Calibration) -> None:
+    held = told.held_out
+    assert held is not None
+    for changed, said in (
+        (replace(told, apart=0.2), "end 0.20 apart"),
+        (replace(told, held_out=replace(held, low=-0.001)), "no better than chance"),
+        (replace(told, held_out=replace(held, gain=0.01, low=0.001)), "too little"),
+        (replace(told, held_out=replace(held, across=-0.1)), "-0.100 over whole days, worse"),
+        (replace(told, held_out=None), "not enough days"),
+    ):
+        assert not changed.better
+        assert said in verdict_text(changed)
+        assert "the default is recommended" in verdict_text(changed)

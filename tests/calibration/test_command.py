@@ -26,7 +26,7 @@ def test_it_prints_shares_verdict_and_a_block_and_writes_the_block(
     assert done.code == 0
     assert "SIMULATED" in done.out
     assert "95 % interval" in done.out
-    assert "against the default" in done.out
+    assert "not enough days to judge the fit on days it has not seen" in done.out
     written = (tmp_path / "deep" / "model.toml").read_text()
     assert written in done.out
     assert sum(tomllib.loads(written)["model"]["leverage"].values()) == pytest.approx(1, abs=1e-3)
