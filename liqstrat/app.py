@@ -112,6 +112,7 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
     model = with_bin_width(store, symbol, run.model, run.start)
     listing = store.instrument(symbol, run.end)
     return SymbolData(
+        instrument=report.instrument,
         model=model,
         minutes=read_minutes(catalog, symbol, run.start - _BEFORE, run.end),
         open_interest=OpenInterestSeries(instrument_id(symbol), times, known["contracts"].to_numpy()),

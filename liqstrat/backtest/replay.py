@@ -13,8 +13,7 @@ from typing import Any
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig
-from nautilus_trader.model import ClientId
-from nautilus_trader.persistence import ParquetDataCatalog
+from nautilus_trader.model import ClientId, CryptoPerpetual
 
 from liqstrat.backtest.account.bookkeeping import read_ledger
 from liqstrat.backtest.account.ledger import Ledger
@@ -64,12 +63,13 @@ class Trader:
 class SymbolData:
     """What the replay needs of one symbol besides the catalog's files.
 
-    model: the run's, with the bin width of this market. funding: whether there are rates to settle. brackets: those of
-    the history, besides the ones shipped. most_quantity: what the exchange takes in one market order, where it is
-    known. flows: of each interval of the run, in a run of bars whose trades are in the database. notes: what a reader
-    must know of the catalog.
+    instrument: with the limits that the exchange had then. model: the run's, with the bin width of this market.
+    funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped. most_quantity:
+    what the exchange takes in one market order, where it is known. flows: of each interval of the run, in a run of bars
+    whose trades are in the database. notes: what a reader must know of the catalog.
     """
 
+    instrument: CryptoPerpetual
     model: ModelSettings
     minutes: MinuteBars
     open_interest: OpenInterestSeries
@@ -122,18 +122,17 @@ def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData]
     on_bars = run.bar_minutes is not None
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False))
     try:
-        instruments = _instruments(run)
         streams = {symbol: _stream(run, symbol) for symbol in run.symbols}
         keepers = {symbol: _keeper(run, data[symbol], streams[symbol], on_step, failures) for symbol in run.symbols}
         prints: dict[str, Prints] = {**streams}
         if on_bars:
-            ticks = {symbol: float(instruments[symbol].price_increment) for symbol in run.symbols}
+            ticks = {symbol: float(data[symbol].instrument.price_increment) for symbol in run.symbols}
             prints = {symbol: MinutePrints(data[symbol].minutes, ticks[symbol]) for symbol in run.symbols}
         sides = {symbol: partial(Sides, stream) for symbol, stream in streams.items() if not on_bars}
         venue = _venue(run, data, prints, failures)
         venue.add_to(engine)
-        for instrument in instruments.values():
-            engine.add_instrument(instrument)
+        for symbol in run.symbols:
+            engine.add_instrument(data[symbol].instrument)
         strategies = _strategies(run, traders, data, keepers, venue, sides, failures, journal)
         # Every actor has a clock, which the engine winds on with each trade: the venue reads that of the levels.
         venue.fees.host = venue.fills.host = keepers[run.symbols[0]]
@@ -282,12 +281,6 @@ def _strategies(
         )
         for number, (trader, symbol) in enumerate(pairs)
     ]
-
-
-def _instruments(run: RunFile) -> dict[str, Any]:
-    # A relative path makes the engine read nothing, without an error.
-    reader = ParquetDataCatalog(str(run.data.catalog.resolve()))
-    return {symbol: reader.instruments([str(instrument_id(symbol))])[-1] for symbol in run.symbols}
 
 
 def _stream(run: RunFile, symbol: str) -> MarketStream:

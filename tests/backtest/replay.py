@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 from nautilus_trader.model import Bar, OrderFilled, OrderSide, Price, Quantity, TradeTick
+from nautilus_trader.persistence import ParquetDataCatalog
 
 from liqstrat.backtest.account.ledger import Fill
 from liqstrat.backtest.levels.feeds import OpenInterestSeries
@@ -145,6 +146,7 @@ def _scripted(made: list[Scripted], script: Script, setup: Setup) -> Scripted:
 def _data(catalog: Path, symbol: str, first: datetime) -> SymbolData:
     model = ModelSettings(bin_width=0.001)
     return SymbolData(
+        instrument=ParquetDataCatalog(str(catalog)).instruments([str(instrument_id(symbol))])[-1],
         model=model,
         minutes=read_minutes(catalog, symbol, first, START + timedelta(days=30)),
         open_interest=OpenInterestSeries(instrument_id(symbol), np.zeros(0, np.int64), np.zeros(0)),
