@@ -12,7 +12,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from liqstrat.api.history import Heatmap, History, Levels
     from liqstrat.api.runs import Run, load, results, run
-    from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+    from liqstrat.backtest.params import StrategyParams
+    from liqstrat.backtest.strategy import LevelStrategy
     from liqstrat.config import RunFile
     from liqstrat.errors import LiqstratError
     from liqstrat.liquidation.clusters import Cluster
@@ -37,7 +38,8 @@ __all__ = [
 _HOMES = {
     "liqstrat.api.history": ("Heatmap", "History", "Levels"),
     "liqstrat.api.runs": ("Run", "load", "results", "run"),
-    "liqstrat.backtest.strategy": ("LevelStrategy", "StrategyParams"),
+    "liqstrat.backtest.params": ("StrategyParams",),
+    "liqstrat.backtest.strategy": ("LevelStrategy",),
     "liqstrat.config": ("RunFile",),
     "liqstrat.errors": ("LiqstratError",),
     "liqstrat.liquidation.clusters": ("Cluster",),

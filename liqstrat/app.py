@@ -22,9 +22,9 @@ from liqstrat.backtest.levels.feeds import OpenInterestSeries
 from liqstrat.backtest.levels.record import LevelsRecord, write_map
 from liqstrat.backtest.levels.tape import last_price
 from liqstrat.backtest.levels.warmup import warm_up
+from liqstrat.backtest.params import make_params
 from liqstrat.backtest.replay import Replayed, SymbolData, Trader, nanoseconds
 from liqstrat.backtest.replay import replay as _replay
-from liqstrat.backtest.strategy import make_params
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.instruments import instrument_id
 from liqstrat.catalog.minutes import MINUTE_NS, read_minutes

@@ -9,6 +9,7 @@ DEFAULT_CATALOG = Path("catalog/nautilus")
 
 #: Of what can be asked about. Lengths of time can be added to these, and taken from them, without a second thought.
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440}
 
 
@@ -49,6 +50,14 @@ def minutes_of(length: str) -> int:
     if length not in _MINUTES:
         raise ValueError(f'"{length}" is not a length, expected one of {", ".join(_MINUTES)}')
     return _MINUTES[length]
+
+
+def nanoseconds_of(duration: object) -> int:
+    """Nanoseconds of a duration like "90s", "30m", "4h" or "2d"; raises `ValueError` for anything else."""
+    found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", duration) if isinstance(duration, str) else None
+    if found is None:
+        raise ValueError(f'{duration!r}, expected a duration such as "90s", "30m", "4h" or "2d"')
+    return int(found[1]) * _SECONDS[found[2]] * 1_000_000_000
 
 
 def local_path(value: object) -> Path:

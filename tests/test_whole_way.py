@@ -23,7 +23,8 @@ params = {{ hours = 2.0 }}
 OWN = """\
 from datetime import timedelta
 
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.params import StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
 
 
 class Patient(LevelStrategy):

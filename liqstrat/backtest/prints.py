@@ -29,6 +29,9 @@ class Prints(Protocol):
     def met_at(self, time_ns: int, trigger: float, *, buy: bool) -> float | None:
         """At which price a stop order's trigger was met in the data stamped `time_ns`; None: at the print itself."""
 
+    def range_of(self, time_ns: int) -> tuple[float, float]:
+        """The lowest and the highest price in the market data stamped `time_ns`, of bars."""
+
 
 class MinutePrints:
     """Prints inside minute bars, of which open, extremes, close and volume are known, and no times.
@@ -62,6 +65,11 @@ class MinutePrints:
         """The trigger, or the open where the minute opened beyond it."""
         opened = float(self._minutes.open[self._ended(time_ns)])
         return max(opened, trigger) if buy else min(opened, trigger)
+
+    def range_of(self, time_ns: int) -> tuple[float, float]:
+        """Low and high of the minute that ended then."""
+        ended = self._ended(time_ns)
+        return float(self._minutes.low[ended]), float(self._minutes.high[ended])
 
     def _ended(self, time_ns: int) -> int:
         """The minute that ends at `time_ns`."""

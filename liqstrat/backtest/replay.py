@@ -27,10 +27,11 @@ from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.backtest.levels.minute_tape import MinuteTape
 from liqstrat.backtest.levels.tape import TapeInterval
 from liqstrat.backtest.levels.warmup import Warm
+from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.prints import MinutePrints, Prints
 from liqstrat.backtest.room import Room
 from liqstrat.backtest.sides import Sides
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.stream import Feed, MarketStream, read_funding
 from liqstrat.backtest.trading import Setup
 from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id

@@ -120,6 +120,12 @@ class MarketStream:
         """A stop is met by the print itself."""
         return None
 
+    def range_of(self, time_ns: int) -> tuple[float, float]:
+        """Of the trades at that moment."""
+        times = self._playing.times
+        prices = self._playing.prices[times.searchsorted(time_ns) : times.searchsorted(time_ns, side="right")]
+        return float(prices.min()), float(prices.max())
+
     def tape(self) -> Iterator[Trades]:
         """The same trades as numbers, for who reads along; to be asked for before anything is taken."""
         waiting: deque[Trades] = deque()

@@ -23,6 +23,8 @@ NO_PRINT = "nothing traded any more"
 DENIED = "denied by the engine"
 REJECTED = "rejected by the exchange"
 CANCELED = "canceled before a fill"
+EXPIRED = "expired"
+NO_POSITION = "no position"
 
 
 @dataclass

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import isnan
-from typing import TYPE_CHECKING, Any, Never
+from typing import Any, Never
 
 from nautilus_trader.model import ClientOrderId, InstrumentId, OrderSide
 from nautilus_trader.trading import Strategy, StrategyConfig
@@ -15,6 +15,7 @@ from liqstrat.backtest.costs.fills import MarketFills
 from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.backtest.journal import Journal
 from liqstrat.backtest.levels.indicator import LiquidationLevels
+from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.prints import Print, Prints
 from liqstrat.backtest.records import Records, Sent
 from liqstrat.backtest.room import Room
@@ -23,9 +24,6 @@ from liqstrat.backtest.ticket import LIQUIDATED
 from liqstrat.backtest.wire import Wire
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.errors import LiqstratError
-
-if TYPE_CHECKING:
-    from liqstrat.backtest.strategy import StrategyParams
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Setup:
     symbol: str
     instrument_id: InstrumentId
     levels: LiquidationLevels
-    params: "StrategyParams"
+    params: StrategyParams
     bar_minutes: int | None
     latency_ns: int
     taker_fee: Decimal
@@ -88,6 +86,16 @@ class Trading(Strategy):
     def price(self) -> float:
         """The last price, USDT."""
         return self.levels.price
+
+    @property
+    def price_age(self) -> float:
+        """Seconds of market time since something traded; with bars, since the last one that traded has closed."""
+        return (self.clock.timestamp_ns() - self.levels.price_time_ns) / 1e9
+
+    @property
+    def now(self) -> datetime:
+        """Market time."""
+        return datetime.fromtimestamp(self.clock.timestamp_ns() / 1e9, UTC)
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         """Send an order of one's own, beside those of `enter` and `exit`."""
@@ -170,6 +178,20 @@ class Trading(Strategy):
     def _perform(self, act: Callable[[], None]) -> None:
         act()
 
+    def _submit_entry(self, order: Any) -> None:
+        submit = super().submit_order
+        self._dispatch([order], lambda: submit(order))
+
+    def _submit_at_exchange(self, order: Any) -> None:
+        self._remember([order])
+        super().submit_order(order)
+
+    def _modify_at_exchange(self, *args: Any, **kwargs: Any) -> None:
+        super().modify_order(*args, **kwargs)
+
+    def _cancel_at_exchange(self, order_id: ClientOrderId) -> None:
+        super().cancel_order(order_id)
+
     def _give_up(self, price: float, reference: float) -> None:
         self._over = True
         self._wire.drop(None, LIQUIDATED)
@@ -197,8 +219,7 @@ class Trading(Strategy):
 
     def _hold_against_brackets(self, order: Any) -> None:
         """Note an order of a strategy's own that is larger than the exchange allows at this leverage."""
-        now = datetime.fromtimestamp(self.clock.timestamp_ns() / 1e9, UTC)
-        cap = self._setup.room.cap(self.cache, self.symbol, now)
+        cap = self._setup.room.cap(self.cache, self.symbol, self.now)
         # Before the first print that the levels know of there is no price, and no notional.
         if not isnan(self.price) and order.quantity.as_decimal() * Decimal(str(self.price)) > cap:
             self.records.beyond.append(max(float(cap), 0.0))

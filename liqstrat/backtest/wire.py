@@ -75,6 +75,10 @@ class Wire:
         """Let `act` happen when a command sent now arrives."""
         self._at(clock, clock.timestamp_ns() + self._latency_ns, act)
 
+    def after(self, clock: Clock, wait_ns: int, act: Callable[[], None]) -> None:
+        """Let `act` happen at the exchange by itself, that much later."""
+        self._at(clock, clock.timestamp_ns() + wait_ns, act)
+
     def send_cancel(self, clock: Clock, order_ids: Sequence[str] | None, act: Callable[[], None]) -> None:
         """Take orders back that were sent before, all where no ids are given: here, and by `act` in the engine."""
         sent = self._number

@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from liqstrat.backtest.levels.indicator import Swept
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.params import StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
 
 _NS_PER_MINUTE = 60_000_000_000
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.params import StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.liquidation.clusters import Cluster
 
 

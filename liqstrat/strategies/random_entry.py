@@ -6,7 +6,8 @@ from zlib import crc32
 import numpy as np
 from pydantic import Field
 
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.params import StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
 
 _NS_PER_DAY = 86_400_000_000_000
 

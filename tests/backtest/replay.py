@@ -17,9 +17,10 @@ from nautilus_trader.persistence import ParquetDataCatalog
 from liqstrat.backtest.account.ledger import Fill
 from liqstrat.backtest.levels.feeds import OpenInterestSeries
 from liqstrat.backtest.levels.warmup import Warm
+from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.replay import Replayed, SymbolData, Trader
 from liqstrat.backtest.replay import replay as replay_run
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.trading import Setup
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.instruments import instrument_id, minute_bars

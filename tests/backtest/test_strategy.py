@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from liqstrat.app import resolve_traders
+from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.sizing import USABLE, quantity_for
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError, StrategyError
 from tests.backtest.runs import NO_COSTS, ONE_TIER, path, replayed, rising_interest, run_file

@@ -14,8 +14,9 @@ from nautilus_trader.model import BarType, OrderSide
 from pydantic import Field
 
 from liqstrat.app import prepare_symbol, resolve_traders, run_backtest
+from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.replay import Replayed, replay
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.ticket import Ticket
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.config import RunFile

@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from nautilus_trader.common import Cache
 from nautilus_trader.model import LiquiditySide, OrderFilled, OrderSide, PositionAdjustmentType
 
-from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord, Role, RoundTrip, follow
-from liqstrat.backtest.records import Sent, why_ended
+from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord, RoundTrip, follow
+from liqstrat.backtest.records import Sent, role_of, tagged, why_ended
 from liqstrat.backtest.strategy import LevelStrategy
+from liqstrat.backtest.ticket import EXPIRED
 
-_ROLES = ("entry", "stop", "target", "exit", "liquidation")
 _NOTHING = Decimal(0)
 #: Why an order never met the market, where nothing else happened to it.
 NO_END = "the run ended first"
@@ -24,7 +24,12 @@ def read_ledger(cache: Cache, strategies: Sequence[LevelStrategy]) -> Ledger:
     labels = {str(strategy.strategy_id): strategy.label for strategy in strategies}
     entries = {entry.order_id: entry for strategy in strategies for entry in strategy.records.entries}
     sent = {name: one for strategy in strategies for name, one in strategy.records.sent.items()}
-    orders = {name: _order(order, labels, sent.get(name)) for order in cache.orders() if (name := _name(order))}
+    expired = {name for strategy in strategies for name in strategy.records.expired}
+    orders = {
+        name: _order(order, labels, sent.get(name), expired=name in expired)
+        for order in cache.orders()
+        if (name := _name(order))
+    }
     for trader in strategies:
         for name, one in trader.records.sent.items():
             if name not in orders:
@@ -58,18 +63,25 @@ def _name(order: Any) -> str:
     return str(order.client_order_id)
 
 
-def _order(order: Any, labels: dict[str, str], sent: Sent | None) -> OrderRecord:
-    reference = _tagged(order.tags, "reference") or (repr(sent.price) if sent and sent.price else None)
+def _order(order: Any, labels: dict[str, str], sent: Sent | None, *, expired: bool) -> OrderRecord:
+    reference = tagged(order.tags, "reference") or (repr(sent.price) if sent and sent.price else None)
+    trigger = getattr(order, "trigger_price", None)
+    if trigger is not None and trigger != order.init_event.trigger_price:
+        reference = str(trigger)
     return OrderRecord(
         **_as_sent(order),
         strategy=labels[str(order.strategy_id)],
-        status=order.status.name.lower(),
+        status=EXPIRED if expired else order.status.name.lower(),
         filled=order.filled_qty.as_decimal(),
         submitted_ns=sent.time_ns if sent else order.ts_submitted,
         closed_ns=order.ts_closed,
         reference=Decimal(reference) if reference else None,
-        reason=why_ended(order) if order.is_closed and not order.filled_qty.as_decimal() else "",
+        reason=_why(order, expired=expired) if order.is_closed and not order.filled_qty.as_decimal() else "",
     )
+
+
+def _why(order: Any, *, expired: bool) -> str:
+    return EXPIRED if expired else why_ended(order)
 
 
 def _lost(sent: Sent, strategy: LevelStrategy, reason: str) -> OrderRecord:
@@ -77,7 +89,7 @@ def _lost(sent: Sent, strategy: LevelStrategy, reason: str) -> OrderRecord:
     return OrderRecord(
         **_as_sent(sent.order),
         strategy=strategy.label,
-        status="lost" if reason == NO_END else "canceled",
+        status={NO_END: "lost", EXPIRED: EXPIRED}.get(reason, "canceled"),
         filled=_NOTHING,
         submitted_ns=sent.time_ns,
         closed_ns=None,
@@ -99,21 +111,9 @@ def _as_sent(order: Any) -> dict[str, Any]:
         "price": price.as_decimal() if price is not None else None,
         "trigger_price": trigger.as_decimal() if trigger is not None else None,
         "reduce_only": order.is_reduce_only,
-        "role": _role(order),
+        "role": role_of(order),
         "average_price": None,
     }
-
-
-def _role(order: Any) -> Role:
-    """What the order's tag says; an order of a strategy's own making exits if it may only reduce, else it enters."""
-    told = _tagged(order.tags, "role")
-    if told in _ROLES:
-        return cast(Role, told)
-    return "exit" if order.is_reduce_only else "entry"
-
-
-def _tagged(tags: Iterable[str] | None, name: str) -> str | None:
-    return next((tag.partition("=")[2] for tag in tags or () if tag.startswith(f"{name}=")), None)
 
 
 def _fill(event: OrderFilled, order: OrderRecord) -> Fill:
