@@ -5,7 +5,7 @@ A module is read whenever the program starts, so what takes time to import is im
 
 from collections.abc import Callable
 
-from liqstrat.cli import bench, calibrate, history, inspect, levels, price, results, runs, score
+from liqstrat.cli import bench, calibrate, compare, history, inspect, levels, price, results, runs, score
 from liqstrat.cli.program import app
 from liqstrat.ending import run
 
@@ -22,7 +22,7 @@ _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
     ],
     "Levels": [price.price, levels.levels, levels.heatmap],
     "Models": [score.score, calibrate.calibrate, bench.bench_model],
-    "Runs": [runs.backtest, results.results],
+    "Runs": [runs.backtest, results.results, compare.compare],
 }
 #: Every command's name, in the order of the help.
 COMMANDS = [command.__name__.replace("_", "-") for commands in _BY_SUBJECT.values() for command in commands]

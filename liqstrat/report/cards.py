@@ -127,6 +127,20 @@ def strategies_html(metrics: Metrics) -> str:
     )
 
 
+def figure_name(key: str) -> str:
+    """What a figure of `metrics.json` is called."""
+    found = next((figure.name for figure in _FIGURES if figure.key == key), None)
+    return found or key.replace("_", " ").capitalize()
+
+
+def figure_text(key: str, value: Any) -> str:
+    """A figure of `metrics.json` as its card writes it."""
+    found = next((figure for figure in _FIGURES if figure.key == key), None)
+    if value is None:
+        return numbers.ABSENT
+    return numbers.number(value, 0 if isinstance(value, int) else 2) if found is None else found.text(value)
+
+
 def definitions() -> list[tuple[str, str]]:
     """What each figure means, for the small print."""
     return [(figure.name, figure.meaning) for figure in _FIGURES]

@@ -66,7 +66,7 @@ def estimate(
     if not error > _ROUNDING * abs(value):
         return Estimate(value, value, value, 0.0)
     beyond = (1 - level) / 2
-    usual = _student(1 - beyond, _freedom(share))
+    usual = student(1 - beyond, _freedom(share))
     lowest, highest = _drawn_quantiles(share, moves, beyond)
     most = _MOST_SKEWED * usual
     low = value - float(np.clip(highest, usual, most)) * error
@@ -84,7 +84,7 @@ def _drawn_quantiles(share: Floats, moves: Floats, beyond: float) -> tuple[float
     alone = np.maximum(1 - share / total[:, np.newaxis], 1e-12)
     error = np.sqrt((counts * (left / alone) ** 2).sum(axis=1)) / total
     some = error > 1e-9 * error.max()
-    tail = NormalDist().cdf(-_student(1 - beyond, days - 1) * sqrt(days / (days - 1)))
+    tail = NormalDist().cdf(-student(1 - beyond, days - 1) * sqrt(days / (days - 1)))
     lowest, highest = np.quantile(found[some] / error[some], [tail, 1 - tail]).tolist()
     return lowest, highest
 
@@ -113,7 +113,7 @@ def _freedom(share: Floats) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _student(probability: float, freedom: float) -> float:
+def student(probability: float, freedom: float) -> float:
     """Quantile (above a half) of Student's t with one degree of freedom or more, by the integral of its density."""
     if freedom > 300:
         return NormalDist().inv_cdf(probability)
