@@ -484,3 +484,18 @@ def test_a_large_document_is_read_in_the_memory_of_an_entry(write_archive: Archi
     assert only(ingest([path], database)).rows == 7000
     path = write_archive("ETHUSDT.json", ['[{"a": "' + "x" * 40_000_000])
     assert "16 MB" in only(ingest([path], database)).reason
+
+
+def test_a_file_whose_prices_and_quantities_are_swapped_is_refused(
+    write_archive: ArchiveWriter, database: Path
+) -> None:
+    cells = [
+        (str(i), f"{60_000 + i / 10}", f"{(0.001, 0.02, 1.5)[i % 3]}", "1", "1", f"{DAY_MS + i}", "true")
+        for i in range(30)
+    ]
+    write_archive(DAY, [",".join((a, q, p, *rest)) for a, p, q, *rest in cells])
+    (report,) = ingest([write_archive.root / "archive"], database).files
+    assert report.state == "refused"
+    assert "columns price and quantity are swapped" in (report.reason or "")
+    write_archive(DAY, [",".join(row) for row in cells])
+    assert only(ingest([write_archive.root / "archive"], database)).rows == 30

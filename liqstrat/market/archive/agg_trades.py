@@ -31,6 +31,14 @@ ARCHIVE = Layout(
         ),
     },
     checks=(*positive("price"), *not_negative("quantity"), epoch_check("transact_time", microseconds=True)),
+    # Without a header nothing else tells the two columns apart: prices of a file lie close, quantities do not.
+    file_checks=(
+        (
+            "count(*) >= 20 and max(price) > 100 * min(price) and max(quantity) < 1.5 * min(quantity)",
+            "has prices that differ a hundredfold and quantities that hardly do: its columns price and quantity are "
+            "swapped, expected agg_trade_id, price, quantity, …",
+        ),
+    ),
     key=("agg_trade_id",),
     leave_out=zero("quantity"),
 )
