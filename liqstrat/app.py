@@ -22,12 +22,13 @@ from liqstrat.backtest.levels.feeds import OpenInterestSeries
 from liqstrat.backtest.levels.record import LevelsRecord, write_map
 from liqstrat.backtest.levels.tape import last_price
 from liqstrat.backtest.levels.warmup import warm_up
+from liqstrat.backtest.markets import FundingRates
 from liqstrat.backtest.params import make_params
 from liqstrat.backtest.replay import Replayed, SymbolData, Trader, nanoseconds
 from liqstrat.backtest.replay import replay as _replay
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.instruments import instrument_id
-from liqstrat.catalog.minutes import MINUTE_NS, read_minutes
+from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars, minutes_of_klines, read_minutes
 from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
 from liqstrat.held import partial_folder, require_writable
@@ -41,6 +42,8 @@ from liqstrat.strategies import resolve_strategy
 
 #: History before the start that the fill model looks at.
 _BEFORE = timedelta(hours=1)
+#: Funding is settled at least that often.
+_FUNDING_BEFORE = timedelta(days=1)
 _CENT = 0.01
 
 
@@ -121,6 +124,8 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
         brackets=store.brackets(symbol),
         most_quantity=listing.max_quantity if listing else None,
         flows=_flows(store, symbol, run, model, progress),
+        before=_minutes_before(store, symbol, run),
+        rates=_rates(store, symbol, run),
         notes=report.notes,
     )
 
@@ -159,6 +164,20 @@ def _flows(store: Store, symbol: str, run: RunFile, model: ModelSettings, progre
     if run.bar_minutes is None or span is None or span[0] > run.start or span[1] < run.end - timedelta(days=1):
         return None
     return [flow for flow, _ in flows(store, symbol, run.start, run.end, model, progress)]
+
+
+def _minutes_before(store: Store, symbol: str, run: RunFile) -> MinuteBars | None:
+    """Minutes of the days before the run, up to where the catalog's begin."""
+    end = run.start - _BEFORE
+    found = store.klines(symbol, run.start - timedelta(days=run.data.warmup_days), end)
+    return minutes_of_klines(found) if len(found) else None
+
+
+def _rates(store: Store, symbol: str, run: RunFile) -> FundingRates:
+    """Funding rates up to the end of the run, and the last before it starts."""
+    found = store.funding(symbol, run.start - _FUNDING_BEFORE, run.end)
+    times = found["time"].cast(pa.int64()).to_numpy() * 1000
+    return FundingRates(times, found["rate"].cast(pa.float64()).to_numpy())
 
 
 def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from nautilus_trader.model import ClientId, CryptoPerpetual
 
 from liqstrat.backtest.account.bookkeeping import read_ledger
 from liqstrat.backtest.account.ledger import Ledger
+from liqstrat.backtest.bars import BarHistory
 from liqstrat.backtest.costs.liquidator import Liquidation
 from liqstrat.backtest.costs.venue import SimulatedVenue, simulated_venue
 from liqstrat.backtest.failure import Failures
@@ -27,6 +28,7 @@ from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.backtest.levels.minute_tape import MinuteTape
 from liqstrat.backtest.levels.tape import TapeInterval
 from liqstrat.backtest.levels.warmup import Warm
+from liqstrat.backtest.markets import FundingRates, Known, Markets
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.prints import MinutePrints, Prints
 from liqstrat.backtest.room import Room
@@ -67,7 +69,8 @@ class SymbolData:
     instrument: with the limits that the exchange had then. model: the run's, with the bin width of this market.
     funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped. most_quantity:
     what the exchange takes in one market order, where it is known. flows: of each interval of the run, in a run of bars
-    whose trades are in the database. notes: what a reader must know of the catalog.
+    whose trades are in the database. before: minutes of before those. rates: funding rates of before the run and in it.
+    notes: what a reader must know of the catalog.
     """
 
     instrument: CryptoPerpetual
@@ -79,6 +82,8 @@ class SymbolData:
     brackets: Sequence[BracketTable] = ()
     most_quantity: Decimal | None = None
     flows: Sequence[Flow] | None = None
+    before: MinuteBars | None = None
+    rates: FundingRates = field(default_factory=FundingRates)
     notes: Sequence[str] = ()
 
 
@@ -109,8 +114,8 @@ def replay(
 
     An error inside a strategy is raised as `StrategyError`, one of ours as it is, with its traceback.
     """
-    hours = (run.end - run.start).total_seconds() / 3600
     try:
+        hours = (run.end - run.start).total_seconds() / 3600
         with progress.task(f"replay {run.name}", total=hours, unit="market hours") as step:
             return _replay(run, traders, data, _telling(on_step, run, step))
     finally:
@@ -189,8 +194,7 @@ def _outcome(
 ) -> Replayed:
     cache = engine.cache
     account: Any = cache.account_for_venue(VENUE)
-    balance = account.balance_total(QUOTE).as_decimal()
-    unrealized = engine.portfolio.unrealized_pnls(VENUE).get(QUOTE)
+    balance, unrealized = account.balance_total(QUOTE).as_decimal(), engine.portfolio.unrealized_pnls(VENUE).get(QUOTE)
     return Replayed(
         ledger=read_ledger(cache, strategies),
         balance=float(balance),
@@ -252,12 +256,15 @@ def _strategies(
     journal: Journal,
 ) -> list[LevelStrategy]:
     room = Room(
-        leverage=run.venue.leverage,
-        depth=venue.depth,
+        run.venue.leverage,
+        venue.depth,
         brackets={symbol: data[symbol].brackets for symbol in run.symbols},
         participation=run.venue.participation,
         most_quantity={symbol: most for symbol in run.symbols if (most := data[symbol].most_quantity)},
     )
+    end, known = nanoseconds(run.end), {}
+    for name, one in data.items():
+        known[name] = Known(keepers[name].levels, BarHistory(one.before, one.minutes, end), one.rates)
     pairs = [(trader, symbol) for trader in traders for symbol in trader.symbols]
     return [
         trader.strategy(
@@ -271,13 +278,14 @@ def _strategies(
                 bar_minutes=run.bar_minutes,
                 latency_ns=venue.latency_ns,
                 taker_fee=run.venue.taker_fee,
-                end_ns=nanoseconds(run.end),
+                end_ns=end,
                 prints=venue.fills.prints[symbol],
                 sides=sides.get(symbol),
                 fills=venue.fills,
                 room=room,
                 failures=failures,
                 journal=journal,
+                markets=Markets(known),
             )
         )
         for number, (trader, symbol) in enumerate(pairs)

@@ -26,7 +26,9 @@ from nautilus_trader.common import TimeEvent
 from nautilus_trader.model import OrderFilled, OrderRejected
 from nautilus_trader.trading import Strategy
 
+from liqstrat.backtest.bars import Bars
 from liqstrat.backtest.failure import guarded
+from liqstrat.backtest.markets import Market
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.position import Holding
 from liqstrat.backtest.trading import Setup
@@ -36,8 +38,8 @@ class LevelStrategy(Holding):
     """Trades one symbol, one position at a time, with a stop on every entry.
 
     Write `on_price` (and `on_levels`, `on_begin`, `on_entered`, `on_closed` where needed). At hand are `levels` (the
-    indicator), `params`, `price`, `price_age`, `now`, `flat`, `enter`, `add`, `reduce`, `move_stop`, `trail`, `exit`,
-    and `log`, whose lines land in the results.
+    indicator), `params`, `price`, `price_age`, `now`, `bars`, `open_interest`, `funding`, `market`, `flat`, `enter`,
+    `add`, `reduce`, `move_stop`, `trail`, `exit`, and `log`, whose lines land in the results.
     """
 
     Params: ClassVar[type[StrategyParams]] = StrategyParams
@@ -59,6 +61,7 @@ class LevelStrategy(Holding):
         self._timer = f"5-decide-{setup.number:03d}"
         self._known_at = 0
         self._sides = setup.sides() if setup.sides else None
+        self._markets: dict[str, Market] = {}
 
     # -- for strategies to write ---------------------------------------------------------------------------------------
 
@@ -72,6 +75,26 @@ class LevelStrategy(Holding):
         """Called every `decide_seconds` of market time, or after every bar, once there are levels."""
 
     # -- for strategies to use -----------------------------------------------------------------------------------------
+
+    @property
+    def open_interest(self) -> float:
+        """Contracts open (base asset) as last known; NaN before the first value."""
+        return self.levels.open_interest
+
+    @property
+    def funding(self) -> float:
+        """The last funding rate that was settled, as a share of notional; NaN before the first."""
+        return self.market(self.symbol).funding
+
+    def bars(self, length: str, count: int) -> Bars:
+        """The last `count` bars that have closed, see `Market.bars`: `self.bars("1h", 200).close.mean()`."""
+        return self.market(self.symbol).bars(length, count)
+
+    def market(self, symbol: str) -> Market:
+        """Price, levels, bars, open interest and funding of a symbol of the run; `LiqstratError` for another."""
+        if symbol not in self._markets:
+            self._markets[symbol] = self._setup.markets.of(symbol, lambda: self.clock.timestamp_ns())
+        return self._markets[symbol]
 
     @property
     def log(self) -> Any:
@@ -104,7 +127,7 @@ class LevelStrategy(Holding):
         if self._over or event.ts_event >= self._setup.end_ns:
             return
         # Alerts come after all market data of their moment.
-        self.levels.settle(event.ts_event)
+        self._setup.markets.settle(event.ts_event)
         if self._leaving:
             self._leave()
         if not self.levels.initialized:

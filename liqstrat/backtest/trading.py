@@ -15,6 +15,7 @@ from liqstrat.backtest.costs.fills import MarketFills
 from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.backtest.journal import Journal
 from liqstrat.backtest.levels.indicator import LiquidationLevels
+from liqstrat.backtest.markets import Markets
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.prints import Print, Prints
 from liqstrat.backtest.records import Records, Sent
@@ -50,6 +51,7 @@ class Setup:
     room: Room
     failures: Failures
     journal: Journal
+    markets: Markets
 
 
 class Trading(Strategy):

@@ -1,5 +1,6 @@
 """The catalog's minute bars as arrays, for what must know recent volume or coming extremes without a call per trade."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,7 +61,21 @@ def read_minutes(catalog_path: Path, symbol: str, start: datetime, end: datetime
 
 def dense_minutes(table: pa.Table) -> MinuteBars:
     """Arrays from bars as the catalog stores them (`ts_event` is the close of the minute), in any order."""
-    opened = pc.cast(table["ts_event"], pa.int64()).to_numpy() // MINUTE_NS - 1
+
+    def column(name: str) -> Floats:
+        decimals = int(table.schema.metadata[b"size_precision" if name == "volume" else b"price_precision"])
+        return exact(pc.cast(table[name], pa.float64()).to_numpy(), decimals)
+
+    return _dense(pc.cast(table["ts_event"], pa.int64()).to_numpy() // MINUTE_NS - 1, column)
+
+
+def minutes_of_klines(table: pa.Table) -> MinuteBars:
+    """Arrays from minutes as `Store.klines` gives them."""
+    opened = pc.cast(table["time"], pa.int64()).to_numpy() * 1000 // MINUTE_NS
+    return _dense(opened, lambda name: pc.cast(table[name], pa.float64()).to_numpy())
+
+
+def _dense(opened: npt.NDArray[np.int64], column: Callable[[str], Floats]) -> MinuteBars:
     opened, first = np.unique(opened, return_index=True)
     start, count = int(opened[0]), int(opened[-1] - opened[0]) + 1
     traded = np.zeros(count, dtype=np.int64)
@@ -68,12 +83,7 @@ def dense_minutes(table: pa.Table) -> MinuteBars:
     source = np.maximum.accumulate(traded)
     there = np.zeros(count, dtype=bool)
     there[opened - start] = True
-
-    def column(name: str) -> Floats:
-        decimals = int(table.schema.metadata[b"size_precision" if name == "volume" else b"price_precision"])
-        return exact(pc.cast(table[name], pa.float64()).to_numpy()[first], decimals)
-
-    close = column("close")[source]
-    open_, high, low = (np.where(there, column(name)[source], close) for name in ("open", "high", "low"))
-    volume = np.where(there, column("volume")[source], 0.0)
+    close = column("close")[first][source]
+    open_, high, low = (np.where(there, column(name)[first][source], close) for name in ("open", "high", "low"))
+    volume = np.where(there, column("volume")[first][source], 0.0)
     return MinuteBars(start * MINUTE_NS, open_, high, low, close, volume, there)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite, isnan
+from math import inf, isfinite, isnan, nan
 from typing import Any
 
 from nautilus_trader.model import Bar, QuoteTick, TradeTick
@@ -141,6 +141,11 @@ class LiquidationLevels:
         """When something last traded (nanoseconds, UTC); with bars, when the last one that traded closed."""
         self._look()
         return self._interval.time_ns or self._book.time_ns
+
+    @property
+    def open_interest(self) -> float:
+        """Contracts open (base asset) as last known; NaN before the first value."""
+        return self._book.open_interest or nan
 
     @property
     def known_at(self) -> int:
