@@ -16,8 +16,11 @@ import pyarrow as pa
 
 from liqstrat.backtest.account.equity import EquityCurve, equity_curve
 from liqstrat.backtest.account.facts import data_facts, gaps, lost_trades, require_history
+from liqstrat.backtest.account.ledger import Ledger
 from liqstrat.backtest.account.metrics import as_json, metrics_of
 from liqstrat.backtest.account.results import config_hash, versions, write_account, write_candles, write_json
+from liqstrat.backtest.account.tearsheet import tearsheet
+from liqstrat.backtest.account.trades import courses
 from liqstrat.backtest.levels.feeds import OpenInterestSeries
 from liqstrat.backtest.levels.record import LevelsRecord, write_map
 from liqstrat.backtest.levels.tape import last_price
@@ -146,7 +149,7 @@ def write(
     minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
     last = _last_prices(run)
     curve = _account(prepared, replayed, last)
-    write_account(folder, replayed.ledger, curve)
+    write_account(folder, replayed.ledger, curve, courses(replayed.ledger, minutes, nanoseconds(run.end)))
     write_json(folder / "metrics.json", _metrics(prepared, traders, replayed, curve, last))
     write_candles(folder, minutes, nanoseconds(run.start), nanoseconds(run.end))
     write_map(folder / "map.parquet", replayed.maps)
@@ -239,14 +242,21 @@ def _metrics(
     for trader in traders:
         part = replayed.ledger.of(trader.label)
         own = equity_curve(part, run.venue.balance, minutes, run.start, run.end, last)
-        by_strategy[trader.label] = as_json(metrics_of(part, own, run.venue.balance))
+        by_strategy[trader.label] = _figures(prepared, part, own)
     return {
-        **as_json(metrics_of(replayed.ledger, curve, run.venue.balance)),
+        **_figures(prepared, replayed.ledger, curve),
         "account_liquidations": len(replayed.liquidations),
         "insurance": round(sum(event.insurance for event in replayed.liquidations), 8),
         "entries_not_made": dict(sorted(not_made(replayed).items())),
         "by_strategy": by_strategy,
     }
+
+
+def _figures(prepared: Prepared, ledger: Ledger, curve: EquityCurve) -> dict[str, Any]:
+    run = prepared.run
+    minutes = {symbol: prepared.data[symbol].minutes for symbol in run.symbols}
+    went = courses(ledger, minutes, nanoseconds(run.end))
+    return {**as_json(metrics_of(ledger, curve, run.venue.balance)), **tearsheet(ledger, went, curve, minutes)}
 
 
 def not_made(replayed: Replayed) -> Counter[str]:

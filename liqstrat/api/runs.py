@@ -89,7 +89,8 @@ class Run:
     @property
     def trades(self) -> pd.DataFrame:
         """Round trips, a row each: when and at which price opened and closed, `pnl` (net of fees and funding), fees,
-        funding, and the level traded. `closed` is missing where one was open at the end."""
+        funding, the level traded, how far price went against and for it (`mae`, `mfe`, shares of the entry price), what
+        the first stop risked (USDT) and the profit by that (`r`). `closed` is missing where one was open at the end."""
         return self._frame("trades")
 
     @property

@@ -14,6 +14,7 @@ from liqstrat.report.numbers import moment
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.raster import MOST_CELLS
 from liqstrat.report.tables import Results, read_results
+from liqstrat.report.tearsheet import tearsheet_html
 from liqstrat.report.trade_table import trades_html
 
 
@@ -26,7 +27,7 @@ def write_report(folder: Path) -> Path:
     run = results.run
     heatmaps = {symbol: _heatmap(results, symbol) for symbol in run.symbols}
     plots = {symbol: f"plot-heatmap-{symbol}" for symbol, figure in heatmaps.items() if figure is not None}
-    sections = [_section("Equity", _equity(results))]
+    sections = [_section("Equity", _equity(results)), tearsheet_html(results.metrics)]
     for symbol, figure in heatmaps.items():
         sections += [_heatmap_section(symbol, figure), _map_section(results, symbol)]
     sections.append(_section("Trades", trades_html(results.positions.to_pylist(), plots), "trades"))

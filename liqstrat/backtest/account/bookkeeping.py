@@ -102,6 +102,7 @@ def _as_sent(order: Any) -> dict[str, Any]:
     """What was asked for; the engine's own quantity shrinks to what is left when the other half of a pair fills."""
     first = order.init_event
     price, trigger = getattr(order, "price", None), getattr(order, "trigger_price", None)
+    first_trigger = first.trigger_price if trigger is not None else None
     return {
         "order_id": _name(order),
         "symbol": _symbol(order.instrument_id),
@@ -110,6 +111,7 @@ def _as_sent(order: Any) -> dict[str, Any]:
         "quantity": first.quantity.as_decimal(),
         "price": price.as_decimal() if price is not None else None,
         "trigger_price": trigger.as_decimal() if trigger is not None else None,
+        "first_trigger": Decimal(str(first_trigger)) if first_trigger is not None else None,
         "reduce_only": order.is_reduce_only,
         "role": role_of(order),
         "average_price": None,

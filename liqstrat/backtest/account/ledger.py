@@ -25,7 +25,8 @@ class OrderRecord:
     """One order.
 
     quantity: as it was asked for. submitted_ns: when the strategy sent it. reference: the price that its fills'
-    slippage is measured against. reason: why it ended without a fill, "" where it did not.
+    slippage is measured against. reason: why it ended without a fill, "" where it did not. first_trigger: that of a
+    stop when it was sent, which may have been moved since.
     """
 
     order_id: str
@@ -45,6 +46,7 @@ class OrderRecord:
     closed_ns: int | None
     reference: Decimal | None
     reason: str = ""
+    first_trigger: Decimal | None = None
 
 
 @dataclass(frozen=True)

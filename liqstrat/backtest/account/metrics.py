@@ -84,14 +84,22 @@ def sharpe(times: Ints, equity: Floats) -> float | None:
     Returns are from hour to hour since the first of `times` (nanoseconds) and do not overlap; a last, shorter piece is
     left out. None with fewer than 48 of them, without variance, or where equity fell to zero.
     """
+    returns = hourly_returns(times, equity)
+    if returns is None or len(returns) < LEAST_SAMPLES:
+        return None
+    deviation = float(returns.std(ddof=1))
+    return _number(float(returns.mean()) / deviation * math.sqrt(HOURS_A_YEAR)) if deviation > 0 else None
+
+
+def hourly_returns(times: Ints, equity: Floats) -> Floats | None:
+    """From hour to hour since the first of `times`; None where equity fell to zero in between."""
     hours = int((times[-1] - times[0]) // HOUR_NS)
     at = np.searchsorted(times, times[0] + np.arange(hours + 1) * HOUR_NS, side="right") - 1
     sampled = equity[at]
-    if hours < LEAST_SAMPLES or (sampled <= 0).any():
+    if (sampled <= 0).any():
         return None
-    returns = np.diff(sampled) / sampled[:-1]
-    deviation = float(returns.std(ddof=1))
-    return _number(float(returns.mean()) / deviation * math.sqrt(HOURS_A_YEAR)) if deviation > 0 else None
+    returns: Floats = np.diff(sampled) / sampled[:-1]
+    return returns
 
 
 def profit_factor(profits: Sequence[float]) -> float | None:

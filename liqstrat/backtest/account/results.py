@@ -6,7 +6,7 @@ Money is in USDT, quantities in base asset, times in UTC; numbers are for displa
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from liqstrat.backtest.account.equity import EquityCurve
 from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord, RoundTrip
+from liqstrat.backtest.account.trades import Course
 from liqstrat.backtest.ticket import Refusal
 from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
 from liqstrat.config import RunFile
@@ -42,6 +43,7 @@ FILLS = schema("time:t order_id:s strategy:s symbol:s side:s quantity:f price:f 
 POSITIONS = schema(
     "position_id:s strategy:s symbol:s side:s opened:t closed:t quantity:f entry_price:f exit_price:f pnl:f fees:f"
     " funding:f return:f exit_role:s level_side:s level_low:f level_high:f level_contracts:f level_notional:f reason:s"
+    " mae:f mfe:f risk:f r:f"
 )
 FUNDING = schema("time:t strategy:s symbol:s amount:f")
 CANDLES = schema("symbol:s time:t open:f high:f low:f close:f volume:f")
@@ -72,8 +74,8 @@ def write_table(path: Path, columns: Mapping[str, Any], columns_schema: pa.Schem
     pq.write_table(pa.table(dict(columns), schema=columns_schema), path, compression="zstd")
 
 
-def write_account(folder: Path, ledger: Ledger, curve: EquityCurve) -> None:
-    """Write equity, orders, fills, positions and funding."""
+def write_account(folder: Path, ledger: Ledger, curve: EquityCurve, courses: Sequence[Course]) -> None:
+    """Write equity, orders, fills, positions with their courses, and funding."""
     equity = {"time": times(curve.times), "equity": curve.equity, "balance": curve.balance}
     equity |= {"unrealized": curve.unrealized, "notional": curve.notional}
     write_table(folder / "equity.parquet", equity, EQUITY)
@@ -81,7 +83,8 @@ def write_account(folder: Path, ledger: Ledger, curve: EquityCurve) -> None:
     orders.sort(key=lambda row: row["time_submitted"] or 0)
     _write_rows(folder / "orders.parquet", orders, ORDERS)
     _write_rows(folder / "fills.parquet", map(_fill_row, ledger.fills), FILLS)
-    _write_rows(folder / "positions.parquet", map(_position_row, ledger.trips), POSITIONS)
+    positions = ({**_position_row(trip), **vars(course)} for trip, course in zip(ledger.trips, courses, strict=True))
+    _write_rows(folder / "positions.parquet", positions, POSITIONS)
     _write_rows(folder / "funding.parquet", map(_funding_row, ledger.funding), FUNDING)
 
 

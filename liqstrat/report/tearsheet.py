@@ -1,0 +1,135 @@
+"""The second fold of a report: figures for who wants more than the cards, closed until it is asked for."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from liqstrat.report import numbers
+
+Metrics = dict[str, Any]
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def _share(value: float) -> str:
+    return numbers.percent(value, signed=True)
+
+
+def _rate(value: float) -> str:
+    return numbers.percent(value, 1)
+
+
+def _money(value: float) -> str:
+    return numbers.number(value, signed=True)
+
+
+def _count(value: float) -> str:
+    return numbers.number(value, 0)
+
+
+def _times(value: float) -> str:
+    return f"{numbers.number(value)} R"
+
+
+#: Key, name, how it is written, and what it is.
+_FIGURES: tuple[tuple[str, str, Callable[[Any], str], str], ...] = (
+    ("cagr", "CAGR", _share, "growth a year at the rate of the run; not defined for less than 30 days"),
+    (
+        "sortino",
+        "Sortino",
+        numbers.number,
+        "mean hourly return by the root mean square of losses, annualised",
+    ),
+    ("calmar", "Calmar", numbers.number, "CAGR by max drawdown"),
+    ("buy_and_hold", "Buy and hold", _share, "what the price made over the run, without costs"),
+    ("expectancy", "Expectancy, USDT", _money, "mean net profit of a trade"),
+    ("expectancy_r", "Expectancy, R", _times, "mean net profit in multiples of what the first stop risked"),
+    ("mae", "Mean MAE", _rate, "how far price went against a trade at most, by its entry price"),
+    ("mfe", "Mean MFE", _rate, "how far price went for a trade at most, by its entry price"),
+    ("held_seconds", "Mean time held", numbers.length, "from entry to exit"),
+    ("longest_held_seconds", "Longest held", numbers.length, "from entry to exit"),
+    ("under_water", "Under water", _rate, "share of time in which equity was below its highest so far"),
+    (
+        "longest_under_water_seconds",
+        "Longest under water",
+        numbers.length,
+        "until the high came again, or the end",
+    ),
+    ("wins_in_a_row", "Wins in a row", _count, "at most, by the time of closing"),
+    ("losses_in_a_row", "Losses in a row", _count, "at most, by the time of closing"),
+    ("turnover", "Turnover", lambda v: f"{numbers.number(v, 1)}×", "what was bought and sold, by the mean equity"),
+)
+_SIDE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("trades", "Trades", _count),
+    ("pnl", "P&L, USDT", _money),
+    ("win_rate", "Win rate", _rate),
+    ("profit_factor", "Profit factor", numbers.number),
+    ("expectancy", "Expectancy, USDT", _money),
+    ("expectancy_r", "Expectancy, R", _times),
+)
+
+
+def tearsheet_html(metrics: Metrics) -> str:
+    """The section; an empty text for results of before, which have none of its figures."""
+    if not any(key in metrics for key, *_ in _FIGURES):
+        return ""
+    listed = "".join(
+        f'<div title="{escape(meaning)}"><dt>{escape(name)}</dt><dd>{_text(metrics.get(key), text)}</dd></div>'
+        for key, name, text, meaning in _FIGURES
+    )
+    parts = (
+        f'<dl class="more">{listed}</dl>{_sides(metrics)}{_months(metrics.get("by_month") or {})}'
+        f"{_split('Weekday of entry', _DAYS, metrics.get('by_weekday') or [])}"
+        f"{_split('Hour of entry', [f'{hour:02d}' for hour in range(24)], metrics.get('by_hour') or [])}"
+    )
+    return f"<section><details><summary><h2>More figures</h2></summary>{parts}</details></section>"
+
+
+def _sides(metrics: Metrics) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for _, name, _ in _SIDE)
+    rows = "".join(
+        f'<tr><td class="text {side}">{side}</td>'
+        + "".join(f"<td>{_text(metrics[side].get(key), text)}</td>" for key, _, text in _SIDE)
+        + "</tr>"
+        for side in ("long", "short")
+        if metrics.get(side)
+    )
+    return _table(f'<th class="text">Side</th>{head}', rows)
+
+
+def _months(months: dict[str, float | None]) -> str:
+    """A row a year, a column a month, and what the year made."""
+    rows = ""
+    for year in sorted({month[:4] for month in months}):
+        own = [months.get(f"{year}-{month:02d}", "") for month in range(1, 13)]
+        whole = 1.0
+        for made in own:
+            whole *= 1 + made if isinstance(made, float | int) else 1
+        cells = "".join("<td></td>" if made == "" else f"<td{_colour(made)}>{_text(made, _share)}</td>" for made in own)
+        rows += f'<tr><td class="text">{year}</td>{cells}<td{_colour(whole - 1)}>{_share(whole - 1)}</td></tr>'
+    names = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Year")
+    return _table('<th class="text">Return</th>' + "".join(f"<th>{name}</th>" for name in names), rows)
+
+
+def _split(name: str, parts: Any, found: list[dict[str, float]]) -> str:
+    if not found:
+        return ""
+    head = f'<th class="text">{name}, UTC</th>' + "".join(f"<th>{part}</th>" for part in parts)
+    counts = "".join(f"<td>{_count(one['trades']) if one['trades'] else ''}</td>" for one in found)
+    sums = "".join(
+        f"<td{_colour(one['pnl'])}>{numbers.number(one['pnl'], 0, signed=True)}</td>" if one["trades"] else "<td></td>"
+        for one in found
+    )
+    rows = f'<tr><td class="text">Trades</td>{counts}</tr><tr><td class="text">P&amp;L, USDT</td>{sums}</tr>'
+    return _table(head, rows)
+
+
+def _table(head: str, rows: str) -> str:
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _text(value: Any, text: Callable[[Any], str]) -> str:
+    return numbers.ABSENT if value is None else text(value)
+
+
+def _colour(value: Any) -> str:
+    return "" if not value else ' class="gain"' if value > 0 else ' class="loss"'
