@@ -81,7 +81,7 @@ def _read_plain(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Re
     """Read a large file of numbers without a look at every cell; False where it has to be read again with one.
 
     Every line end and every letter of a truth that was read is a byte of the file. Where it has no other byte than
-    these, digits and `,-./`, and every point is one of a decimal, no number can be written in an odd way, and no line
+    these, digits and `,./`, and every point is one of a decimal, no number can be written in an odd way, and no line
     is missing.
     """
     odd = odd_bytes(csv, begin_of_rows(csv, recognised.skip))
@@ -139,13 +139,13 @@ def _value(column: Column) -> str:
 def _wrong(column: Column, layout: Layout, *, plain: bool) -> str:
     """SQL: whether the cell does not look as it should; NULL where it is blank.
 
-    In a plain file the bytes tell of all that could be odd but a minus.
+    In a plain file the bytes tell of all that could be odd.
     """
     name = f'"{column.name}"'
     if column.type == "BOOLEAN" or column.name == layout.symbol_column:
         return "false"
     if plain:
-        return f"{name} < 0" if _is_whole(column) else "false"
+        return "false"
     found = f"not regexp_full_match({name}, {text(column.cell)}) or {_value(column)} is null"
     return f"{name} is not null and not {_blanked(column)} and ({found})" if _may_be_no_number(column) else found
 

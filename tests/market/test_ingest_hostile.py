@@ -499,3 +499,21 @@ def test_a_file_whose_prices_and_quantities_are_swapped_is_refused(
     assert "columns price and quantity are swapped" in (report.reason or "")
     write_archive(DAY, [",".join(row) for row in cells])
     assert only(ingest([write_archive.root / "archive"], database)).rows == 30
+
+
+def test_a_minus_before_a_zero_is_no_number_whichever_way_a_file_is_read(
+    write_archive: ArchiveWriter, database: Path
+) -> None:
+    lines = trade_lines(30)
+    lines[4] = lines[4].replace("5,", "-0,", 1)
+    reason = only(ingest([write_archive(DAY, lines)], database)).reason
+    assert reason == 'line 5: agg_trade_id is "-0", expected a whole number'
+
+
+def test_a_reason_is_one_line_whatever_the_file_says(write_archive: ArchiveWriter, database: Path) -> None:
+    bracket = {"notionalFloor": 0, "notionalCap": 5000, "maintMarginRatio": "1\n2", "cum": 0, "initialLeverage": 5}
+    text = json.dumps([{"symbol": "XUSDT", "brackets": [bracket]}])
+    reason = only(ingest([write_archive("2024-03-01.json", [text])], database)).reason
+    assert reason is not None
+    assert 'maintMarginRatio is "1\\n2", expected a number' in reason
+    assert "\n" not in reason

@@ -25,7 +25,10 @@ LARGEST_VOLUME = 10**13
 
 
 class RefusedError(LiqstratError):
-    """A file that is not loaded, and why; the message leaves out the file's own name."""
+    """A file that is not loaded, and why; the message leaves out the file's own name, and is one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(one if one.isprintable() else repr(one)[1:-1] for one in message))
 
 
 @dataclass(frozen=True, slots=True)

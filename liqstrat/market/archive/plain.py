@@ -7,13 +7,13 @@ import numpy as np
 
 _CHUNK = 1 << 18
 #: `,` `-` `.` `/` and the digits stand side by side.
-_FIRST, _LAST, _POINT = ord(","), ord("9"), ord(".")
+_FIRST, _LAST, _POINT, _MINUS = ord(","), ord("9"), ord("."), ord("-")
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class OddBytes:
-    """How many bytes are neither digits nor one of `,-./`: line ends, letters and whatever else there is.
+    """How many bytes are neither digits nor one of `,./`: line ends, letters and whatever else there is.
 
     points: how many are a point.
     """
@@ -36,6 +36,9 @@ def odd_bytes(path: Path, begin: int) -> OddBytes:
             count += int(np.count_nonzero(is_odd[:size]))
             np.equal(buffer[:size], _POINT, out=is_odd[:size])
             points += int(np.count_nonzero(is_odd[:size]))
+            # Else `-0` would be a zero like any other.
+            np.equal(buffer[:size], _MINUS, out=is_odd[:size])
+            count += int(np.count_nonzero(is_odd[:size]))
             last = int(buffer[size - 1])
     return OddBytes(count, points, last == ord("\n"))
 
