@@ -18,20 +18,27 @@ from liqstrat.backtest.account.equity import EquityCurve, equity_curve
 from liqstrat.backtest.account.facts import data_facts, gaps, lost_trades, require_history
 from liqstrat.backtest.account.ledger import Ledger
 from liqstrat.backtest.account.metrics import as_json, metrics_of
-from liqstrat.backtest.account.results import config_hash, versions, write_account, write_candles, write_json
+from liqstrat.backtest.account.results import (
+    config_hash,
+    versions,
+    write_account,
+    write_candles,
+    write_json,
+    write_sketch,
+)
 from liqstrat.backtest.account.tearsheet import tearsheet
 from liqstrat.backtest.account.trades import courses
 from liqstrat.backtest.levels.feeds import OpenInterestSeries
 from liqstrat.backtest.levels.record import LevelsRecord, write_map
 from liqstrat.backtest.levels.tape import last_price
 from liqstrat.backtest.levels.warmup import warm_up
-from liqstrat.backtest.markets import FundingRates
+from liqstrat.backtest.markets import read_rates
 from liqstrat.backtest.params import make_params
 from liqstrat.backtest.replay import Replayed, SymbolData, Trader, nanoseconds
 from liqstrat.backtest.replay import replay as _replay
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.instruments import instrument_id
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars, minutes_of_klines, read_minutes
+from liqstrat.catalog.minutes import MINUTE_NS, minutes_before, read_minutes
 from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
 from liqstrat.held import partial_folder, require_writable
@@ -45,8 +52,6 @@ from liqstrat.strategies import resolve_strategy
 
 #: History before the start that the fill model looks at.
 _BEFORE = timedelta(hours=1)
-#: Funding is settled at least that often.
-_FUNDING_BEFORE = timedelta(days=1)
 _CENT = 0.01
 
 
@@ -127,8 +132,8 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
         brackets=store.brackets(symbol),
         most_quantity=listing.max_quantity if listing else None,
         flows=_flows(store, symbol, run, model, progress),
-        before=_minutes_before(store, symbol, run),
-        rates=_rates(store, symbol, run),
+        before=minutes_before(store, symbol, run.start - timedelta(days=run.data.warmup_days), run.start - _BEFORE),
+        rates=read_rates(store, symbol, run.start, run.end),
         notes=report.notes,
     )
 
@@ -153,6 +158,7 @@ def write(
     write_json(folder / "metrics.json", _metrics(prepared, traders, replayed, curve, last))
     write_candles(folder, minutes, nanoseconds(run.start), nanoseconds(run.end))
     write_map(folder / "map.parquet", replayed.maps)
+    write_sketch(folder, replayed.journal.sketch)
     if replayed.journal.lines:
         text = "".join(f"{line}\n" for line in replayed.journal.lines)
         (folder / "log.txt").write_text(text, encoding="utf-8")
@@ -167,20 +173,6 @@ def _flows(store: Store, symbol: str, run: RunFile, model: ModelSettings, progre
     if run.bar_minutes is None or span is None or span[0] > run.start or span[1] < run.end - timedelta(days=1):
         return None
     return [flow for flow, _ in flows(store, symbol, run.start, run.end, model, progress)]
-
-
-def _minutes_before(store: Store, symbol: str, run: RunFile) -> MinuteBars | None:
-    """Minutes of the days before the run, up to where the catalog's begin."""
-    end = run.start - _BEFORE
-    found = store.klines(symbol, run.start - timedelta(days=run.data.warmup_days), end)
-    return minutes_of_klines(found) if len(found) else None
-
-
-def _rates(store: Store, symbol: str, run: RunFile) -> FundingRates:
-    """Funding rates up to the end of the run, and the last before it starts."""
-    found = store.funding(symbol, run.start - _FUNDING_BEFORE, run.end)
-    times = found["time"].cast(pa.int64()).to_numpy() * 1000
-    return FundingRates(times, found["rate"].cast(pa.float64()).to_numpy())
 
 
 def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ _TABLES = {
     "levels": ("levels.parquet", None),
     "map": ("map.parquet", None),
     "candles": ("candles.parquet", None),
+    "plots": ("plots.parquet", None),
+    "notes": ("notes.parquet", None),
 }
 
 
@@ -127,6 +129,11 @@ class Run:
     def candles(self) -> pd.DataFrame:
         """Candles of the run by the time they open, at most some thousands a symbol."""
         return self._frame("candles")
+
+    @property
+    def plots(self) -> pd.DataFrame:
+        """What strategies plotted: `time`, `strategy`, `symbol`, `name`, `value`. Their notes: `run.arrow.notes`."""
+        return self._frame("plots")
 
     @cached_property
     def arrow(self) -> "ArrowTables":

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+from liqstrat.backtest.sketch import Sketch
+
 #: Lines shown while the run goes on; the rest is in the results only.
 MOST_SHOWN = 20
 
@@ -28,10 +30,14 @@ class Line:
 
 @dataclass
 class Journal:
-    """The lines of a run, in the order in which they were written; `show` gets the first of those above debug."""
+    """The lines of a run, in the order in which they were written; `show` gets the first of those above debug.
+
+    sketch: what was drawn.
+    """
 
     lines: list[Line] = field(default_factory=list)
     show: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
+    sketch: Sketch = field(default_factory=Sketch)
     _shown: int = 0
 
     def of(self, strategy: str, now: Callable[[], int]) -> "Writer":

@@ -3,15 +3,21 @@
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from math import nan
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from liqstrat.backtest.bars import BarHistory, Bars
 from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.market.store import Store
+
+#: Funding is settled at least that often.
+_SETTLED_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +31,13 @@ class FundingRates:
         """The last rate that was settled by then; NaN before the first."""
         number = bisect_right(self.times, now_ns)
         return float(self.rates[number - 1]) if number else nan
+
+
+def read_rates(store: Store, symbol: str, start: datetime, end: datetime) -> FundingRates:
+    """The rates of `[start, end)`, and the last before."""
+    found = store.funding(symbol, start - _SETTLED_WITHIN, end)
+    times = found["time"].cast(pa.int64()).to_numpy() * 1000
+    return FundingRates(times, found["rate"].cast(pa.float64()).to_numpy())
 
 
 class Market:

@@ -31,6 +31,7 @@ from liqstrat.backtest.failure import guarded
 from liqstrat.backtest.markets import Market
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.position import Holding
+from liqstrat.backtest.sketch import Note
 from liqstrat.backtest.trading import Setup
 
 
@@ -39,7 +40,7 @@ class LevelStrategy(Holding):
 
     Write `on_price` (and `on_levels`, `on_begin`, `on_entered`, `on_closed` where needed). At hand are `levels` (the
     indicator), `params`, `price`, `price_age`, `now`, `bars`, `open_interest`, `funding`, `market`, `flat`, `enter`,
-    `add`, `reduce`, `move_stop`, `trail`, `exit`, and `log`, whose lines land in the results.
+    `add`, `reduce`, `move_stop`, `trail`, `exit`, `plot`, `note`, and `log`, whose lines land in the results.
     """
 
     Params: ClassVar[type[StrategyParams]] = StrategyParams
@@ -100,6 +101,16 @@ class LevelStrategy(Holding):
     def log(self) -> Any:
         """Takes lines for the user: `self.log.info("…")`, also debug, warning and error; see `Journal`."""
         return self._journal
+
+    def plot(self, name: str, value: float | None) -> None:
+        """Draw a value onto the report: over the price where it is one, else in a pane below; None breaks the line."""
+        self._setup.journal.sketch.plot(self.label, self.symbol, name, self.clock.timestamp_ns(), value)
+
+    def note(self, text: object, price: float | None = None) -> None:
+        """Mark this moment on the report, at the last price or another one (USDT), with words to be read there."""
+        at = self.price if price is None else float(price)
+        moment = self.clock.timestamp_ns()
+        self._setup.journal.sketch.notes.append(Note(moment, self.label, self.symbol, at, str(text)))
 
     # -- how it works --------------------------------------------------------------------------------------------------
 

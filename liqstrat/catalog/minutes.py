@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from liqstrat.catalog.exact import exact
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.errors import LiqstratError
+from liqstrat.market.store import Store
 
 MINUTE_NS = 60_000_000_000
 Floats = npt.NDArray[np.float64]
@@ -69,8 +70,11 @@ def dense_minutes(table: pa.Table) -> MinuteBars:
     return _dense(pc.cast(table["ts_event"], pa.int64()).to_numpy() // MINUTE_NS - 1, column)
 
 
-def minutes_of_klines(table: pa.Table) -> MinuteBars:
-    """Arrays from minutes as `Store.klines` gives them."""
+def minutes_before(store: Store, symbol: str, start: datetime, end: datetime) -> MinuteBars | None:
+    """The minutes of `[start, end)` in the database, where no catalog is built; None where it has none."""
+    table = store.klines(symbol, start, end)
+    if not len(table):
+        return None
     opened = pc.cast(table["time"], pa.int64()).to_numpy() * 1000 // MINUTE_NS
     return _dense(opened, lambda name: pc.cast(table[name], pa.float64()).to_numpy())
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from liqstrat.report.candles import read_candles
 from liqstrat.report.cards import cards_html, strategies_html
+from liqstrat.report.drawings import draw
 from liqstrat.report.equity import equity_figure
 from liqstrat.report.heading import heading_html, small_print_html
 from liqstrat.report.heatmap import heatmap_figure, heatmap_html
@@ -57,13 +59,15 @@ def _heatmap(results: Results, symbol: str) -> go.Figure | None:
     levels, candles = results.levels(symbol), results.candles(symbol)
     if not len(levels) and not len(candles):
         return None
-    return heatmap_figure(
+    figure = heatmap_figure(
         levels,
         candles,
         results.positions_of(symbol),
         simulated=results.run.simulated,
         most_cells=MOST_CELLS // len(results.run.symbols),
     )
+    draw(figure, results.plots(symbol), results.notes(symbol), read_candles(candles))
+    return figure
 
 
 def _heatmap_section(symbol: str, figure: go.Figure | None) -> str:
@@ -72,6 +76,8 @@ def _heatmap_section(symbol: str, figure: go.Figure | None) -> str:
         return _section(heading, _empty("Neither levels nor candles were recorded."))
     levels = any(trace.type == "heatmap" for trace in figure.data)
     missing = "" if levels else _empty("No levels were recorded: there was no open interest yet, or none near price.")
+    if left_out := figure.layout.meta["left_out"]:
+        missing += _empty(f"{left_out} more plots of strategies are in plots.parquet.")
     return _section(heading, missing + heatmap_html(f"heatmap-{symbol}", figure, heading))
 
 

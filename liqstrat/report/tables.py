@@ -16,6 +16,7 @@ from pyarrow.dataset import dataset
 
 from liqstrat.errors import LiqstratError
 
+_MOMENT = pa.timestamp("us", "UTC")
 _COLUMNS = {
     "equity.parquet": ("time", "equity", "notional"),
     "positions.parquet": (
@@ -26,9 +27,14 @@ _COLUMNS = {
     "map.parquet": ("symbol", "side", "price_low", "price_high", "leverage", "contracts", "price"),
     "candles.parquet": ("symbol", "time", "open", "high", "low", "close"),
 }
+#: Tables that runs of before lack.
+_TEXT = pa.string()
+_LATER_TABLES = {
+    "plots.parquet": {"time": _MOMENT, "strategy": _TEXT, "symbol": _TEXT, "name": _TEXT, "value": pa.float64()},
+    "notes.parquet": {"time": _MOMENT, "strategy": _TEXT, "symbol": _TEXT, "price": pa.float64(), "text": _TEXT},
+}
 #: More maps than this in a row have no room on a page: they are not even read.
 MOST_MAPS = 9000
-_MOMENT = pa.timestamp("us", "UTC")
 _RUN_KEYS = (
     *("name", "run", "created", "simulated", "versions", "config", "config_hash", "data_hash", "symbols", "start"),
     *("end", "resolution", "data", "notes"),
@@ -110,9 +116,22 @@ class Results:
         """`time` (open), `open`, `high`, `low`, `close`, by time."""
         return self._table("candles.parquet", pc.field("symbol") == symbol).sort_by("time")
 
+    def plots(self, symbol: str) -> pa.Table:
+        """What strategies plotted on a symbol: `time`, `strategy`, `name`, `value`, by time."""
+        return self._later("plots.parquet", symbol)
+
+    def notes(self, symbol: str) -> pa.Table:
+        """Notes of strategies on a symbol: `time`, `strategy`, `price`, `text`, by time."""
+        return self._later("notes.parquet", symbol)
+
+    def _later(self, name: str, symbol: str) -> pa.Table:
+        if not (self.folder / name).is_file():
+            return pa.schema(list(_LATER_TABLES[name].items())).empty_table()
+        return self._table(name, pc.field("symbol") == symbol)
+
     def _table(self, name: str, rows: pc.Expression | None = None) -> pa.Table:
         with self._checked(name) as path:
-            return pq.read_table(path, columns=list(_COLUMNS[name]), filters=rows)
+            return pq.read_table(path, columns=list(_wanted(name)), filters=rows)
 
     def _moments(self, name: str, rows: pc.Expression) -> pa.Array:
         """The different times of a table, ascending."""
@@ -127,7 +146,7 @@ class Results:
     @contextmanager
     def _checked(self, name: str) -> Iterator[Path]:
         """The path of a table that has all its columns; `LiqstratError` where it has not, or cannot be read."""
-        path, wanted = self.folder / name, _COLUMNS[name]
+        path, wanted = self.folder / name, _wanted(name)
         try:
             with pq.ParquetFile(path) as file:
                 present = file.schema_arrow.names
@@ -140,6 +159,10 @@ class Results:
             yield path
         except (OSError, pa.ArrowInvalid) as error:
             raise LiqstratError(f"{path}: cannot be read as Parquet: {error}") from None
+
+
+def _wanted(name: str) -> tuple[str, ...]:
+    return _COLUMNS.get(name) or tuple(_LATER_TABLES[name])
 
 
 def read_results(folder: Path) -> Results:

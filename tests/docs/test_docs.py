@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+import liqstrat as lq
 from liqstrat.cli.program import app
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
+STRATEGIES = sorted((DOCS / "examples" / "strategies").glob("*.py"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
 
@@ -29,7 +31,8 @@ def folder(tmp_path: Path, simulated_database: Path, monkeypatch: pytest.MonkeyP
     assert "from = 2024-03-03 " in text
     text = text.replace("from = 2024-03-03 ", "from = 2024-03-02 ").replace("to = 2024-03-08 ", "to = 2024-03-03 ")
     (tmp_path / "configs" / "fade.toml").write_text(text)
-    shutil.copy(DOCS / "examples" / "strategies" / "buy_the_sweep.py", tmp_path)
+    for strategy in STRATEGIES:
+        shutil.copy(strategy, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -38,6 +41,17 @@ def folder(tmp_path: Path, simulated_database: Path, monkeypatch: pytest.MonkeyP
 def test_a_script_of_the_gallery_runs(example: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(example), run_name="__main__")
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda path: path.stem)
+def test_a_strategy_of_the_documentation_trades(strategy: Path, folder: Path) -> None:
+    assert len(strategy.read_text().splitlines()) <= 40
+    name = strategy.stem.title().replace("_", "")
+    run = lq.run(
+        "configs/fade.toml", {"strategies": [{"use": f"{strategy.stem}:{name}"}], "resolution": "1m"}, report=False
+    )
+    assert len(run.trades) > 0, run.orders[["status", "reason"]].value_counts()
+    assert f'examples/strategies/{strategy.name}"' in (DOCS / "own-strategy.md").read_text()
 
 
 def test_the_gallery_shows_every_script() -> None:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from liqstrat.backtest.account.equity import EquityCurve
 from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord, RoundTrip
 from liqstrat.backtest.account.trades import Course
+from liqstrat.backtest.sketch import Sketch
 from liqstrat.backtest.ticket import Refusal
 from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
 from liqstrat.config import RunFile
@@ -48,6 +49,8 @@ POSITIONS = schema(
 FUNDING = schema("time:t strategy:s symbol:s amount:f")
 CANDLES = schema("symbol:s time:t open:f high:f low:f close:f volume:f")
 LEVELS = schema("time:t symbol:s side:s price_low:f price_high:f leverage:i contracts:f")
+PLOTS = schema("time:t strategy:s symbol:s name:s value:f")
+NOTES = schema("time:t strategy:s symbol:s price:f text:s")
 MAP = schema("symbol:s side:s price_low:f price_high:f leverage:i contracts:f price:f")
 
 
@@ -94,6 +97,21 @@ def write_candles(folder: Path, minutes: Mapping[str, MinuteBars], start_ns: int
     size = next((m for m in _CANDLE_MINUTES if length / m <= MOST_CANDLES), _CANDLE_MINUTES[-1])
     tables = [candles(symbol, bars, start_ns, end_ns, size) for symbol, bars in minutes.items()]
     pq.write_table(pa.concat_tables(tables), folder / "candles.parquet", compression="zstd")
+
+
+def write_sketch(folder: Path, sketch: Sketch) -> None:
+    """Write what strategies plotted, by time, null where a line is broken, and their notes."""
+    tables = [PLOTS.empty_table()]
+    for (strategy, symbol, name), series in sketch.series.items():
+        value = pa.array(np.array(series.values), from_pandas=True)
+        columns = {"time": times(np.array(series.times)), "strategy": [strategy] * len(value)}
+        columns |= {"symbol": [symbol] * len(value), "name": [name] * len(value), "value": value}
+        tables.append(pa.table(columns, schema=PLOTS))
+    plots = pa.concat_tables(tables)
+    order = np.argsort(plots["time"].cast(pa.int64()).to_numpy(), kind="stable")
+    pq.write_table(plots.take(order), folder / "plots.parquet", compression="zstd")
+    rows = ({**note._asdict(), "time": _us(note.time_ns), "price": _finite(note.price)} for note in sketch.notes)
+    _write_rows(folder / "notes.parquet", rows, NOTES)
 
 
 def candles(symbol: str, bars: MinuteBars, start_ns: int, end_ns: int, size: int) -> pa.Table:
@@ -175,3 +193,7 @@ def _us(nanoseconds: int | None) -> int | None:
 
 def _float(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
