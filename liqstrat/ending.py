@@ -26,6 +26,8 @@ _asked: list[int] = []
 _under_way = False
 #: So many in a row are meant: what holds the program up is left as it is.
 _MOST_ASKED = 3
+#: Long enough for what is cleaned up on the way out.
+_PATIENCE_SECONDS = 3.0
 
 
 def run(command: Callable[[], object], *, at_last: bool = False) -> None:
@@ -58,6 +60,19 @@ def on_signal(number: int, _: FrameType | None) -> None:
     if len(_asked) > _MOST_ASKED:
         os._exit(128 + _asked[0])
     if _under_way:
+        _ask_again()
+        raise KeyboardInterrupt
+
+
+def _ask_again() -> None:
+    """Interrupt once more after a while: a library may swallow an interrupt, as where it frees an object."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, _PATIENCE_SECONDS)
+
+
+def _on_alarm(_: int, __: FrameType | None) -> None:
+    if _under_way:
+        _ask_again()
         raise KeyboardInterrupt
 
 
@@ -187,8 +202,12 @@ def _listening(*, at_last: bool) -> Iterator[None]:
         if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             with suppress(ValueError):
                 before[number] = signal.signal(number, on_signal)
+    if before and hasattr(signal, "SIGALRM") and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, _on_alarm)
     try:
         yield
     finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if at_last else handler)

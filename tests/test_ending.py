@@ -99,6 +99,32 @@ def test_a_signal_at_any_moment_is_one_line_and_its_code(folder: Path, start: St
     assert left_over(folder) == []
 
 
+def test_an_interrupt_that_a_library_swallows_comes_again(tmp_path: Path) -> None:
+    code = """
+import time
+from liqstrat.ending import run
+
+def command():
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+    time.sleep(60)
+
+run(command, at_last=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: hears(process))
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGINT, err
+    assert err.splitlines() == ["stopped; run the same command again to go on"]
+
+
 def test_a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_until_the_next(folder: Path, start: Start) -> None:
     def begun() -> list[Path]:
         return [path for path in (folder / "results").glob(".*.partial/levels.parquet") if path.exists()]
