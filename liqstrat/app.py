@@ -5,9 +5,10 @@ once, and nothing after it opens one.
 """
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ from liqstrat.market.flow import flows
 from liqstrat.market.store import Store, open_store
 from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
+from liqstrat.research.code import Code, code_of
+from liqstrat.research.ledger import Entry, append
 from liqstrat.scoring.run_verdict import verdict_on_run
 from liqstrat.strategies import resolve_strategy
 
@@ -74,6 +77,7 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT, *, report
     strategy or parameter, history that is not there, or an error inside a strategy.
     """
     traders = resolve_traders(run)
+    code = [one for settings in run.strategies for one in code_of(resolve_strategy(settings.use))]
     require_writable(out / run.name)
     prepared = prepare(run, progress)
     created = datetime.now(UTC)
@@ -81,6 +85,7 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT, *, report
     with partial_folder(out / name) as (partial, folder):
         replayed = replay(prepared, traders, partial, progress)
         write(prepared, traders, replayed, partial, folder.name, created)
+        _record(out, partial, code)
         if report:
             _write_report(partial)
     return folder
@@ -292,6 +297,16 @@ def _liquidation_note(event: Any) -> str:
 
 def _short_hash(about: dict[str, Any]) -> str:
     return hashlib.sha256((about["config_hash"] + about["data_hash"]).encode()).hexdigest()[:8]
+
+
+def _record(out: Path, folder: Path, code: list[Code]) -> None:
+    """Put a run into the ledger, and what it is among all that was tried into its `run.json`."""
+    run, figures = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("run.json", "metrics.json"))
+    created = datetime.fromisoformat(run["created"])
+    unique = list({one.module: one for one in code}.values())
+    entry = Entry(run["run"], created, run["config"], run["config_hash"], run["data_hash"], figures, unique)
+    (tried,) = append(out, [entry])
+    write_json(folder / "run.json", {**run, "tried": asdict(tried)})
 
 
 def _write_report(folder: Path) -> None:

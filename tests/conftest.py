@@ -63,7 +63,7 @@ def demo_results(simulated_database: Path, tmp_path_factory: pytest.TempPathFact
         run = demo_run("all", "LevelFade", 2, data).model_copy(update={"strategies": strategies})
         run_backtest(run, folder / "results")
 
-    (made,) = (made_once(tmp_path_factory, "demo", make) / "results").iterdir()
+    (made,) = (made_once(tmp_path_factory, "demo", make) / "results").glob("demo-*")
     return made
 
 

@@ -141,7 +141,7 @@ def test_a_run_that_is_ended_leaves_nothing_and_one_that_is_killed_until_the_nex
     assert len(left_over(folder)) == 1
     assert start("backtest", "run.toml").wait(60) == 0
     assert left_over(folder) == []
-    assert len(list((folder / "results").iterdir())) == 1
+    assert len(list((folder / "results").glob("*/run.json"))) == 1
 
 
 def test_what_the_living_hold_stays(tmp_path: Path) -> None:

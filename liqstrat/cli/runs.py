@@ -85,6 +85,9 @@ def _print_results(folder: Path, *, json: bool) -> None:
         print_json(run)
         return
     out.print(_figures_table({f"{run['name']}{' SIMULATED' if run['simulated'] else ''}": run["metrics"]}))
+    if tried := run["tried"]:
+        told = f"run {tried['run']:,} on this data, of {tried['configurations']:,} configurations tried"
+        out.print(told, markup=False, soft_wrap=True)
     for note in run["notes"]:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
     where = f"report: {run['report']}" if run["report"] else f"results: {folder}"
@@ -97,7 +100,13 @@ def _facts(folder: Path) -> dict[str, Any]:
     figures = json_module.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     report = folder / "report.html"
     kept = {key: run[key] for key in ("name", "simulated", "symbols", "start", "end", "resolution", "notes")}
-    return {**kept, "folder": str(folder), "report": str(report) if report.exists() else None, "metrics": figures}
+    return {
+        **kept,
+        "tried": run.get("tried"),
+        "folder": str(folder),
+        "report": str(report) if report.exists() else None,
+        "metrics": figures,
+    }
 
 
 def print_demo(result: "DemoResult", *, json: bool) -> None:

@@ -44,7 +44,8 @@ def heading_html(run: Run) -> str:
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in run.notes)
     return (
         f"<header><h1>{escape(run.title)} {badge}</h1>"
-        f'<p class="subtitle"><b>{escape(", ".join(run.symbols))}</b> · {period} · {how}</p>{banner}{notes}'
+        f'<p class="subtitle"><b>{escape(", ".join(run.symbols))}</b> · {period} · {how}{_tried(run)}</p>'
+        f"{banner}{notes}"
         f'<div class="facts">{_strategies(run)}{_data(run)}{_model(run)}{_venue(run)}</div></header>'
     )
 
@@ -62,6 +63,14 @@ def small_print_html(run: Run) -> str:
         f"<p>Configuration <code>{escape(run.config_hash)}</code><br>Data <code>{escape(run.data_hash)}</code></p>"
         f"<details><summary>The run file as resolved</summary><pre><code>{config}</code></pre></details></footer>"
     )
+
+
+def _tried(run: Run) -> str:
+    """How much was tried: the best of many looks good by luck."""
+    if not run.tried:
+        return ""
+    count = run.tried["configurations"]
+    return f" · run {run.tried['run']:,} on this data, of {count:,} configuration{'' if count == 1 else 's'} tried"
 
 
 def _strategies(run: Run) -> str:

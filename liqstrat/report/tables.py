@@ -40,13 +40,13 @@ _RUN_KEYS = (
     *("end", "resolution", "data", "notes"),
 )
 #: Keys that runs of before lack.
-_LATER_KEYS = ("levels", "bin_width")
+_LATER_KEYS = ("levels", "bin_width", "tried")
 
 
 @dataclass(frozen=True)
 class Run:
     """What was run and on what data, as `run.json` says; `levels` holds the verdict on the levels of each symbol,
-    `bin_width` the relative width of its price bins."""
+    `bin_width` the relative width of its price bins, `tried` which run it was and of how many configurations."""
 
     name: str
     run: str
@@ -64,6 +64,7 @@ class Run:
     notes: list[str]
     levels: list[dict[str, Any]] = field(default_factory=list)
     bin_width: dict[str, float] = field(default_factory=dict)
+    tried: dict[str, int] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
