@@ -53,7 +53,7 @@ class Desk:
         return None
 
     def place_target(self, steps: int, price: float) -> ClientOrderId:
-        """Place a limit."""
+        """Place a limit; where price has run through it already, it is filled at its price, as if it had rested."""
         order = self._strategy.order_factory.limit(
             self._strategy.instrument_id,
             self._side,
@@ -62,6 +62,8 @@ class Desk:
             reduce_only=True,
             tags=tags_of("target", price),
         )
+        if self._up * self._strategy.price > self._up * price:
+            self._fills.taken_over[str(order.client_order_id)] = order.price.as_double()
         self._submit(order)
         return order.client_order_id  # type: ignore[no-any-return]
 

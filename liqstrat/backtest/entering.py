@@ -51,12 +51,13 @@ class Entering(Trading):
             self.records.refusals.append(Refusal(now, self.label, self.symbol, order_side, quantity, reason, detail))
         return Ticket(refused=f"{reason}: {detail}" if detail else reason)
 
-    def _refuse_size(self, side: Side, size: Size) -> Ticket | None:
-        """A refusal where there is no room for an order, or one would be larger than the exchange takes."""
+    def _refuse_size(self, side: Side, size: Size, held: Decimal = Decimal(0)) -> Ticket | None:
+        """A refusal where there is no room for an order, or its stop (of what is held, too) would be larger than the
+        exchange takes."""
         if not size.contracts:
             return self._refuse(side, size.reason)
         most = self._setup.room.most_quantity.get(self.symbol)
-        if most is not None and size.contracts > most:
+        if most is not None and held + size.contracts > most:
             return self._refuse(side, TOO_LARGE, size.contracts, f"the exchange takes {most:f} in one market order")
         return None
 

@@ -115,7 +115,7 @@ class Holding(Entering):
             return self._refuse(side, NOT_BETWEEN, detail=f"stop {self._stop:.10g}, price {price:.10g}")
         wanted = abs(held) * Decimal(str(share))
         size = self._size(price, self._stop, wanted=wanted)
-        if (refusal := self._refuse_size(side, size)) is not None:
+        if (refusal := self._refuse_size(side, size, abs(held))) is not None:
             return refusal
         return self._send_entry(plan, size.contracts, price, Entry("", None, reason))
 

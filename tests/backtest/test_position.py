@@ -1,13 +1,17 @@
 """What a strategy can do with a position: wait for it at a level, leave it in parts, move its stop, hear of its end."""
 
+import itertools
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nautilus_trader.model import OrderSide
 
 from liqstrat.backtest.account.ledger import Ledger
 from liqstrat.backtest.entries import in_steps, make_plan
@@ -15,6 +19,7 @@ from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.ticket import Ticket
 from liqstrat.backtest.trade import Trade
 from liqstrat.errors import LiqstratError
+from liqstrat.market.schema import create_tables
 from tests.backtest.runs import NO_COSTS, ONE_TIER, path, replayed, rising_interest, run_file
 from tests.history import START, write_history
 
@@ -25,6 +30,7 @@ class Acts(LevelStrategy):
     """Does what the script says at the decision of a minute, and writes down what it hears."""
 
     script: ClassVar[dict[int, Callable[["Acts"], Any]]] = {}
+    after: ClassVar[Callable[["Acts"], Any] | None] = None
     tickets: ClassVar[list[Ticket]] = []
     entered: ClassVar[list[Ticket]] = []
     closed: ClassVar[list[Trade]] = []
@@ -48,6 +54,8 @@ class Acts(LevelStrategy):
 
     def on_closed(self, trade: Trade) -> None:
         self.closed.append(trade)
+        if Acts.after is not None:
+            Acts.after(self)
 
 
 def acted(
@@ -196,14 +204,84 @@ def test_a_waiting_entry_that_is_filled_in_parts_has_its_exits_from_the_first_on
     assert (entry.status, len(Acts.closed), len(Acts.entered)) == ("canceled", 1, 1)
 
 
-def test_exits_cost_and_pay_funding_as_the_ledger_has_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("resolution", RESOLUTIONS)
+def test_a_jump_over_two_targets_takes_no_more_than_their_shares(tmp_path: Path, resolution: str) -> None:
+    points = [
+        (0.0, 60_000.0),
+        (12.0, 60_000.0),
+        (12.01, 60_450.0),
+        (16.0, 60_500.0),
+        (20.0, 60_900.0),
+        (24.0, 60_900.0),
+    ]
+    targets = [(60_800.0, 0.25), (60_200.0, 0.5), (60_400.0, 0.25)]
+    ledger = acted(tmp_path, points, {8: lambda s: s.enter("long", stop=59_500.0, targets=targets)}, resolution)
+    left = [(fill.role, float(fill.quantity)) for fill in ledger.fills[1:]]
+    assert left == [("target", 1.0), ("target", 0.5), ("target", 0.5)]
+    assert [float(fill.price) for fill in ledger.fills[1:]] == [60_200.0, 60_400.0, 60_800.0]
+
+
+def test_what_is_left_of_a_waiting_entry_is_taken_back_when_a_target_is_reached(tmp_path: Path) -> None:
+    """Price comes back to where it waited, and nothing more is bought."""
+    points = [(0.0, 60_000.0), (9.0, 60_000.0), (9.0, 59_800.0), (9.2, 59_800.0), (9.2, 60_300.0), (12.0, 60_300.0)]
+    points += [(14.0, 59_790.0), (20.0, 59_790.0)]
+    ledger = acted(
+        tmp_path, points,
+        {8: lambda s: s.enter("long", at=59_800.0, stop=59_300.0, targets=[(60_200.0, 0.5), (61_000.0, 0.5)])},
+        "tick", contracts=1.001, touch_share=0.1,
+    )  # fmt: skip
+    (entry,) = [order for order in ledger.orders if order.role == "entry"]
+    assert entry.status == "canceled"
+    assert max(fill.time_ns for fill in ledger.fills if fill.role == "entry") < START.timestamp() * 1e9 + 10 * 60e9
+    (trip,) = ledger.trips
+    assert trip.closed_ns is None
+
+
+def test_a_trade_that_a_strategy_is_told_of_is_net_as_the_ledger_has_it(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "tick.duckdb")) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        create_tables(connection, "funding")
+        connection.execute(
+            "insert into funding_rate_history by name select ?::timestamp as timestamp, 'BTCUSDT' as symbol, "
+            "0.001::decimal(18,8) as funding_rate",
+            [(START + timedelta(minutes=13)).replace(tzinfo=None)],
+        )
     ledger = acted(
         tmp_path, DIP, {10: lambda s: s.enter("long", stop=59_300.0, targets=[(60_300.0, 0.5)])}, "tick",
         taker_fee=0.0005, maker_fee=0.0002, depth=True, latency_ms=250,
+        funding=True,
     )  # fmt: skip
     (trip,), (trade,) = ledger.trips, Acts.closed
     assert trip.fees > 0
+    assert trip.funding < 0
     assert trade.pnl == pytest.approx(float(trip.pnl), abs=1e-6)
+
+
+def test_a_liquidation_ends_a_trade_too_and_the_next_can_be_entered_when_one_ends(tmp_path: Path) -> None:
+    points = [(0.0, 60_000.0), (12.0, 60_000.0), (20.0, 50_000.0), (30.0, 50_000.0)]
+
+    acted(tmp_path, points, {8: own_order, 10: lambda s: s.move_stop(59_000.0)}, "tick", leverage=20, liquidation=True)
+    (trade,) = Acts.closed
+    assert (trade.reason, trade.side) == ("liquidation", "long")
+    assert Acts.entered == []
+
+    (tmp_path / "again").mkdir()
+    again = [(0.0, 60_000.0), (12.0, 60_000.0), (20.0, 58_000.0), (30.0, 58_000.0)]
+    Acts.after = lambda s: s.enter("long", stop=s.price * 0.99, target=s.price * 1.02)
+    try:
+        ledger = acted(tmp_path / "again", again, {8: Acts.after}, "tick")
+    finally:
+        Acts.after = None
+    assert len(ledger.trips) > 2
+    for one, following in itertools.pairwise(ledger.trips):
+        assert one.closed_ns is not None
+        assert one.exit_role == "stop"
+        assert 0 <= following.opened_ns - one.closed_ns < 2_000_000_000
+
+
+def own_order(s: Acts) -> None:
+    quantity = s.cache.instrument(s.instrument_id).make_qty(Decimal(30))
+    s.submit_order(s.order_factory.market(s.instrument_id, OrderSide.BUY, quantity))
 
 
 @pytest.mark.parametrize(

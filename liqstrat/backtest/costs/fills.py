@@ -32,8 +32,9 @@ class MarketFills(FillModel):
 
     depth: None where orders fill at the print they meet, whatever their size.
     prints: by symbol. host: an actor of the run, which knows the time.
-    start: by client order id, the price of the print that an order waited for. taken_over: the price of a liquidation's
-    orders. Both are set by whoever sends the order.
+    start: by client order id, the price of the print that an order waited for. taken_over: the one price of orders that
+    pay no depth: a liquidation's, and targets that price ran through before they were placed. Both are set by whoever
+    sends the order.
     no_worse: the least that an order gets so that the account does not end below zero, see `AccountLiquidator`; its
     arguments are symbol, price and contracts (sells: negative). spared: ids of orders that got it; no fee is left of
     those.
