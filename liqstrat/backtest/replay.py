@@ -68,9 +68,8 @@ class SymbolData:
 
     instrument: with the limits that the exchange had then. model: the run's, with the bin width of this market.
     funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped. most_quantity:
-    what the exchange takes in one market order, where it is known. flows: of each interval of the run, in a run of bars
-    whose trades are in the database. before: minutes of before those. rates: funding rates of before the run and in it.
-    notes: what a reader must know of the catalog.
+    what the exchange takes in one market order, if known. flows: of each interval of a run of bars whose trades are known.
+    before: minutes of before `minutes`. rates: of funding. notes: what a reader must know of the catalog.
     """
 
     instrument: CryptoPerpetual

@@ -30,6 +30,8 @@ TABLES = {
     "candles": tables.CANDLES,
     "levels": tables.LEVELS,
     "map": tables.MAP,
+    "plots": tables.PLOTS,
+    "notes": tables.NOTES,
 }
 
 #: Strategies that trade often enough for a few hours.
