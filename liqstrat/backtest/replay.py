@@ -68,7 +68,7 @@ class SymbolData:
 
     instrument: with the limits that the exchange had then. model: the run's, with the bin width of this market.
     funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped. most_quantity:
-    what the exchange takes in one market order, if known. flows: of each interval of a run of bars whose trades are known.
+    what the exchange takes in one market order, if known. flows: of each interval, on bars whose trades are known.
     before: minutes of before `minutes`. rates: of funding. notes: what a reader must know of the catalog.
     """
 
