@@ -112,7 +112,8 @@ _SHOWN = ("run", "created", "resolution", "trades", "net_return", "max_drawdown"
 
 def _print_listing(listing: "Listing", rows: "list[Row]", seen: list[str], *, json: bool) -> None:
     if json:
-        print_json({"folder": str(listing.folder), "runs": rows, "left_out": listing.left_out})
+        plain = [{key: _plain(value) for key, value in row.items()} for row in rows]
+        print_json({"folder": str(listing.folder), "runs": plain, "left_out": listing.left_out})
         return
     written = [name for name in ("tags", "note") if any(row[name] for row in rows)]
     columns = list(dict.fromkeys([*_SHOWN, *seen, *written]))
@@ -132,6 +133,10 @@ def _print_listing(listing: "Listing", rows: "list[Row]", seen: list[str], *, js
     out.print(f"{told}{f', {simulated:,} of them SIMULATED' if simulated else ''}", markup=False, soft_wrap=True)
     for name, why in listing.left_out.items():
         err.print(f"note: {name} is left out: {why}", markup=False, soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _cell(name: str, value: Any) -> str:

@@ -31,6 +31,7 @@ def test_a_row_has_what_the_folder_says(liqstrat: Shell, runs: Path) -> None:
         for key in ("trades", "net_return", "max_drawdown", "fees"):
             assert row[key] == figures[key]
         assert (row["config_hash"], row["data_hash"]) == (about["config_hash"], about["data_hash"])
+        assert [row[key] for key in ("created", "start", "end")] == [about[key] for key in ("created", "start", "end")]
         assert row["strategies"] == ["LevelFade"]
 
 
@@ -81,9 +82,8 @@ def test_no_such_folder_and_an_empty_one(liqstrat: Shell, tmp_path: Path) -> Non
 def test_the_index_is_never_stale(runs: Path) -> None:
     """Also where a file keeps its size and the time that it says it was changed."""
     old = 1_700_000_000_000_000_000
-    for folder in runs.iterdir():
-        for name in ("run.json", "metrics.json"):
-            os.utime(folder / name, ns=(old, old))
+    for path in [*runs.glob("*/run.json"), *runs.glob("*/metrics.json")]:
+        os.utime(path, ns=(old, old))
     before = {row["name"]: row["trades"] for row in list_results(runs).rows}
     path = folder_of(runs, "base") / "metrics.json"
     text = path.read_text().replace(f'"trades": {before["base"]}', f'"trades": {before["base"] + 1}', 1)
@@ -126,7 +126,7 @@ def test_tags_and_notes_lie_beside_the_results(liqstrat: Shell, runs: Path) -> N
 
 
 def test_what_is_pruned_comes_back(liqstrat: Shell, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {path.name: contents(path) for path in runs.iterdir()}
+    before = {path.parent.name: contents(path.parent) for path in runs.glob("*/run.json")}
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert "nothing was moved" in liqstrat("results", str(runs), "--filter", "name == 'base'", "--prune").err
     assert len(listed(liqstrat, runs)) == 3
@@ -139,7 +139,7 @@ def test_what_is_pruned_comes_back(liqstrat: Shell, runs: Path, monkeypatch: pyt
     assert liqstrat("results", str(runs), "--undo").out.startswith("2 brought back")
     assert {row["name"] for row in listed(liqstrat, runs)} == {"wider", "dearer"}
     assert liqstrat("results", str(runs), "--undo").out.startswith("1 brought back")
-    assert {path.name: contents(path) for path in runs.iterdir() if not path.name.startswith(".")} == before
+    assert {path.parent.name: contents(path.parent) for path in runs.glob("*/run.json")} == before
 
 
 def test_nobody_to_ask_moves_nothing(liqstrat: Shell, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
