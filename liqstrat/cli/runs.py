@@ -86,7 +86,8 @@ def _print_results(folder: Path, *, json: bool) -> None:
         return
     out.print(_figures_table({f"{run['name']}{' SIMULATED' if run['simulated'] else ''}": run["metrics"]}))
     if tried := run["tried"]:
-        told = f"run {tried['run']:,} on this data, of {tried['configurations']:,} configurations tried"
+        count = tried["configurations"]
+        told = f"run {tried['run']:,} on this data, of {count:,} configuration{'' if count == 1 else 's'} tried"
         out.print(told, markup=False, soft_wrap=True)
     for note in run["notes"]:
         out.print(f"note: {note}", markup=False, soft_wrap=True)

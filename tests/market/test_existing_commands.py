@@ -49,7 +49,7 @@ def said(liqstrat: Shell, folder: Path) -> dict[str, Any]:
     for resolution in ("tick", "5m"):
         (folder / "run.toml").write_text(RUN.format(resolution=resolution))
         run("backtest", "run.toml", "--out", resolution)
-        (results,) = (folder / resolution).iterdir()
+        (results,) = (path.parent for path in (folder / resolution).glob("*/run.json"))
         about = json.loads((results / "run.json").read_text())
         found[resolution] = (json.loads((results / "metrics.json").read_text()), about["data"], about["data_hash"])
     return found
