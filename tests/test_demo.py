@@ -13,6 +13,8 @@ from liqstrat.demo import DemoResult
 from liqstrat.run_file import load_run_file
 from tests.shell import Shell
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_demo_leads_on_to_commands_that_work(liqstrat: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     done = liqstrat("demo", "--days", "2", "--json")

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
 from tests.shell import Shell
+
+pytestmark = pytest.mark.slow
 
 RUN = """\
 name = "mine"

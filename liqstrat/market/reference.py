@@ -23,6 +23,8 @@ from liqstrat.market.schema import REFERENCE_COLUMNS, create_reference_table
 _TIMEOUT = 60.0
 #: A parsed document takes up to thirty times the memory of its text.
 LARGEST_ANSWER = 16 << 20
+#: Letters of a name, and of what is wrong with it, that are shown.
+_LONGEST_NAME, _LONGEST_REASON = 40, 200
 _MOST_NAMED = 20
 
 #: By symbol, its rows, each in the order of the table's columns after `symbol` and `as_of`.
@@ -101,7 +103,7 @@ def sort_out(
             left_out[symbol] = str(error)
     for symbol in left_out:
         rows.pop(symbol, None)
-    told = [f"{symbol} ({reason})" for symbol, reason in left_out.items()]
+    told = [f"{symbol[:_LONGEST_NAME]} ({reason[:_LONGEST_REASON]})" for symbol, reason in left_out.items()]
     more = f" and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
     return SortedOut(rows, f"left out {', '.join(told[:_MOST_NAMED])}{more}" if told else "")
 

@@ -16,6 +16,8 @@ from liqstrat.run_file import load_model, load_run_file
 from tests.calibration.lives import SINCE_NS, Lives, lives, thinned
 from tests.calibration.markets import EVEN, HIGH, LOW, NONE, TIERS, history_of, wide_market
 
+pytestmark = pytest.mark.slow
+
 RUN = 'name = "x"\nsymbols = ["BTCUSDT"]\nfrom = 2024-03-03\nto = 2024-03-08\n[[strategies]]\nuse = "LevelFade"\n'
 
 

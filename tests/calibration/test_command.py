@@ -8,6 +8,8 @@ import pytest
 
 from tests.shell import Shell
 
+pytestmark = pytest.mark.slow
+
 RUN = """
 name = "x"
 symbols = ["BTCUSDT"]

@@ -20,6 +20,8 @@ from liqstrat.errors import LiqstratError
 from liqstrat.market.store import open_store
 from tests.history import START, open_interest_every, random_trades, write_history
 
+pytestmark = pytest.mark.slow
+
 DAYS = 3
 
 # Forks before there are threads, so that not every process has to import all anew. A line names a catalog and the days

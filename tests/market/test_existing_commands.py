@@ -13,6 +13,8 @@ from tests.market import existing_files
 from tests.market.existing_files import OLD_VERSIONS
 from tests.shell import Shell
 
+pytestmark = pytest.mark.slow
+
 DB = ("--db", "mine.duckdb")
 MINE = ("BTCUSDT", *DB)
 RUN = """

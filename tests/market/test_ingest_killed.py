@@ -15,6 +15,8 @@ from liqstrat.market.ledger import entries
 from liqstrat.market.store import open_store
 from tests.market.archive_files import ArchiveWriter, rows, states, trade_lines
 
+pytestmark = pytest.mark.slow
+
 FILES, ROWS = 6, 10_000
 # Lives get longer, so that the last one ends by itself however busy the machine is.
 MOST_KILLS, LONGER = 30, 1.2

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.market.archive_files import DAY_MS, FUNDING_HEADER, METRICS_HEADER, ArchiveWriter, trade_lines
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = """
 import sys

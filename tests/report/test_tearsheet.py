@@ -10,6 +10,8 @@ import pytest
 
 from liqstrat.report import write_report
 
+pytestmark = pytest.mark.slow
+
 Browse = Callable[[Path, int, str], Any]
 
 OPEN = """

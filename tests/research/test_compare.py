@@ -14,6 +14,8 @@ from tests.report.conftest import browse, browser
 from tests.research.conftest import folder_of
 from tests.shell import Shell
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["browse", "browser"]
 
 Browse = Callable[[Path, int, str], Any]

@@ -13,6 +13,8 @@ from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.scoring.lookahead import Flows, find_lookahead, maps_after_each_step, model_maker
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["conserving", "large_trades", "oi_candle", "ensemble"]
 
 

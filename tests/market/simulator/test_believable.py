@@ -10,6 +10,8 @@ import pytest
 from liqstrat.market.simulator import SimulationSettings, simulate
 from tests.market.simulator.simulated_folder import START, SimulatedFolder
 
+pytestmark = pytest.mark.slow
+
 #: As by default, but for fewer positions and trades and coarser steps, which is faster.
 FASTER = SimulationSettings(positions=2000, trades=60_000, step_seconds=30, warmup_days=10, warmup_step_seconds=300)
 DAYS = 3
