@@ -14,6 +14,8 @@ from liqstrat.ending import sentence, visible
 from liqstrat.held import partial_file, partial_folder
 from tests.history import open_interest_every, random_trades, write_history
 
+pytestmark = pytest.mark.slow
+
 RUN = """
 name = "t"
 symbols = ["BTCUSDT"]

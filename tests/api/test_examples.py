@@ -8,6 +8,8 @@ import pytest
 
 import liqstrat as lq
 
+pytestmark = pytest.mark.slow
+
 
 def examples() -> list[doctest.DocTest]:
     finder = doctest.DocTestFinder(exclude_empty=True)

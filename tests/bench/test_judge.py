@@ -15,6 +15,8 @@ from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.settings import ModelSettings
 from tests.shell import Shell
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(
     REGIMES["usual"],
     settings=replace(

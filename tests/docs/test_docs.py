@@ -14,6 +14,8 @@ from typer.main import get_command
 import liqstrat as lq
 from liqstrat.cli.program import app
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))

@@ -17,6 +17,8 @@ from liqstrat.market.quality.steps import settled_at
 from liqstrat.market.schema import create_tables
 from liqstrat.market.store import Store, open_store
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2024, 3, 1, tzinfo=UTC)
 DAYS = 3
 TRADES = 30_000  # a trade every 8.64 seconds

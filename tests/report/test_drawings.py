@@ -17,6 +17,8 @@ from liqstrat.report.drawings import _thinned as thinned
 from liqstrat.report.tables import read_results
 from tests.backtest.runs import rows, run_file, wandering_market
 
+pytestmark = pytest.mark.slow
+
 Browse = Callable[[Path, int, str], Any]
 
 

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from liqstrat.report import write_report
 from liqstrat.report.heading import heading_html, small_print_html
 from liqstrat.report.tables import read_results
 from tests.report.browser import Browser
+
+pytestmark = pytest.mark.slow
 
 MARK = "<img src=x onerror=document.title='mine'>"
 

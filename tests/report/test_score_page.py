@@ -4,7 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.shell import Shell
+
+pytestmark = pytest.mark.slow
 
 Browse = Callable[[Path, int, str], Any]
 

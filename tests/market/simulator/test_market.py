@@ -14,6 +14,8 @@ from liqstrat.market.simulator.positions import Exit
 from liqstrat.market.simulator.price import Move, Price
 from liqstrat.market.simulator.settings import SimulationSettings, listing_of
 
+pytestmark = pytest.mark.slow
+
 START_MS = 1_709_251_200_000
 
 

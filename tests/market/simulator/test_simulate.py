@@ -12,6 +12,8 @@ from liqstrat.errors import LiqstratError
 from liqstrat.market.simulator import Holders, SimulationSettings, archive_writer, simulate
 from tests.market.simulator.simulated_folder import SimulatedFolder
 
+pytestmark = pytest.mark.slow
+
 TINY = SimulationSettings(positions=60, trades=500, step_seconds=300, warmup_days=1, warmup_step_seconds=300)
 
 
