@@ -13,6 +13,8 @@ from liqstrat.report import write_report
 from liqstrat.report.heatmap import write_heatmap_page
 from liqstrat.report.tables import read_results
 
+pytestmark = pytest.mark.slow
+
 Browse = Callable[[Path, int, str], Any]
 
 LOOK = """

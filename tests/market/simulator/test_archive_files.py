@@ -7,6 +7,9 @@ import zipfile
 import duckdb
 import numpy as np
 import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
 
 HEADERS = {
     "aggTrades/BTCUSDT-aggTrades": "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,"

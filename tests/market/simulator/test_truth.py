@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.price import liquidation_price
+
+pytestmark = pytest.mark.slow
 
 _BRACKETS = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
 
