@@ -8,8 +8,6 @@ from tests.fuzz.batch import run_batch
 from tests.fuzz.run_files import run_files
 from tests.fuzz.samples import KINDS
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_is_taken_is_what_plain_python_finds(seed: int, tmp_path: Path) -> None:
