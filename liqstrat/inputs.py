@@ -1,8 +1,12 @@
 """Values as people write them: times, lengths and paths."""
 
+import json
 import re
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
+
+from liqstrat.errors import LiqstratError
 
 DEFAULT_DATABASE = Path("catalog/market.duckdb")
 DEFAULT_CATALOG = Path("catalog/nautilus")
@@ -67,3 +71,14 @@ def local_path(value: object) -> Path:
     if not str(value).isprintable():
         raise ValueError(f"{str(value)!r} has characters that no path should have")
     return Path(str(value))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a results folder; raises `LiqstratError` by the file's name."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LiqstratError(f"{path}: cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise LiqstratError(f"{path}: holds a {type(content).__name__}, expected a JSON object")
+    return content

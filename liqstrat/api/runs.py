@@ -1,6 +1,5 @@
 """Runs from Python: make one, load one, list all."""
 
-import json
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
@@ -15,6 +14,7 @@ from liqstrat.api.report import Report
 from liqstrat.api.said import said
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError, did_you_mean
+from liqstrat.inputs import read_json
 from liqstrat.research.listing import list_results, runs_in
 
 #: A table's name, its file, and the column that its rows are indexed by.
@@ -57,7 +57,7 @@ class Run:
     @cached_property
     def about(self) -> dict[str, Any]:
         """`run.json`: the run file as resolved, versions, hashes of configuration and data, notes, verdicts."""
-        return _json(self.folder / "run.json")
+        return read_json(self.folder / "run.json")
 
     @property
     def name(self) -> str:
@@ -147,7 +147,7 @@ class Run:
 
     @cached_property
     def _figures(self) -> dict[str, Any]:
-        return _json(self.folder / "metrics.json")
+        return read_json(self.folder / "metrics.json")
 
     @cached_property
     def _frames(self) -> dict[str, pd.DataFrame]:
@@ -273,13 +273,3 @@ def _row(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
         **moments,
         "folder": str(folder / row["run"]),
     }
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LiqstratError(f"{path}: cannot be read as JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise LiqstratError(f"{path}: holds a {type(content).__name__}, expected a JSON object")
-    return content

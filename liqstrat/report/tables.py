@@ -1,6 +1,5 @@
 """What a results folder holds, read and checked."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow.dataset import dataset
 
 from liqstrat.errors import LiqstratError
+from liqstrat.inputs import read_json
 
 _MOMENT = pa.timestamp("us", "UTC")
 _COLUMNS = {
@@ -174,7 +174,7 @@ def read_results(folder: Path) -> Results:
     missing = [name for name in wanted if not (folder / name).is_file()]
     if missing:
         raise LiqstratError(f"{folder}: is not the results folder of a run: no {', '.join(missing)} in it")
-    raw, metrics = _json(folder / "run.json"), _json(folder / "metrics.json")
+    raw, metrics = read_json(folder / "run.json"), read_json(folder / "metrics.json")
     absent = [key for key in _RUN_KEYS if key not in raw]
     if absent:
         raise LiqstratError(f"{folder / 'run.json'}: no key {', '.join(absent)}")
@@ -182,16 +182,6 @@ def read_results(folder: Path) -> Results:
     for key in ("start", "end"):
         values[key] = _moment(folder / "run.json", key, raw[key])
     return Results(folder, Run(**values), metrics)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LiqstratError(f"{path}: cannot be read as JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise LiqstratError(f"{path}: holds a {type(content).__name__}, expected a JSON object")
-    return content
 
 
 def _moment(path: Path, key: str, text: Any) -> datetime:

@@ -15,7 +15,7 @@ from typing import Any
 
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.held import partial_file
-from liqstrat.inputs import parse_time
+from liqstrat.inputs import parse_time, read_json
 from liqstrat.research.notes import Notes, read_notes
 
 _INDEX = ".index.json"
@@ -109,7 +109,7 @@ def chosen(listing: Listing, runs: Iterable[str]) -> list[Row]:
 
 
 def _row(path: Path) -> Row:
-    run, figures = (_json(path / name) for name in _FILES)
+    run, figures = (read_json(path / name) for name in _FILES)
     try:
         about = {**run, "run": path.name, "strategies": [one["use"] for one in run["config"]["strategies"]]}
         for key in _TIMES:
@@ -157,13 +157,3 @@ def _write_index(folder: Path, runs: dict[str, list[Any]]) -> None:
     """A folder that cannot be written to is listed without one."""
     with suppress(LiqstratError, OSError), partial_file(folder / _INDEX) as partial:
         partial.write_text(json.dumps({"version": _VERSION, "runs": runs}), encoding="utf-8")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LiqstratError(f"{path}: cannot be read as JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise LiqstratError(f"{path}: holds a {type(content).__name__}, expected a JSON object")
-    return content
