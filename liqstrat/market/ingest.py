@@ -190,7 +190,7 @@ def _load_archived(
 ) -> FileReport:
     name, csv = prepared.name, prepared.unpacked.csv
     check_end(csv, prepared.recognised.layout)
-    staged = stage(connection, csv, prepared.recognised, name)
+    staged = stage(connection, file.path, csv, prepared.recognised, name)
     rows = SymbolRows(name.symbol, staged.count, staged.first, staged.last, staged.first_id, staged.last_id)
     simulated = file.simulated or prepared.unpacked.simulated
     entry = _entry(file, prepared.sha256, staged.kind, rows, simulated=simulated)

@@ -6,18 +6,17 @@ Read as before, every value would be known five minutes early.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from liqstrat.market.label_evidence import DAY_US, PERIOD_US, meanings, neighbour
 from liqstrat.market.reading import TABLE
 
 _Ints = npt.NDArray[np.int64]
-
-_PERIOD_US = 5 * 60_000_000
-_DAY_US = 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +27,38 @@ class Labels:
     remark: str = ""
 
 
-def read_labels(connection: duckdb.DuckDBPyConnection, column: str, period: tuple[date, date] | None) -> Labels:
-    """What `column` of the temporary table means, of a file that is named for `period`, if it is.
+def read_labels(
+    connection: duckdb.DuckDBPyConnection, column: str, path: Path, period: tuple[date, date] | None
+) -> Labels:
+    """What `column` of the temporary table means, of the file `path` that is named for `period`, if it is.
 
     A file that begins five minutes after midnight, or ends at one, has ends; one that begins at midnight, or ends five
     minutes before, has starts. One that does both has a midnight twice, where the meaning changes. Where none of it
-    tells, the later moment is taken.
+    tells, the files of the days around it are asked, and if they do not tell, the later moment is taken.
     """
     found = connection.execute(f"select epoch_us({column}) as us from {TABLE} order by rowid").fetchnumpy()
     times = np.asarray(found["us"], dtype=np.int64)
     first, last = int(times.min()), int(times.max())
-    begin, end = first - first % _DAY_US, last + -last % _DAY_US
-    if period and (period[1] - period[0]).days == 1:
-        begin, end = (_us(day) for day in period)
-    starts_at_begin = True if first == begin else False if first == begin + _PERIOD_US else None
-    starts_at_end = False if last == end else True if last == end - _PERIOD_US else None
-    known = {starts_at_begin, starts_at_end} - {None}
-    if known == {False}:
-        return Labels(column)
-    if known == {True}:
-        return Labels(_later(column))
-    seam = _seam(connection, column, times) if starts_at_begin is False else None
+    said = meanings(first, last, period)
+    if len(said) == 1:
+        return Labels(column if said == {"ends"} else _later(column))
+    seam = _seam(connection, column, times) if said and first % DAY_US == PERIOD_US else None
     if seam is not None:
         midnight, from_row, back = seam
         later = f"epoch_us({column}) > {midnight} or epoch_us({column}) = {midnight} and rowid {back} {from_row}"
         at = datetime.fromtimestamp(midnight // 1_000_000, UTC)
         remark = f"its times are ends of five minutes up to {at:%Y-%m-%d} 00:00, and starts from the second such row on"
         return Labels(f"if({later}, {_later(column)}, {column})", remark)
+    if beside := neighbour(path, period):
+        taken = f"its times are taken as the {beside.meaning} of five minutes, as those of {beside.name} beside it are"
+        return Labels(column if beside.meaning == "ends" else _later(column), taken)
     what = "whether its times are the start or the end of five minutes cannot be told: taken as the start, known later"
     return Labels(_later(column), what)
 
 
 def _seam(connection: duckdb.DuckDBPyConnection, column: str, times: _Ints) -> tuple[int, int, str] | None:
     """The midnight that stands twice, and which rows of it are starts: those from a row on, or up to it."""
-    midnights, counts = np.unique(times[times % _DAY_US == 0], return_counts=True)
+    midnights, counts = np.unique(times[times % DAY_US == 0], return_counts=True)
     twice = midnights[counts == 2].tolist()
     if len(twice) > 1:
         twice = [midnight for midnight in twice if _differ(connection, column, midnight)]
@@ -78,8 +75,4 @@ def _differ(connection: duckdb.DuckDBPyConnection, column: str, midnight: int) -
 
 
 def _later(column: str) -> str:
-    return f"{column} + to_microseconds({_PERIOD_US})"
-
-
-def _us(day: date) -> int:
-    return int(datetime.combine(day, time(), UTC).timestamp()) * 1_000_000
+    return f"{column} + to_microseconds({PERIOD_US})"

@@ -71,8 +71,10 @@ class StagedSymbols:
     remarks: tuple[str, ...]
 
 
-def stage(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, name: ArchiveName) -> Staged:
-    """Read and check `csv`; the temporary table is that of one file at a time.
+def stage(
+    connection: duckdb.DuckDBPyConnection, path: Path, csv: Path, recognised: Recognised, name: ArchiveName
+) -> Staged:
+    """Read and check `csv`, which `path` is or holds; the temporary table is that of one file at a time.
 
     Raises `RefusedError` with the line, what was found and what was expected.
     """
@@ -82,7 +84,7 @@ def stage(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognis
     _check_file(connection, layout)
     kind = _kind(connection, csv, recognised, name.interval, remarks)
     if layout.labels:
-        labels = read_labels(connection, layout.rows["timestamp"], name.period)
+        labels = read_labels(connection, layout.rows["timestamp"], path, name.period)
         layout = replace(layout, rows={**layout.rows, "timestamp": labels.timestamp})
         remarks.append(labels.remark)
     rows, unique = _rows(connection, layout, remarks)

@@ -77,6 +77,50 @@ def test_what_cannot_be_told_is_taken_as_known_later(
     assert found(database) == [(at + STEP, contracts) for at, contracts in rows]
 
 
+MIDDLE = (100, 200)
+
+
+@pytest.mark.parametrize(
+    ("days", "by", "expected"),
+    [
+        ((-1,), STARTS, STARTS),
+        ((1,), ENDS, ENDS),
+        ((7,), ENDS, ENDS),
+        # The meaning may have changed in between.
+        ((-1,), ENDS, None),
+        ((1,), STARTS, None),
+        # Too far away.
+        ((8,), ENDS, None),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("suffix", [".csv", ".zip"])
+def test_the_files_of_other_days_tell_what_a_file_does_not(
+    write_archive: ArchiveWriter, database: Path, days: tuple[int, ...], by: timedelta, expected: timedelta, suffix: str
+) -> None:
+    for day in days:
+        other = DAY + timedelta(days=day)
+        write_archive(
+            f"BTCUSDT-metrics-{other:%Y-%m-%d}{suffix}", [METRICS_HEADER, *lines(labelled(other, 1, 288, by))]
+        )
+    # Of another symbol, and without a meaning of its own.
+    write_archive("ETHUSDT-metrics-2026-06-25.csv", lines(known(NEXT, 1, 288), "ETHUSDT"))
+    rows = labelled(DAY, *MIDDLE, STARTS if expected is None else expected)
+    file = only(ingest([write_archive(f"BTCUSDT-metrics-2026-06-24{suffix}", lines(rows))], database))
+    assert ("cannot be told" in file.reason) == (expected is None)
+    assert ("BTCUSDT-metrics-2026-0" in file.reason) == (expected is not None)
+    assert found(database) == known(DAY, *MIDDLE)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"PK\x03\x04 not whole"])
+def test_a_broken_neighbour_tells_nothing(write_archive: ArchiveWriter, database: Path, content: bytes) -> None:
+    path = write_archive("BTCUSDT-metrics-2026-06-24.csv", lines(labelled(DAY, *MIDDLE, STARTS)))
+    for suffix in (".csv", ".zip"):
+        path.with_name(f"BTCUSDT-metrics-2026-06-25{suffix}").write_bytes(content)
+    assert "cannot be told" in only(ingest([path], database)).reason
+    assert found(database) == known(DAY, *MIDDLE)
+
+
 def test_the_two_midnights_between_files_are_two_moments(write_archive: ArchiveWriter, database: Path) -> None:
     before = write_archive("BTCUSDT-metrics-2026-06-24.csv", lines(labelled(DAY, 265, 288, ENDS)))
     after = write_archive("BTCUSDT-metrics-2026-06-25.csv", lines(labelled(NEXT, 1, 24, STARTS)))
