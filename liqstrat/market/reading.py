@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from liqstrat.market.archive.layout import DIGITS, Check, Column, Layout, RefusedError
+from liqstrat.market.archive.layout import DIGITS, LONGEST_INTEGER, Check, Column, Layout, RefusedError
 from liqstrat.market.archive.plain import begin_of_rows, odd_bytes
 from liqstrat.market.archive.recognise import Recognised
 from liqstrat.market.selects import text
@@ -82,7 +82,7 @@ def _read_plain(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Re
 
     Every line end and every letter of a truth that was read is a byte of the file. Where it has no other byte than
     these, digits and `,./`, and every point is one of a decimal, no number can be written in an odd way, and no line
-    is missing.
+    is missing. Whole numbers can still be too long to be one.
     """
     odd = odd_bytes(csv, begin_of_rows(csv, recognised.skip))
     try:
@@ -91,9 +91,11 @@ def _read_plain(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Re
         return False  # to be told why by a look at every cell
     truths = [column.name for column in recognised.layout.columns if column.used and column.type == "BOOLEAN"]
     letters = " + ".join(f'coalesce(sum(if("{name}", 4, 5)), 0)' for name in truths) or "0"
-    sums = f"count(*), {letters}, coalesce(sum({_POINTS}), 0)"
-    ((rows, count, points),) = connection.execute(f"select {sums} from {TABLE}").fetchall()
-    return bool(odd.count == rows - (not odd.ends_with_line_end) + count and odd.points == points)
+    whole = [f'max("{column.name}")' for column in recognised.layout.columns if _is_whole(column)]
+    sums = f"count(*), {letters}, coalesce(sum({_POINTS}), 0), coalesce(greatest({', '.join(whole)}), 0)"
+    ((rows, count, points, largest),) = connection.execute(f"select {sums} from {TABLE}").fetchall()
+    plain = odd.count == rows - (not odd.ends_with_line_end) + count and odd.points == points
+    return bool(plain and len(str(largest)) <= LONGEST_INTEGER)
 
 
 def _create(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, *, plain: bool) -> None:

@@ -91,6 +91,7 @@ WRONG: dict[str, tuple[str, list[str], list[str]]] = {
     "an id in powers": (DAY, [trade({0: "1e2"})], ["line 1", "1e2", "whole number"]),
     "an id with underscores": (DAY, [TRADES_HEADER, trade({0: "1_000"})], ["line 2", "1_000"]),
     "an id below zero": (DAY, [trade({0: "-5"})], ["line 1", "agg_trade_id", "-5"]),
+    "an id of nineteen digits": (DAY, [trade({0: "1" + "0" * 18})], ["line 1", "agg_trade_id", "whole number"]),
     "an id of many digits": (DAY, [trade({0: "9" * 30})], ["line 1", "agg_trade_id", "whole number"]),
     "a time of fractions": (DAY, [trade({5: f"{DAY_MS}.7"})], ["line 1", "transact_time"]),
     "a time in hex": (DAY, [trade({5: hex(DAY_MS)})], ["line 1", "transact_time", "0x18"]),

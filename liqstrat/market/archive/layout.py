@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from liqstrat.errors import LiqstratError
 
 # Patterns of whole cells, which mean the same to Python and to DuckDB (RE2). Numbers are short: none takes long.
-INTEGER = r"[0-9]{1,18}"
+#: Digits of the longest whole number that any column holds.
+LONGEST_INTEGER = 18
+INTEGER = rf"[0-9]{{1,{LONGEST_INTEGER}}}"
 DECIMAL = r"-?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][-+]?[0-9]{1,3})?"
 TRUTH = r"[Tt]rue|TRUE|[Ff]alse|FALSE"
 DATETIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
