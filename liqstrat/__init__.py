@@ -12,14 +12,18 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from liqstrat.api.history import Heatmap, History, Levels
     from liqstrat.api.runs import Run, load, results, run
+    from liqstrat.backtest.bars import Bars
     from liqstrat.backtest.params import StrategyParams
     from liqstrat.backtest.strategy import LevelStrategy
+    from liqstrat.backtest.ticket import Ticket
+    from liqstrat.backtest.trade import Trade
     from liqstrat.config import RunFile
     from liqstrat.errors import LiqstratError
     from liqstrat.liquidation.clusters import Cluster
     from liqstrat.liquidation.settings import ModelSettings
 
 __all__ = [
+    "Bars",
     "Cluster",
     "Heatmap",
     "History",
@@ -30,6 +34,8 @@ __all__ = [
     "Run",
     "RunFile",
     "StrategyParams",
+    "Ticket",
+    "Trade",
     "load",
     "results",
     "run",
@@ -38,8 +44,11 @@ __all__ = [
 _HOMES = {
     "liqstrat.api.history": ("Heatmap", "History", "Levels"),
     "liqstrat.api.runs": ("Run", "load", "results", "run"),
+    "liqstrat.backtest.bars": ("Bars",),
     "liqstrat.backtest.params": ("StrategyParams",),
     "liqstrat.backtest.strategy": ("LevelStrategy",),
+    "liqstrat.backtest.ticket": ("Ticket",),
+    "liqstrat.backtest.trade": ("Trade",),
     "liqstrat.config": ("RunFile",),
     "liqstrat.errors": ("LiqstratError",),
     "liqstrat.liquidation.clusters": ("Cluster",),

@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from liqstrat.backtest.account.equity import EquityCurve, equity_curve
 from liqstrat.backtest.account.facts import data_facts, gaps, lost_trades, require_history
 from liqstrat.backtest.account.ledger import Ledger
@@ -35,11 +33,11 @@ from liqstrat.backtest.levels.tape import last_price
 from liqstrat.backtest.levels.warmup import warm_up
 from liqstrat.backtest.markets import read_rates
 from liqstrat.backtest.params import make_params
-from liqstrat.backtest.replay import Replayed, SymbolData, Trader, nanoseconds
+from liqstrat.backtest.replay import Replayed, SymbolData, Trader
 from liqstrat.backtest.replay import replay as _replay
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.instruments import instrument_id
-from liqstrat.catalog.minutes import MINUTE_NS, minutes_before, read_minutes
+from liqstrat.catalog.minutes import minutes_before, read_minutes
 from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
 from liqstrat.held import partial_folder, require_writable
@@ -47,6 +45,7 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store, open_store
 from liqstrat.market.width import with_bin_width
+from liqstrat.moments import MINUTE_NS, at_ns, column_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
 from liqstrat.research.code import Code, code_of
 from liqstrat.research.ledger import Entry, append
@@ -124,7 +123,7 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
     catalog = run.data.catalog
     report = build_catalog(store, symbol, catalog, run.start - _BEFORE, run.end, progress=progress)
     known = read_open_interest(catalog, symbol, run.start, run.end)
-    times = known["time"].cast(pa.int64()).to_numpy() * 1000
+    times = column_ns(known["time"])
     model = with_bin_width(store, symbol, run.model, run.start)
     listing = store.instrument(symbol, run.end)
     return SymbolData(
@@ -285,7 +284,7 @@ def _notes_after(replayed: Replayed) -> list[str]:
 
 
 def _liquidation_note(event: Any) -> str:
-    moment = datetime.fromtimestamp(event.time_ns / 1e9, UTC)
+    moment = at_ns(event.time_ns)
     at = ", ".join(f"{symbol} at {price:.10g}" for symbol, price in event.prices.items())
     note = (
         f"the account was liquidated on {moment:%Y-%m-%d %H:%M:%S}{f', {at}' if at else ''}; nothing is traded after it"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from liqstrat.errors import LiqstratError
+from liqstrat.moments import SECOND_NS
 
 DEFAULT_DATABASE = Path("catalog/market.duckdb")
 DEFAULT_CATALOG = Path("catalog/nautilus")
@@ -61,7 +62,7 @@ def nanoseconds_of(duration: object) -> int:
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", duration) if isinstance(duration, str) else None
     if found is None:
         raise ValueError(f'{duration!r}, expected a duration such as "90s", "30m", "4h" or "2d"')
-    return int(found[1]) * _SECONDS[found[2]] * 1_000_000_000
+    return int(found[1]) * _SECONDS[found[2]] * SECOND_NS
 
 
 def local_path(value: object) -> Path:

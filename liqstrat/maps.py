@@ -1,7 +1,7 @@
 """Liquidation maps from history: the book stepped through the flow that DuckDB aggregates."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
-from liqstrat.liquidation.model import LiquidationModel
+from liqstrat.liquidation.model import LiquidationModel, Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
+from liqstrat.moments import at_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
 
 #: Fraction of price around it that a picture shows.
@@ -56,7 +57,7 @@ def maps_at(
     settings = with_bin_width(store, symbol, settings, moment)
     book = new_model(settings, symbol, store.brackets(symbol))
     for flow, open_interest in flows(store, symbol, moment - warmup, moments[-1], settings, progress):
-        while moment is not None and _ns(moment) < flow.end_ns:
+        while moment is not None and nanoseconds(moment) < flow.end_ns:
             yield _as_known_at(store, book, moment, span)
             moment = next(waiting, None)
         book.step(flow, open_interest)
@@ -136,14 +137,15 @@ def candle_length(moments: list[datetime]) -> str:
 
 def _as_known_at(store: Store, book: LiquidationModel, moment: datetime, span: float | None) -> LiquidationMap:
     """The book's map, less what trades between its last step and `moment` ran through."""
-    low = high = price = None
-    if book.time_ns and book.time_ns < _ns(moment):
-        since = datetime.fromtimestamp(book.time_ns / 1e9, UTC)
+    told = Since(nanoseconds(moment))
+    if book.time_ns and book.time_ns < nanoseconds(moment):
+        since = at_ns(book.time_ns)
         trades = store.trades_sql(book.symbol, since, moment)
         sql = f"select min(price), max(price), arg_max(price, agg_trade_id) from ({trades})"
         reached = store.connection.execute(sql).fetchone() or (None, None, None)
-        low, high, price = (None if value is None else float(value) for value in reached)
-    return book.map(time_ns=_ns(moment), low=low, high=high, price=price, span=span)
+        if reached[0] is not None:
+            told = Since(nanoseconds(moment), *(float(value) for value in reached))
+    return book.map(told, span=span)
 
 
 def _open_interest_span(store: Store, symbol: str) -> tuple[datetime, datetime]:
@@ -165,7 +167,3 @@ def _require_history(store: Store, symbol: str, moment: datetime, warmup: timede
             f"{store.path}: open interest of {symbol} starts at {span[0]:%Y-%m-%d %H:%M} UTC, "
             f"asked for {moment:%Y-%m-%d %H:%M}"
         )
-
-
-def _ns(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000) * 1000

@@ -30,7 +30,7 @@ FLOORS = [
     ["inputs", "progress"],
     ["ending"],
     ["held"],
-    ["errors", "remarks"],
+    ["errors", "moments", "remarks"],
 ]
 
 

@@ -122,10 +122,9 @@ class History:
             >>> [f"{one.time:%H:%M}" for one in maps]
             ['00:00', '04:00', '08:00']
         """
-        warmup, settings, minutes = timedelta(days=warmup_days), _model(model), _minutes(every)
+        warmup, settings = timedelta(days=warmup_days), _model(model)
         with self._open() as store:
-            simulated = store.simulated(symbol)
-            moments = marks(*period(store, symbol, _time(start), _time(end), minutes), minutes)
+            simulated, moments = store.simulated(symbol), _moments(store, symbol, start, end, every)
             for known in maps_at(store, symbol, moments, settings, warmup, said(progress)):
                 yield Levels(known, simulated=simulated)
 
@@ -151,9 +150,9 @@ class History:
             >>> type(heat.figure()).__name__
             'Figure'
         """
-        warmup, settings, minutes = timedelta(days=warmup_days), _model(model), _minutes(every)
+        warmup, settings = timedelta(days=warmup_days), _model(model)
         with self._open() as store:
-            moments = marks(*period(store, symbol, _time(start), _time(end), minutes), minutes)
+            moments = _moments(store, symbol, start, end, every)
             maps = maps_at(store, symbol, moments, settings, warmup, said(progress), PICTURE_SPAN)
             levels = picture_rows(maps)
             candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
@@ -253,11 +252,13 @@ def _time(value: Time | None) -> datetime | None:
         raise LiqstratError(str(error)) from None
 
 
-def _minutes(length: str) -> int:
+def _moments(store: Store, symbol: str, start: Time | None, end: Time | None, every: str) -> list[datetime]:
+    """The moments from `start` up to `end`, as far as there is something to know."""
     try:
-        return minutes_of(length)
+        minutes = minutes_of(every)
     except ValueError as error:
         raise LiqstratError(str(error)) from None
+    return marks(*period(store, symbol, _time(start), _time(end), minutes), minutes)
 
 
 def _model(model: Model) -> ModelSettings:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import minutes_of
 from liqstrat.liquidation.grid import Floats
+from liqstrat.moments import MINUTE_NS
 
 
 @dataclass(frozen=True, eq=False)

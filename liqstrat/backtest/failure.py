@@ -5,7 +5,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from types import FrameType
@@ -13,6 +12,7 @@ from typing import Any
 
 from liqstrat.ending import note, on_signal
 from liqstrat.errors import LiqstratError, StrategyError
+from liqstrat.moments import at_ns
 
 #: Where our own code lies, and that of the engine: a user's mistake is elsewhere.
 _OURS = Path(__file__).resolve().parents[1]
@@ -94,7 +94,7 @@ def _told(error: Exception, component: Any) -> Exception:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_a_user_s(frame.filename)]
     if isinstance(error, LiqstratError) or not frames or not hasattr(component, "label"):
         return error
-    moment = datetime.fromtimestamp(component.clock.timestamp_ns() / 1e9, UTC)
+    moment = at_ns(component.clock.timestamp_ns())
     lines = [f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
     what = traceback.format_exception_only(error)[-1].strip()
     told = StrategyError(

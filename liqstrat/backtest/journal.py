@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Literal
 
 from liqstrat.backtest.sketch import Sketch
+from liqstrat.moments import at_ns
 
 #: Lines shown while the run goes on; the rest is in the results only.
 MOST_SHOWN = 20
@@ -24,7 +24,7 @@ class Line:
     text: str
 
     def __str__(self) -> str:
-        moment = datetime.fromtimestamp(self.time_ns / 1e9, UTC)
+        moment = at_ns(self.time_ns)
         return f"{moment:%Y-%m-%d %H:%M:%S} {self.strategy} {self.grade}: {self.text}"
 
 

@@ -15,6 +15,7 @@ from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.market.store import Store
+from liqstrat.moments import SECOND_NS, column_ns
 
 #: Funding is settled at least that often.
 _SETTLED_WITHIN = timedelta(days=1)
@@ -36,7 +37,7 @@ class FundingRates:
 def read_rates(store: Store, symbol: str, start: datetime, end: datetime) -> FundingRates:
     """The rates of `[start, end)`, and the last before."""
     found = store.funding(symbol, start - _SETTLED_WITHIN, end)
-    times = found["time"].cast(pa.int64()).to_numpy() * 1000
+    times = column_ns(found["time"])
     return FundingRates(times, found["rate"].cast(pa.float64()).to_numpy())
 
 
@@ -66,7 +67,7 @@ class Market:
     @property
     def price_age(self) -> float:
         """Seconds of market time since something traded; with bars, since the last one that traded has closed."""
-        return (self._now() - self.levels.price_time_ns) / 1e9
+        return (self._now() - self.levels.price_time_ns) / SECOND_NS
 
     @property
     def open_interest(self) -> float:

@@ -6,7 +6,6 @@ The engine is fed by hand: a backtest node takes neither data of our own nor fil
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -43,9 +42,9 @@ from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.moments import HOUR_NS, nanoseconds
 from liqstrat.progress import SILENT, Progress, Step
 
-_HOUR_NS = 3_600_000_000_000
 #: Who our own data comes from, in the engine's words.
 _OURS = ClientId("LIQSTRAT")
 
@@ -212,7 +211,7 @@ def _telling(on_step: OnStep, run: RunFile, step: Step) -> OnStep:
         nonlocal passed
         on_step(levels)
         if levels.symbol == run.symbols[0]:
-            step((levels.known_at - passed) / _HOUR_NS)
+            step((levels.known_at - passed) / HOUR_NS)
             passed = levels.known_at
 
     return tell
@@ -293,8 +292,3 @@ def _strategies(
 
 def _stream(run: RunFile, symbol: str) -> MarketStream:
     return MarketStream(run.data.catalog, symbol, run.start, run.end, bars=run.bar_minutes is not None)
-
-
-def nanoseconds(moment: datetime) -> int:
-    """Nanoseconds since 1970 of an aware datetime, exact to its microseconds."""
-    return round(moment.timestamp() * 1_000_000) * 1000

@@ -33,6 +33,7 @@ from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.position import Holding
 from liqstrat.backtest.sketch import Note
 from liqstrat.backtest.trading import Setup
+from liqstrat.moments import MINUTE_NS, SECOND_NS
 
 
 class LevelStrategy(Holding):
@@ -56,9 +57,9 @@ class LevelStrategy(Holding):
         super().__init__(setup)
         self.params = setup.params
         self._journal = setup.journal.of(setup.label, lambda: self.clock.timestamp_ns())
-        self._decide_ns = round(setup.params.decide_seconds * 1e9)
+        self._decide_ns = round(setup.params.decide_seconds * SECOND_NS)
         if setup.bar_minutes:
-            self._decide_ns = setup.bar_minutes * 60_000_000_000
+            self._decide_ns = setup.bar_minutes * MINUTE_NS
         self._timer = f"5-decide-{setup.number:03d}"
         self._known_at = 0
         self._sides = setup.sides() if setup.sides else None

@@ -29,6 +29,7 @@ from liqstrat.catalog.exact import exact
 from liqstrat.catalog.instruments import instrument_id, minute_bars
 from liqstrat.catalog.open_interest import OpenInterest
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.moments import nanoseconds
 
 #: Rows read at a time.
 BATCH = 16_384
@@ -185,7 +186,7 @@ def read_funding(catalog: Path, symbol: str, start: datetime, end: datetime) -> 
     from nautilus_trader.model import NautilusDataType
     from nautilus_trader.persistence import ParquetDataCatalog
 
-    first, last = (round(moment.timestamp() * 1_000_000) * 1000 for moment in (start, end))
+    first, last = nanoseconds(start), nanoseconds(end)
     reader = ParquetDataCatalog(str(catalog.resolve()))
     found = reader.query(NautilusDataType.FundingRateUpdate, [str(instrument_id(symbol))], first, last - 1)
     return [rate for rate in found if first <= rate.ts_init < last]
@@ -209,7 +210,7 @@ def _items(series: OpenInterestSeries) -> Iterator[CustomData]:
 
 
 def _batches(catalog: Path, symbol: str, start: datetime, end: datetime, *, bars: bool) -> Iterator[_Batch]:
-    first, last = (round(moment.timestamp() * 1_000_000) * 1000 for moment in (start, end))
+    first, last = nanoseconds(start), nanoseconds(end)
     folder = day_files.folder(catalog, symbol, "bars" if bars else "trades")
     for first_second, last_second, name in sorted(day_files.spans(folder)):
         if last_second < start or first_second > end:

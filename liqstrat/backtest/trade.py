@@ -1,7 +1,7 @@
 """A trade that is over, as a strategy is told of it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from nautilus_trader.model import OrderSide
 from liqstrat.backtest.account.ledger import Role
 from liqstrat.backtest.entries import Side
 from liqstrat.backtest.records import role_of
+from liqstrat.moments import at_ns
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,6 @@ def trade_of(position: Any, cache: Cache) -> Trade:
         quantity=position.peak_qty.as_decimal(),
         pnl=position.realized_pnl.as_double(),
         reason=role_of(order),
-        opened=datetime.fromtimestamp(position.ts_opened / 1e9, UTC),
-        closed=datetime.fromtimestamp(position.ts_closed / 1e9, UTC),
+        opened=at_ns(position.ts_opened),
+        closed=at_ns(position.ts_closed),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from math import isnan
 from typing import Any, Never
@@ -25,6 +25,7 @@ from liqstrat.backtest.ticket import LIQUIDATED
 from liqstrat.backtest.wire import Wire
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.errors import LiqstratError
+from liqstrat.moments import SECOND_NS, at_ns
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,12 @@ class Trading(Strategy):
     @property
     def price_age(self) -> float:
         """Seconds of market time since something traded; with bars, since the last one that traded has closed."""
-        return (self.clock.timestamp_ns() - self.levels.price_time_ns) / 1e9
+        return (self.clock.timestamp_ns() - self.levels.price_time_ns) / SECOND_NS
 
     @property
     def now(self) -> datetime:
         """Market time."""
-        return datetime.fromtimestamp(self.clock.timestamp_ns() / 1e9, UTC)
+        return at_ns(self.clock.timestamp_ns())
 
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         """Send an order of one's own, beside those of `enter` and `exit`."""

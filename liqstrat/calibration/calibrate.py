@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.moments import at_ns
 from liqstrat.progress import SILENT, Progress
 
 Source = Literal["liquidations", "open interest"]
@@ -146,7 +146,7 @@ def _calibrate(
             f"{inside} liquidations of {symbol} in the range, expected at least {FEWEST}: take a longer range"
         )
     level = ALL_RECORDED if recorded == "all" else SOME_RECORDED
-    brackets = in_force(dated_brackets(symbol, loaded), datetime.fromtimestamp(end_ns / 1e9, UTC))
+    brackets = in_force(dated_brackets(symbol, loaded), at_ns(end_ns))
     tiers, centre = starting_mix(settings)
     classes = size_classes(known, tiers, brackets)
     fit, evidence = fit_mix(history, known, classes, settings, level, since_ns, progress)

@@ -14,9 +14,10 @@ from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.moments import DAY_NS, HOUR_NS
 from liqstrat.scoring import figures
 from liqstrat.scoring.intervals import days_left_out, estimate
-from liqstrat.scoring.reached import NS_PER_DAY, gather
+from liqstrat.scoring.reached import gather
 
 #: Bits for which it is worth to leave the default, which was chosen where all positions are known.
 LEAST_GAIN = 0.02
@@ -24,7 +25,6 @@ LEAST_GAIN = 0.02
 _MOST_FOLDS = 5
 #: With fewer days than this, half days are the unit.
 _FEW_DAYS = 14
-_HOUR_NS = 3_600_000_000_000
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def held_out(
     models = {"default": new_model(default, symbol, loaded)}
     for number, (_, shares) in enumerate(mixes):
         models[str(number)] = new_model(with_mix(fitted, tiers, shares), symbol, loaded)
-    reached = gather(history, models, _HOUR_NS, since_ns)
-    reached = reached.part(np.isin(reached.day, liquidations.time_ns // NS_PER_DAY))
+    reached = gather(history, models, HOUR_NS, since_ns)
+    reached = reached.part(np.isin(reached.day, liquidations.time_ns // DAY_NS))
     if not len(reached):
         return None
     band = reached.band_of(liquidations)
@@ -96,7 +96,7 @@ def held_out(
     places = (reached.exposure, reached.window, reached.day, observed)
     mine, other = (figures.floored_shares(one, *places) for one in (composed, reached.maps["default"].sum(axis=1)))
     judged = len(np.unique(reached.day[observed > 0]))
-    unit_ns = NS_PER_DAY if judged >= _FEW_DAYS else NS_PER_DAY // 2
+    unit_ns = DAY_NS if judged >= _FEW_DAYS else DAY_NS // 2
     unit = np.unique(reached.begins[reached.window] // unit_ns, return_inverse=True)[1]
     drawn = figures.draws(observed, reached.window)
     weights = days_left_out(int(unit[-1]) + 1)

@@ -23,9 +23,10 @@ from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_of
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.moments import HOUR_NS
 
 #: Blocks of this length share one chance that what is reached is really liquidated.
-_BLOCK_NS = 3_600_000_000_000
+_BLOCK_NS = HOUR_NS
 #: Entries, sizes and the price of the closing order blur where a liquidation is seen, in bins.
 _BLUR = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
 #: Seeds make up all but this of what stands in a bin: too much to tell the rest.

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 import numpy as np
-import pyarrow as pa
 
 from liqstrat.calibration.calibrate import Calibration, Recorded, Source, calibrate
 from liqstrat.errors import LiqstratError
@@ -12,6 +11,7 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
+from liqstrat.moments import column_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
 
 
@@ -51,7 +51,7 @@ def calibrate_history(
         symbol,
         settings,
         loaded=store.brackets(symbol),
-        since_ns=round(start.timestamp() * 1_000_000) * 1000,
+        since_ns=nanoseconds(start),
         recorded=recorded or ("all" if store.simulated(symbol) else "some"),
         progress=progress,
     )
@@ -67,5 +67,4 @@ def _liquidations(store: Store, symbol: str, start: datetime, end: datetime, sou
             "without --by, it is fitted to the falls of open interest"
         )
     long = np.array([side == "long" for side in rows["side"].to_pylist()], dtype=np.bool_)
-    time_us = rows["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
-    return Liquidations(time_us * 1000, rows["price"].to_numpy(), rows["contracts"].to_numpy(), long)
+    return Liquidations(column_ns(rows["time"]), rows["price"].to_numpy(), rows["contracts"].to_numpy(), long)

@@ -11,15 +11,14 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from nautilus_trader.model import Bar, FundingRateUpdate, TradeTick
 from nautilus_trader.serialization import get_arrow_schema_bytes
 
 from liqstrat.catalog.instruments import instrument_id, minute_bars
-from liqstrat.catalog.minutes import MINUTE_NS
 from liqstrat.catalog.perpetual import Precision
 from liqstrat.catalog.trade_ids import as_text
 from liqstrat.errors import LiqstratError
+from liqstrat.moments import HOUR_US, MINUTE_NS, MINUTE_US, at_us, column_us
 
 _DECIMALS = 8
 _ONE = 10**_DECIMALS
@@ -27,12 +26,10 @@ _LARGEST_UNITS = 2**63 - 1
 #: The most that Nautilus takes for a quantity.
 _MOST_CONTRACTS = 34_028_236_692_093
 _PRICES = ("open", "high", "low", "close")
-_MINUTE_US = MINUTE_NS // 1000
-_HOUR_US = 60 * _MINUTE_US
 _STORED = pa.decimal128(38, 16)
 _NS = pa.timestamp("ns", "UTC")
 #: Funding is recorded some milliseconds off the hour at which it is settled; farther off it is another time.
-_JITTER_US = _MINUTE_US
+_JITTER_US = MINUTE_US
 _USUAL_FUNDING_MINUTES = 480
 
 Integers = npt.NDArray[np.int64]
@@ -67,9 +64,9 @@ def funding_schema(symbol: str) -> pa.Schema:
 
 def in_order(batch: pa.RecordBatch, before: pa.RecordBatch | None) -> bool:
     """Whether all trades of a batch are in order of time and id; `before` is the one before its first."""
-    times, ids = _microseconds(batch["time"]), batch["id"].to_numpy()
+    times, ids = column_us(batch["time"]), batch["id"].to_numpy()
     if before is not None:
-        last = (_microseconds(before["time"])[0], before["id"].to_numpy()[0])
+        last = (column_us(before["time"])[0], before["id"].to_numpy()[0])
         if last >= (times[0], ids[0]):
             return False
     if (times[1:] < times[:-1]).any():
@@ -124,16 +121,16 @@ class Candles:
 
 def candles_of_trades(batch: pa.RecordBatch) -> Candles:
     """The minutes in which the trades of a batch, in order of time, happened."""
-    price, time = _units(batch["price"]), _microseconds(batch["time"])
-    minutes = np.arange(time[0] // _MINUTE_US, time[-1] // _MINUTE_US + 1)
-    first = np.unique(np.searchsorted(time, minutes * _MINUTE_US))
+    price, time = _units(batch["price"]), column_us(batch["time"])
+    minutes = np.arange(time[0] // MINUTE_US, time[-1] // MINUTE_US + 1)
+    first = np.unique(np.searchsorted(time, minutes * MINUTE_US))
     contracts, fraction = np.divmod(_units(batch["quantity"]), _ONE)
-    return _grouped(Candles(time[first] // _MINUTE_US, price, price, price, price, contracts, fraction), first)
+    return _grouped(Candles(time[first] // MINUTE_US, price, price, price, price, contracts, fraction), first)
 
 
 def candles_of_klines(table: pa.Table) -> Candles:
     """The candles of the history's klines (`time` is the open time)."""
-    minute = _microseconds(table["time"]) // _MINUTE_US
+    minute = column_us(table["time"]) // MINUTE_US
     contracts = table["volume"].cast(pa.int64(), safe=False).to_numpy()
     # Of the volume itself these are the lower 64 bits; the difference has no more.
     fraction = _units(table["volume"]) - contracts * _ONE
@@ -178,9 +175,9 @@ def settlements(recorded: pa.Table) -> pa.Table:
 
     What was recorded within a minute of a full hour was settled at that hour.
     """
-    time = _settled(_microseconds(recorded["time"]))
+    time = _settled(column_us(recorded["time"]))
     time, last = np.unique(time[::-1], return_index=True)
-    steps = np.diff(time) // _MINUTE_US
+    steps = np.diff(time) // MINUTE_US
     minutes = np.concatenate((steps[:1], steps)) if len(steps) else np.full(len(time), _USUAL_FUNDING_MINUTES)
     return pa.table(
         {
@@ -215,7 +212,7 @@ def _nautilus_schema(type_: type, symbol: str, metadata: dict[str, str]) -> pa.S
 
 
 def _settled(recorded: Integers) -> Integers:
-    hour = (recorded + _HOUR_US // 2) // _HOUR_US * _HOUR_US
+    hour = (recorded + HOUR_US // 2) // HOUR_US * HOUR_US
     return np.where(np.abs(recorded - hour) <= _JITTER_US, hour, recorded)
 
 
@@ -271,13 +268,8 @@ def _volumes(candles: Candles) -> pa.Array:
     return pa.array([Decimal(whole) + Decimal(rest).scaleb(-_DECIMALS) for whole, rest in pairs], _STORED)
 
 
-def _microseconds(times: pa.ChunkedArray | pa.Array) -> Integers:
-    values: Integers = pc.cast(times, pa.int64()).to_numpy(zero_copy_only=False)
-    return values
-
-
 def _require_fit(batch: pa.RecordBatch, name: str, symbol: str, decimals: int) -> None:
-    units, times = _units(batch[name]), _microseconds(batch["time"])
+    units, times = _units(batch[name]), column_us(batch["time"])
     _require_exact(units, times, name, symbol, decimals)
     if len(units) and units.min() <= 0:
         _refuse(units, times, int(np.argmax(units <= 0)), name, symbol, "more than 0")
@@ -293,6 +285,6 @@ def _require_exact(units: Integers, times: Integers, name: str, symbol: str, dec
 
 
 def _refuse(units: Integers, times: Integers, at: int, name: str, symbol: str, expected: str) -> None:
-    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(times[at]))
+    when = at_us(times[at])
     value = f"{Decimal(int(units[at])).scaleb(-_DECIMALS).normalize():f}"
     raise LiqstratError(f"{symbol}: {name} is {value} at {when:%Y-%m-%d %H:%M:%S.%f} UTC, expected {expected}")

@@ -18,6 +18,7 @@ from liqstrat.market.connection import in_utc
 from liqstrat.market.digits import digits_used
 from liqstrat.market.selects import select
 from liqstrat.market.store import FUNDING_SCHEMA, KLINES_SCHEMA, OPEN_INTEREST_SCHEMA, Store
+from liqstrat.moments import TICK
 
 DAY = timedelta(days=1)
 _KINDS = ("trades", "klines_1m", "funding", "open_interest")
@@ -172,7 +173,7 @@ def whole_days(store: Store, symbol: str, start: datetime | None, end: datetime 
     """
     spans = _spans(store, symbol).values()
     earliest, latest = min(span[0] for span in spans), max(span[1] for span in spans)
-    first, last = max(earliest, start or earliest), min(latest, end - timedelta(microseconds=1) if end else latest)
+    first, last = max(earliest, start or earliest), min(latest, end - TICK if end else latest)
     if first > last:
         raise LiqstratError(
             f"{store.path}: no history of {symbol} from {start or 'its start'} to {end or 'its end'}; "

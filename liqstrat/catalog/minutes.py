@@ -15,8 +15,8 @@ from liqstrat.catalog.exact import exact
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.errors import LiqstratError
 from liqstrat.market.store import Store
+from liqstrat.moments import MINUTE_NS, MINUTE_US, column_us
 
-MINUTE_NS = 60_000_000_000
 Floats = npt.NDArray[np.float64]
 
 
@@ -75,7 +75,7 @@ def minutes_before(store: Store, symbol: str, start: datetime, end: datetime) ->
     table = store.klines(symbol, start, end)
     if not len(table):
         return None
-    opened = pc.cast(table["time"], pa.int64()).to_numpy() * 1000 // MINUTE_NS
+    opened = column_us(table["time"]) // MINUTE_US
     return _dense(opened, lambda name: pc.cast(table[name], pa.float64()).to_numpy())
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ from liqstrat.cli.options import Config, Database, From, Json, Symbol, To, Warmu
 from liqstrat.cli.program import out, progress
 from liqstrat.cli.text import SIDE_STYLE, amount_text, new_table, price_text, print_json
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
+from liqstrat.moments import at_ns
 
 if TYPE_CHECKING:
     from liqstrat.liquidation.clusters import Cluster
@@ -82,7 +83,7 @@ def _print_levels(levels: "LiquidationMap", clusters: Sequence["Cluster"], *, si
     if json:
         print_json(_levels_json(levels, clusters, simulated))
         return
-    moment = datetime.fromtimestamp(levels.time_ns / 1e9, UTC)
+    moment = at_ns(levels.time_ns)
     out.print(
         f"{levels.symbol}{' SIMULATED' if simulated else ''}  {moment:%Y-%m-%d %H:%M} UTC  "
         f"price {price_text(levels.price)}  open interest {levels.open_interest:,.1f} contracts "
@@ -126,7 +127,7 @@ def _levels_json(levels: "LiquidationMap", clusters: Sequence["Cluster"], simula
     return {
         "symbol": levels.symbol,
         "simulated": simulated,
-        "time": datetime.fromtimestamp(levels.time_ns / 1e9, UTC).isoformat(),
+        "time": at_ns(levels.time_ns).isoformat(),
         "price": levels.price,
         "open_interest": levels.open_interest,
         "seeded_share": levels.seeded_share,

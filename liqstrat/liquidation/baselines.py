@@ -1,6 +1,8 @@
 """Two ways of drawing liquidation levels that are widely used, for comparison. Neither knows what closed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import nan
 
 import numpy as np
 
@@ -8,10 +10,11 @@ from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
 from liqstrat.liquidation.map import LiquidationMap
-from liqstrat.liquidation.model import Consumed
+from liqstrat.liquidation.model import NOTHING, Consumed, Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.side import Side, Tiers, spread_over_tiers
-from liqstrat.liquidation.two_sided import NS_PER_HOUR, TwoSidedModel
+from liqstrat.liquidation.two_sided import TwoSidedModel
+from liqstrat.moments import HOUR_NS
 
 #: Distances at which large trades draw levels, as fractions of price, by the leverage they stand for.
 _DISTANCES = {10: 0.10, 25: 0.04, 50: 0.02, 100: 0.01}
@@ -28,7 +31,7 @@ class _Drawn(TwoSidedModel):
     def _draw(self, side: Side, bins: Ints, brackets: Ints, contracts: Floats, tiers: Tiers, edge: int) -> None:
         amount = float(contracts.sum())
         if amount > 0:
-            side.add(bins, brackets, contracts, tiers, amount, edge, self.time_ns / NS_PER_HOUR)
+            side.add(bins, brackets, contracts, tiers, amount, edge, self.time_ns / HOUR_NS)
 
 
 class LargeTradeModel(_Drawn):
@@ -56,17 +59,9 @@ class LargeTradeModel(_Drawn):
                 self._draw(side, bins, alike, large.contracts[taker], self._spread[side.sign], beyond)
         return Consumed.nothing(flow.end_ns, len(self.tiers))
 
-    def map(
-        self,
-        *,
-        time_ns: int | None = None,
-        low: float | None = None,
-        high: float | None = None,
-        price: float | None = None,
-        span: float | None = None,
-    ) -> LiquidationMap:
+    def map(self, since: Since = NOTHING, *, span: float | None = None) -> LiquidationMap:
         """All levels ever drawn."""
-        return super().map(time_ns=time_ns, price=price, span=span)
+        return super().map(replace(since, low=nan, high=nan), span=span)
 
     def _fixed(self, sign: int) -> Tiers:
         away = np.array([[1 - sign * distance for distance in _DISTANCES.values()]])

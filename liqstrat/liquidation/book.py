@@ -31,7 +31,8 @@ from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.side import SCALE, SUMS, Side, Tiers, keep, put, spread_over_tiers, take, total
-from liqstrat.liquidation.two_sided import NS_PER_HOUR, TwoSidedModel
+from liqstrat.liquidation.two_sided import TwoSidedModel
+from liqstrat.moments import HOUR_NS
 
 #: Farthest distance of seeded entries from the first price, in units of `seed_spread`.
 _FARTHEST_SEED = 5.0
@@ -106,7 +107,7 @@ class LiquidationBook(TwoSidedModel):
             flow.bins, flow.buy, flow.brackets, flow.contracts, bins[1], edge,
             spread.share, spread.shift, spread.fraction, spread.placed,
             self.tiers, self._haste, unrest, settings.turnover * volume, settings.taker_weight,
-            self.open_interest, flow.end_ns / NS_PER_HOUR,
+            self.open_interest, flow.end_ns / HOUR_NS,
         )  # fmt: skip
         return first, taken
 
@@ -128,7 +129,7 @@ class LiquidationBook(TwoSidedModel):
         spread = self._spread[side.sign]
         share = spread.share / self._haste
         held = replace(spread, share=share / share.sum(axis=1, keepdims=True))
-        side.add(bins, brackets, weights, held, self.open_interest, edge, flow.end_ns / NS_PER_HOUR)
+        side.add(bins, brackets, weights, held, self.open_interest, edge, flow.end_ns / HOUR_NS)
         side.call_seed()
 
     def _use(self, brackets: BracketTable) -> None:

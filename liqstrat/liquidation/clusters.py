@@ -10,8 +10,7 @@ import numpy.typing as npt
 from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import Floats, Ints, log_step
 from liqstrat.liquidation.map import LiquidationMap
-
-_NS_PER_HOUR = 3_600_000_000_000
+from liqstrat.moments import HOUR_NS
 
 SideName = Literal["long", "short"]
 
@@ -157,7 +156,7 @@ def _cluster(levels: LiquidationMap, side: SideName, first: int, stop: int, pric
         contracts=held,
         notional=float(part.sum(axis=0) @ levels.middles[first:stop]),
         leverage={int(t): float(c / held) for t, c in zip(levels.tiers, by_tier, strict=True) if c > 0},
-        age_hours=levels.time_ns / _NS_PER_HOUR - float(hours[:, first:stop].sum()) / held,
+        age_hours=levels.time_ns / HOUR_NS - float(hours[:, first:stop].sum()) / held,
         distance=price / levels.price - 1,
         strength=held / float(contracts.sum()),
     )

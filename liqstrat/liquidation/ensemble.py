@@ -8,7 +8,7 @@ from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.map import LiquidationMap
-from liqstrat.liquidation.model import Consumed, LiquidationModel
+from liqstrat.liquidation.model import NOTHING, Consumed, LiquidationModel, Since
 from liqstrat.liquidation.settings import ModelSettings
 
 
@@ -62,17 +62,9 @@ class Ensemble:
         """Whether any member's levels may be run through."""
         return any(model.reaches(low, high) for _, model in self._members)
 
-    def map(
-        self,
-        *,
-        time_ns: int | None = None,
-        low: float | None = None,
-        high: float | None = None,
-        price: float | None = None,
-        span: float | None = None,
-    ) -> LiquidationMap:
+    def map(self, since: Since = NOTHING, *, span: float | None = None) -> LiquidationMap:
         """The mixture of all members' maps."""
-        maps = [model.map(time_ns=time_ns, low=low, high=high, price=price) for _, model in self._members]
+        maps = [model.map(since) for _, model in self._members]
         first = min((one.first_bin for one in maps if one.longs.size), default=0)
         last = max((one.first_bin + one.longs.shape[1] for one in maps if one.longs.size), default=0)
         leading = next(m for m, (_, model) in zip(maps, self._members, strict=True) if model is self._leader)

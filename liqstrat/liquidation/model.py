@@ -1,6 +1,7 @@
 """What every model of liquidation levels can do and tell."""
 
 from dataclasses import dataclass
+from math import nan
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +31,24 @@ class Consumed:
         """Nothing of `tiers` tiers."""
         none = np.zeros((tiers, 0))
         return cls(time_ns, 0, none, 0, none)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What a model is told of the time after its last step when it is asked for a map.
+
+    time_ns: the moment of asking. low, high: how far price went since, NaN where nothing traded. price: the last one,
+    USDT. None is as it was at the last step.
+    """
+
+    time_ns: int | None = None
+    low: float = nan
+    high: float = nan
+    price: float | None = None
+
+
+#: Nothing has happened.
+NOTHING = Since()
 
 
 class LiquidationModel(Protocol):
@@ -73,17 +92,6 @@ class LiquidationModel(Protocol):
         """Whether prices from `low` to `high` (USDT) may run through something of the map: false only where there are
         no longs at or above the one and no shorts at or below the other."""
 
-    def map(
-        self,
-        *,
-        time_ns: int | None = None,
-        low: float | None = None,
-        high: float | None = None,
-        price: float | None = None,
-        span: float | None = None,
-    ) -> LiquidationMap:
-        """The levels as of the last step, less what `low` and `high` reached since then ran through.
-
-        `time_ns` is the moment of asking and `price` the one then (default: the last step's end and close). `span`
-        leaves out bins that are farther from price than that fraction of it.
-        """
+    def map(self, since: Since = NOTHING, *, span: float | None = None) -> LiquidationMap:
+        """The levels as of the last step, less what price ran through `since`; `span` leaves out bins that are farther
+        from price than that fraction of it."""

@@ -1,7 +1,7 @@
 """What models have in common that keep their levels as two sides: settings, brackets of the day, and the map."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from math import isnan
 
 import numpy as np
 
@@ -9,12 +9,10 @@ from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Ints, bin_at, bins_within
 from liqstrat.liquidation.map import LiquidationMap
-from liqstrat.liquidation.model import Consumed
+from liqstrat.liquidation.model import NOTHING, Consumed, Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.side import FAR, SCALE, UNPLACED, Side, seeded_share, windows
-
-NS_PER_HOUR = 3_600_000_000_000
-_NS_PER_DAY = 24 * NS_PER_HOUR
+from liqstrat.moments import DAY_NS, at_ns
 
 
 class TwoSidedModel:
@@ -47,26 +45,19 @@ class TwoSidedModel:
 
     def brackets(self, time_ns: int) -> BracketTable:
         """The bracket table in force at `time_ns`; tables change by the day."""
-        if time_ns // _NS_PER_DAY != self._day:
-            self._day = time_ns // _NS_PER_DAY
-            self._of_day = in_force(self._dated, datetime.fromtimestamp(self._day * 86_400, UTC))
+        if time_ns // DAY_NS != self._day:
+            self._day = time_ns // DAY_NS
+            self._of_day = in_force(self._dated, at_ns(self._day * DAY_NS))
         return self._of_day
 
     def reaches(self, low: float, high: float) -> bool:
         """Whether prices from `low` to `high` may run through something, see `LiquidationModel.reaches`."""
         return self._longs.reaches(bin_at(low, self._width)) or self._shorts.reaches(bin_at(high, self._width))
 
-    def map(
-        self,
-        *,
-        time_ns: int | None = None,
-        low: float | None = None,
-        high: float | None = None,
-        price: float | None = None,
-        span: float | None = None,
-    ) -> LiquidationMap:
+    def map(self, since: Since = NOTHING, *, span: float | None = None) -> LiquidationMap:
         """The levels as of the last step, see `LiquidationModel.map`."""
-        price, width, parts = self.price if price is None else price, self.settings.width, self.settings.bin_parts
+        price = self.price if since.price is None else since.price
+        width, parts = self.settings.width, self.settings.bin_parts
         sides = [side for side in (self._longs, self._shorts) if side.bins]
         first = min((side.first // parts for side in sides), default=0)
         last = max(((side.first + side.bins - 1) // parts + 1 for side in sides), default=0)
@@ -77,12 +68,12 @@ class TwoSidedModel:
         longs, shorts, long_hours, short_hours = windows(
             self._longs.amounts, self._longs.rows, self._longs.first,
             self._shorts.amounts, self._shorts.rows, self._shorts.first, first, last, parts,
-            FAR if low is None or np.isnan(low) else bin_at(low, self._width),
-            -FAR if high is None or np.isnan(high) else bin_at(high, self._width) + 1,
+            FAR if isnan(since.low) else bin_at(since.low, self._width),
+            -FAR if isnan(since.high) else bin_at(since.high, self._width) + 1,
         )  # fmt: skip
         return LiquidationMap(
             symbol=self.symbol,
-            time_ns=self.time_ns if time_ns is None else time_ns,
+            time_ns=self.time_ns if since.time_ns is None else since.time_ns,
             price=price,
             open_interest=self.open_interest,
             width=width,

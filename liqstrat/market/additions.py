@@ -1,6 +1,6 @@
 """Rows of answers and recordings into the tables: added to what is there, since each is a piece of a longer story."""
 
-from datetime import UTC, timedelta
+from datetime import UTC
 from pathlib import Path
 
 import duckdb
@@ -11,8 +11,7 @@ from liqstrat.market.merge import check_origin, transaction
 from liqstrat.market.schema import EXCHANGE, create_tables, stored_columns, table_of
 from liqstrat.market.selects import select_all, text
 from liqstrat.market.staging import StagedSymbols
-
-_TICK = timedelta(microseconds=1)
+from liqstrat.moments import TICK
 
 
 def add(
@@ -44,7 +43,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Stage
     table = table_of(staged.kind)
     first = min(rows.first for rows in staged.symbols if rows.first).replace(tzinfo=UTC)
     last = max(rows.last for rows in staged.symbols if rows.last).replace(tzinfo=UTC)
-    there = select_all(connection, database, staged.kind, first, last + _TICK)
+    there = select_all(connection, database, staged.kind, first, last + TICK)
     same = " and ".join(f"there.{key} is not distinct from new.{key}" for key in staged.key)
     contradicted = 0
     if staged.prefer:

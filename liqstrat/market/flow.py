@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -15,13 +15,13 @@ from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, log_step
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.large_trades import large_trades
 from liqstrat.market.store import Store
+from liqstrat.moments import MINUTE_US, TICK, at_us, column_us, microseconds
 from liqstrat.progress import SILENT, Progress
 
 Times = npt.NDArray[np.int64]
 
-_US_PER_MINUTE = 60_000_000
 _INTERVALS_A_QUERY = 2016
-_USUAL_STEP_US = 5 * _US_PER_MINUTE
+_USUAL_STEP_US = 5 * MINUTE_US
 #: So that rounding never puts a trade at the first floor below it.
 _MARGIN = Decimal("0.000001")
 
@@ -75,7 +75,7 @@ def flows(
     with progress.task("flow", total=len(times), unit="intervals") as done:
         for part, brackets in _chunks(dated_brackets(symbol, store.brackets(symbol)), times):
             previous = int(times[part.start - 1]) if part.start else before
-            trades = store.trades_sql(symbol, _moment(previous), _moment(int(times[part.stop - 1])))
+            trades = store.trades_sql(symbol, at_us(previous), at_us(int(times[part.stop - 1])))
             groups = _query(store, trades, previous, times[part], settings, brackets)
             split: Iterator[Flow] = _split(groups, previous, times[part])
             if rule is not None:
@@ -89,9 +89,9 @@ def _chunks(dated: Sequence[BracketTable], times: Times) -> Iterator[tuple[slice
     """Intervals to ask for at once: not too many, and all under one bracket table."""
     start = 0
     while start < len(times):
-        brackets = in_force(dated, _moment(int(times[start])))
+        brackets = in_force(dated, at_us(int(times[start])))
         stop = min(start + _INTERVALS_A_QUERY, len(times))
-        while in_force(dated, _moment(int(times[stop - 1]))) is not brackets:
+        while in_force(dated, at_us(int(times[stop - 1]))) is not brackets:
             stop = start + (stop - start + 1) // 2
         yield slice(start, stop), brackets
         start = stop
@@ -101,11 +101,11 @@ def _steps(
     store: Store, symbol: str, start: datetime | None, end: datetime | None
 ) -> tuple[Times, npt.NDArray[np.float64], int]:
     """Times (microseconds) and contracts of the open-interest values, and the time of the one before them."""
-    until = end + timedelta(microseconds=1) if end else None
+    until = end + TICK if end else None
     history = store.open_interest(symbol, None, until)
-    times = history["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+    times = column_us(history["time"])
     contracts = history["contracts"].to_numpy()
-    first = int(np.searchsorted(times, _us(start), side="right")) if start else 0
+    first = int(np.searchsorted(times, microseconds(start), side="right")) if start else 0
     usual = int(np.median(np.diff(times))) if len(times) > 1 else _USUAL_STEP_US
     before = int(times[first - 1]) if first else int(times[0]) - usual if len(times) else 0
     return times[first:], contracts[first:], before
@@ -125,7 +125,7 @@ def _query(
         "tolerance": EDGE_TOLERANCE,
         "trades": trades,
     }
-    if bucket % _US_PER_MINUTE == 0:
+    if bucket % MINUTE_US == 0:
         sql = _GROUPS.format(interval=f"epoch_us(timestamp) // {bucket}", join="", **parts)
         groups = store.connection.sql(sql).to_arrow_table()
         number = groups["slot"].to_numpy().astype(np.int64) // parts["slots"]
@@ -192,11 +192,3 @@ def _split(groups: _Groups, before: int, times: Times) -> Iterator[Flow]:
             high=float(high),
             close=float(close),
         )
-
-
-def _us(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
-
-
-def _moment(us: int) -> datetime:
-    return datetime.fromtimestamp(us // 1_000_000, UTC) + timedelta(microseconds=us % 1_000_000)

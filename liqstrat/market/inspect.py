@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from liqstrat.market.ledger import entries
 from liqstrat.market.selects import select_times
 from liqstrat.market.store import Store
+from liqstrat.moments import at_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ def _summary(symbol: str, kind: str, days: list[_Day], origin: str | None) -> Ki
     return KindSummary(
         symbol=symbol,
         kind=kind,
-        first=_moment(days[0].first_us),
-        last=_moment(days[-1].last_us),
+        first=at_us(days[0].first_us),
+        last=at_us(days[-1].last_us),
         rows=sum(day.rows for day in days),
         days_missing=missing_days([day.day for day in days]) if is_daily(kind) else [],
         origin=origin or "unknown",
@@ -82,7 +83,3 @@ def missing_days(days: Sequence[date]) -> list[date]:
     there = set(days)
     span = (days[-1] - days[0]).days
     return [day for n in range(span) if (day := days[0] + timedelta(days=n)) not in there]
-
-
-def _moment(us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)

@@ -10,11 +10,11 @@ from typing import Literal
 from liqstrat.market.archive.layout import RefusedError
 from liqstrat.market.archive.names import symbol_of
 from liqstrat.market.archive.unpack import unpack
+from liqstrat.moments import DAY_US, MINUTE_US, microseconds
 
 Meaning = Literal["ends", "starts"]
 
-PERIOD_US = 5 * 60_000_000
-DAY_US = 24 * 3600 * 1_000_000
+PERIOD_US = 5 * MINUTE_US
 #: A day of metrics is 30 KB; what is far larger is something else.
 _LARGEST = 1_000_000
 #: How far to look where days are missing.
@@ -89,10 +89,10 @@ def _meaning(path: Path, day: date) -> Meaning | None:
 
 def _moment(line: str) -> int | None:
     try:
-        return round(datetime.fromisoformat(line.split(",", 1)[0].strip()).replace(tzinfo=UTC).timestamp() * 1_000_000)
+        return microseconds(datetime.fromisoformat(line.split(",", 1)[0].strip()).replace(tzinfo=UTC))
     except ValueError:
         return None
 
 
 def _us(day: date) -> int:
-    return int(datetime.combine(day, time(), UTC).timestamp()) * 1_000_000
+    return microseconds(datetime.combine(day, time(), UTC))

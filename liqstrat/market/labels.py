@@ -6,15 +6,16 @@ Read as before, every value would be known five minutes early.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from liqstrat.market.label_evidence import DAY_US, PERIOD_US, meanings, neighbour
+from liqstrat.market.label_evidence import PERIOD_US, meanings, neighbour
 from liqstrat.market.reading import TABLE
+from liqstrat.moments import DAY_US, at_us
 
 _Ints = npt.NDArray[np.int64]
 
@@ -46,7 +47,7 @@ def read_labels(
     if seam is not None:
         midnight, from_row, back = seam
         later = f"epoch_us({column}) > {midnight} or epoch_us({column}) = {midnight} and rowid {back} {from_row}"
-        at = datetime.fromtimestamp(midnight // 1_000_000, UTC)
+        at = at_us(midnight)
         remark = f"its times are ends of five minutes up to {at:%Y-%m-%d} 00:00, and starts from the second such row on"
         return Labels(f"if({later}, {_later(column)}, {column})", remark)
     if beside := neighbour(path, period):

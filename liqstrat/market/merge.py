@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -21,10 +21,10 @@ from liqstrat.market.schema import (
 )
 from liqstrat.market.selects import check_columns, select, text, where
 from liqstrat.market.staging import Staged
+from liqstrat.moments import TICK
 
 Outcome = tuple[Literal["loaded", "unchanged", "replaced"], int, str]
 
-_TICK = timedelta(microseconds=1)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -175,4 +175,4 @@ def _range(files: list[Entry]) -> tuple[datetime, datetime]:
     ends = [file.end for file in files if file.end]
     if not starts:
         return _NEVER, _NEVER
-    return min(starts).replace(tzinfo=UTC), max(ends).replace(tzinfo=UTC) + _TICK
+    return min(starts).replace(tzinfo=UTC), max(ends).replace(tzinfo=UTC) + TICK

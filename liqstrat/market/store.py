@@ -24,6 +24,7 @@ from liqstrat.market.fingerprint import fingerprint
 from liqstrat.market.instruments import Instrument, read_instruments, seen_by
 from liqstrat.market.schema import LEDGER, existing_columns, existing_tables, kinds_in, table_of
 from liqstrat.market.selects import check_exchange, select, select_silent, text
+from liqstrat.moments import TICK, at_us
 from liqstrat.remarks import remark
 
 _TIME = pa.timestamp("us", "UTC")
@@ -142,7 +143,7 @@ class Store:
         if rows is None:
             return None
         first, last = self._fetch(f"select epoch_us(min(timestamp)), epoch_us(max(timestamp)) from ({rows})")[0]
-        return None if first is None else (_moment(first), _moment(last))
+        return None if first is None else (at_us(first), at_us(last))
 
     def rows_sql(
         self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None
@@ -224,7 +225,7 @@ class Store:
             from ({self._open_interest(symbol, start, end)}) group by timestamp having not ({_AGREEING}) order by 1
             {"" if most is None else f"limit {most}"}
         """
-        return [(_moment(us), least, largest) for us, least, largest in self._fetch(sql)]
+        return [(at_us(us), least, largest) for us, least, largest in self._fetch(sql)]
 
     def _open_interest(self, symbol: str, start: datetime | None, end: datetime | None) -> str:
         self._require(symbol)
@@ -349,7 +350,7 @@ class Store:
         if span is None:
             return
         first = max(start or span[0], span[0])
-        last = min(end or span[1] + _DAY, span[1] + timedelta(microseconds=1))
+        last = min(end or span[1] + _DAY, span[1] + TICK)
         while first < last:
             midnight = first.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
             yield first, min(midnight, last)
@@ -423,7 +424,3 @@ class Store:
     def _table(self, sql: str, schema: pa.Schema) -> pa.Table:
         with self._in_words():
             return self.connection.sql(sql).to_arrow_table().cast(schema)
-
-
-def _moment(us: int) -> datetime:
-    return datetime.fromtimestamp(us // 1_000_000, UTC) + timedelta(microseconds=us % 1_000_000)

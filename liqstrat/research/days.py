@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.moments import DAY_US, column_us
 from liqstrat.scoring.intervals import student
 
 #: With fewer days there is no interval: a handful can be drawn in too few ways.
 LEAST_DAYS = 7
 DRAWS = 2000
 _SEED = 1
-_DAY_US = 86_400_000_000
 _DAYS_A_YEAR = 365
 #: Draws in which a figure is not defined, as a win rate without trades, above which it has no interval.
 _MOST_UNDEFINED = 0.05
@@ -83,10 +83,10 @@ FIGURES: dict[str, Callable[[Days], Floats]] = {
 
 def by_day(equity: pa.Table, positions: pa.Table) -> Days:
     """A run by day from its `equity` (`time`, `equity`, by time) and `positions` (`closed`, `pnl`, `fees`)."""
-    times = np.asarray(equity["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()))
+    times = column_us(equity["time"])
     value = np.asarray(equity["equity"].cast(pa.float64()))
     # What is known at midnight is the end of the day before.
-    day = (times - 1) // _DAY_US
+    day = (times - 1) // DAY_US
     last = np.append(np.flatnonzero(np.diff(day)), len(day) - 1) if len(day) else day
     last = last[last > 0]
     ends, days = value[last], day[last]
@@ -94,9 +94,9 @@ def by_day(equity: pa.Table, positions: pa.Table) -> Days:
     with np.errstate(divide="ignore", invalid="ignore"):
         returns = np.where(before > 0, ends / before - 1, np.nan)
     closed = positions.filter(pc.is_valid(positions["closed"]))
-    closed_us = np.asarray(closed["closed"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()))
+    closed_us = column_us(closed["closed"])
     pnl, fees = (np.asarray(closed[name].cast(pa.float64())) for name in ("pnl", "fees"))
-    at = np.clip(np.searchsorted(days, (closed_us - 1) // _DAY_US), 0, max(len(days) - 1, 0))
+    at = np.clip(np.searchsorted(days, (closed_us - 1) // DAY_US), 0, max(len(days) - 1, 0))
 
     def summed(values: Floats) -> Floats:
         found: Floats = np.bincount(at, weights=values, minlength=len(days))[: len(days)]

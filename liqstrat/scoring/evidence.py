@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
+from liqstrat.moments import SECOND_US, at_us, column_us, microseconds_in, nanoseconds
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.reached import Reached, gather
 
@@ -74,13 +75,13 @@ def recorded(store: Store, symbol: str, start: datetime | None, end: datetime | 
         from ({rows}) group by timestamp, side, quantity, price order by timestamp, side, price, quantity
     """
     table = store.connection.sql(sql).to_arrow_table()
-    time_us = table["time"].cast(pa.int64()).to_numpy()
+    time_us = column_us(table["time"])
     executed = table["executed"].to_numpy()
     unpriced = np.isnan(executed)
     price = executed.copy()
     if unpriced.any():
         price[unpriced] = _traded_before(store, symbol, time_us[unpriced], table["ordered"].to_numpy()[unpriced])
-    _, counts = np.unique(time_us // 1_000_000, return_counts=True)
+    _, counts = np.unique(time_us // SECOND_US, return_counts=True)
     every = int(table["rows"].to_numpy().sum())
     return Recorded(
         Liquidations(time_us * 1000, price, table["contracts"].to_numpy(), np.asarray(table["long"], dtype=np.bool_)),
@@ -139,7 +140,7 @@ def gather_models(
     if store.span(symbol, "open_interest") is None:
         raise LiqstratError(f"{store.path}: no open interest of {symbol}: without it levels cannot be estimated")
     source = flows(store, symbol, start - warmup, end, settings, progress)
-    reached = gather(source, running, every // timedelta(microseconds=1) * 1000, _ns(start))
+    reached = gather(source, running, microseconds_in(every) * 1000, nanoseconds(start))
     if not len(reached):
         span = store.span(symbol, "open_interest")
         raise LiqstratError(
@@ -152,7 +153,7 @@ def gather_models(
 
 def _traded_before(store: Store, symbol: str, time_us: Ints, otherwise: Floats) -> Floats:
     """The last traded price at each time, `otherwise` where nothing traded within the day before."""
-    first, last = _moment(int(time_us[0])) - _DAY, _moment(int(time_us[-1]) + 1)
+    first, last = at_us(int(time_us[0])) - _DAY, at_us(int(time_us[-1]) + 1)
     asked = pa.table({"number": np.arange(len(time_us)), "asked": time_us})
     store.connection.register("liquidation_times", asked)
     trades = store.trades_sql(symbol, first, last)
@@ -169,11 +170,3 @@ def _traded_before(store: Store, symbol: str, time_us: Ints, otherwise: Floats) 
 
 def _text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _moment(us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
-
-
-def _ns(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000) * 1000

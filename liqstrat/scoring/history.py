@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from liqstrat.errors import LiqstratError
@@ -10,6 +10,7 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
+from liqstrat.moments import at_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.evidence import Recorded, gather_history, require_liquidations
 from liqstrat.scoring.lookahead import Difference, find_lookahead, model_maker
@@ -89,12 +90,12 @@ def _check(
     """Look-ahead of a model, flows included: those of the cut data are asked of the database anew."""
 
     def source(until_ns: int | None) -> Any:
-        until = end if until_ns is None else datetime.fromtimestamp(until_ns // 1000 / 1e6, UTC)
+        until = end if until_ns is None else at_ns(until_ns)
         return flows(store, symbol, start, min(until, end), settings)
 
-    span = tuple(round(moment.timestamp()) * 10**9 for moment in (start + (end - start) / 10, end))
+    span = nanoseconds(start + (end - start) / 10), nanoseconds(end)
     maker = model_maker(settings, symbol, store.brackets(symbol))
-    return find_lookahead(maker, source, (span[0], span[1]), cuts=cuts, progress=progress)
+    return find_lookahead(maker, source, span, cuts=cuts, progress=progress)
 
 
 def _remarks(result: Score) -> list[str]:

@@ -6,7 +6,6 @@ model was given the whole history or only what had happened by that moment.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.moments import at_ns
 from liqstrat.progress import SILENT, Progress
 
 Flows = Iterable[tuple[Flow, float]]
@@ -155,4 +155,4 @@ def _amount(value: float | None) -> str:
 
 
 def _text(time_ns: int) -> str:
-    return f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{at_ns(time_ns):%Y-%m-%d %H:%M:%S}"

@@ -11,12 +11,12 @@ from liqstrat.liquidation.grid import Floats, Ints, bin_of, log_step, middle
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel
+from liqstrat.moments import DAY_NS
 from liqstrat.scoring.last_seen import LastSeen
 from liqstrat.scoring.volume_profile import VolumeProfile
 
 Bools = npt.NDArray[np.bool_]
 
-NS_PER_DAY = 86_400_000_000_000
 #: A band whose edge price only touched still has some exposure, so that what was liquidated at the edge has a place.
 _LEAST_EXPOSURE = 1e-3
 
@@ -59,7 +59,7 @@ class Reached:
     @property
     def day(self) -> Ints:
         """UTC day of each band's window, counted from 1970."""
-        return self.begins[self.window] // NS_PER_DAY
+        return self.begins[self.window] // DAY_NS
 
     def part(self, rows: Bools) -> "Reached":
         """Some of the bands; windows keep their numbers."""

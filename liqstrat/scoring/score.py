@@ -1,7 +1,7 @@
 """Models and baselines through the same figures on the same bands; see the package for what is estimated."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -9,16 +9,16 @@ import numpy as np
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.grid import Ints
 from liqstrat.liquidation.liquidations import Liquidations
+from liqstrat.moments import DAY_NS, HOUR_NS, at_ns
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.intervals import Estimate
-from liqstrat.scoring.reached import NS_PER_DAY, Reached
+from liqstrat.scoring.reached import Reached
 from liqstrat.scoring.tables import Reliability, Tier, reliability_of, tiers_of
 from liqstrat.scoring.trial import LEVEL, Row, Trial
 from liqstrat.scoring.verdict import Added, Verdict, overall, verdict_on
 
 #: Part of the days that are only learnt from, the first ones.
 LEARNT_FROM = 1 / 4
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def score(
     out: nobody knows whether there was none or nobody looked. Raises `LiqstratError` where there is nothing to judge.
     """
     silent = len(np.unique(reached.day))
-    reached = reached.part(np.isin(reached.day, liquidations.time_ns // NS_PER_DAY))
+    reached = reached.part(np.isin(reached.day, liquidations.time_ns // DAY_NS))
     silent -= len(np.unique(reached.day))
     border = judged_from_ns if judged_from_ns is not None else _border(reached)
     band = reached.band_of(liquidations)
@@ -85,7 +85,7 @@ def score(
     recorded = float(liquidations.contracts[after].sum())
     if not observed[chosen].sum() > 0:
         raise LiqstratError(
-            f"{int(after.sum())} liquidations were recorded in the judged part, from {_moment(border)} on, "
+            f"{int(after.sum())} liquidations were recorded in the judged part, from {at_ns(border)} on, "
             "none of them at a price that was reached there"
         )
     trial = Trial(reached, observed, chosen, seed, whole=whole)
@@ -101,10 +101,10 @@ def score(
             done(1)
     predicted = {name: float((judged.maps[name].sum(axis=1) * judged.exposure).sum()) for name in models}
     return Score(
-        start=_moment(int(reached.begins[0])),
-        judged_from=_moment(border),
-        end=_moment(int(reached.ends[-1])),
-        every_hours=float(np.median(reached.ends - reached.begins)) / 3.6e12,
+        start=at_ns(int(reached.begins[0])),
+        judged_from=at_ns(border),
+        end=at_ns(int(reached.ends[-1])),
+        every_hours=float(np.median(reached.ends - reached.begins)) / HOUR_NS,
         days=len(trial.days),
         silent_days=silent,
         days_with_liquidations=trial.days_with,
@@ -134,8 +134,4 @@ def _border(reached: Reached) -> int:
             "expected at least 2: one to learn from and one to judge"
         )
     first = days[max(round(LEARNT_FROM * len(days)), 1)]
-    return int(first) * (86_400 * 10**9)
-
-
-def _moment(ns: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=ns // 1000)
+    return int(first) * DAY_NS

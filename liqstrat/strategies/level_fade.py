@@ -11,8 +11,7 @@ from pydantic import Field
 from liqstrat.backtest.levels.indicator import Swept
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.strategy import LevelStrategy
-
-_NS_PER_MINUTE = 60_000_000_000
+from liqstrat.moments import MINUTE_NS
 
 
 class LevelFade(LevelStrategy):
@@ -49,7 +48,7 @@ class LevelFade(LevelStrategy):
 
     def _is_tradable(self, swept: Swept) -> bool:
         """Strong, recent, and not of a sweep that was traded already."""
-        age_minutes = (self.clock.timestamp_ns() - swept.time_ns) / _NS_PER_MINUTE
+        age_minutes = (self.clock.timestamp_ns() - swept.time_ns) / MINUTE_NS
         return (
             swept.cluster.strength >= self.params.min_strength
             and swept.time_ns > self._traded_until

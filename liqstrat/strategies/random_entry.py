@@ -8,8 +8,7 @@ from pydantic import Field
 
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.strategy import LevelStrategy
-
-_NS_PER_DAY = 86_400_000_000_000
+from liqstrat.moments import DAY_NS
 
 
 class RandomEntry(LevelStrategy):
@@ -55,5 +54,5 @@ class RandomEntry(LevelStrategy):
 
     def _draw(self) -> None:
         """When to enter next, and which way."""
-        self._next_ns += int(self._random.exponential(_NS_PER_DAY / self.params.per_day))
+        self._next_ns += int(self._random.exponential(DAY_NS / self.params.per_day))
         self._up = bool(self._random.random() < 0.5)

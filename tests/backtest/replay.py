@@ -24,12 +24,13 @@ from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.trading import Setup
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.instruments import instrument_id, minute_bars
-from liqstrat.catalog.minutes import MINUTE_NS, read_minutes
+from liqstrat.catalog.minutes import read_minutes
 from liqstrat.config import RunFile, VenueSettings
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.schema import create_tables
 from liqstrat.market.store import open_store
+from liqstrat.moments import MINUTE_NS
 from tests.history import START, START_US, Trades, write_history
 
 Script = dict[int, Callable[["Scripted"], None]]

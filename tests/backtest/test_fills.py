@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from nautilus_trader.model import OrderSide
 
 from liqstrat.backtest.costs.depth import RecentDepth
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import VenueSettings
+from liqstrat.moments import MINUTE_NS
 from tests.backtest.replay import after_start, buy, make_catalog, replay, sell, tape
 from tests.history import Trades
 

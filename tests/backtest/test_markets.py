@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from liqstrat.backtest.bars import BarHistory, Bars
 from liqstrat.backtest.strategy import LevelStrategy
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.errors import LiqstratError
 from liqstrat.market.schema import create_tables
+from liqstrat.moments import MINUTE_NS
 from tests.backtest.runs import replayed, run_file
 from tests.history import START, open_interest_every, random_trades, write_history
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liqstrat.catalog.minutes import MINUTE_NS, read_minutes
+from liqstrat.catalog.minutes import read_minutes
 from liqstrat.errors import LiqstratError
+from liqstrat.moments import MINUTE_NS
 from tests.backtest.replay import make_catalog
 from tests.history import START, START_US, Trades
 

@@ -12,6 +12,7 @@ from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.flow import Flow, flow_from_trades
 from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.price import liquidation_price
 from liqstrat.liquidation.settings import ModelSettings
 
@@ -215,8 +216,8 @@ def test_the_taker_side_opens_more() -> None:
 def test_a_map_leaves_out_what_was_run_through_since_the_last_step() -> None:
     book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0), "BTCUSDT")
     book.step(interval(0, [60_000.0] * 4), 100)
-    assert book.map(low=54_000.0, price=54_500.0).longs.sum() == 0
-    assert book.map(high=66_000.0).shorts.sum() == 0
+    assert book.map(Since(low=54_000.0, price=54_500.0)).longs.sum() == 0
+    assert book.map(Since(high=66_000.0)).shorts.sum() == 0
     assert book.map().longs.sum() == pytest.approx(100)
 
 
@@ -252,7 +253,7 @@ def test_prices_that_reach_nothing_take_nothing_from_the_map(
         assert not book.reaches(1.0, 1e9)
         return
     low, high = book.price * (1 + away), book.price * (1 + away + width)
-    whole, left = book.map(), book.map(low=low, high=high)
+    whole, left = book.map(), book.map(Since(low=low, high=high))
     if not book.reaches(low, high):
         np.testing.assert_array_equal(left.longs, whole.longs)
         np.testing.assert_array_equal(left.shorts, whole.shorts)

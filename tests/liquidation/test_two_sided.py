@@ -5,6 +5,7 @@ import pytest
 
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
 from tests.liquidation.test_book import START, STEP, interval
 
@@ -32,7 +33,7 @@ def cells(levels: LiquidationMap) -> dict[tuple[str, int, int], float]:
 @pytest.mark.parametrize("span", [1e-6, 0.004, 0.05, 0.3, 10.0])
 @pytest.mark.parametrize("price", [None, 30_000.0, 58_000.0, 200_000.0])
 def test_a_span_cuts_the_whole_map_around_price(book: LiquidationBook, span: float, price: float | None) -> None:
-    whole, cut = book.map(price=price), book.map(price=price, span=span)
+    whole, cut = book.map(Since(price=price)), book.map(Since(price=price), span=span)
     around = book.price if price is None else price
     assert cut.price == whole.price == around
     middles = whole.middles
@@ -63,7 +64,7 @@ def test_what_was_run_through_since_is_left_out_to_the_bin(book: LiquidationBook
         fine.step(interval(number, [price, price * 1.001], 50.0, SETTINGS.fine_width), 1000 + 100 * number)
     whole = fine.map()
     for low, high in ((57_000.0, 60_500.0), (59_900.0, 63_000.0)):
-        left = cells(fine.map(low=low, high=high))
+        left = cells(fine.map(Since(low=low, high=high)))
         lows, highs = whole.low_edges, whole.high_edges
         expected = {
             key: contracts
@@ -73,13 +74,13 @@ def test_what_was_run_through_since_is_left_out_to_the_bin(book: LiquidationBook
         }
         assert left == expected
         assert len(left) < len(cells(whole))
-    assert cells(fine.map(low=np.nan, high=np.nan)) == cells(whole)
+    assert cells(fine.map(Since(low=np.nan, high=np.nan))) == cells(whole)
 
 
 def test_a_map_says_whose_and_when_it_is(book: LiquidationBook) -> None:
     levels = book.map()
     assert (levels.symbol, levels.time_ns, levels.open_interest) == ("BTCUSDT", START + 4 * STEP, 1300)
-    asked = book.map(time_ns=5, price=59_000.0)
+    asked = book.map(Since(time_ns=5, price=59_000.0))
     assert (asked.time_ns, asked.price) == (5, 59_000.0)
 
 

@@ -10,6 +10,7 @@ from liqstrat.bench.market import BenchMarket
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.scoring.lookahead import Flows, find_lookahead, maps_after_each_step, model_maker
 
@@ -30,7 +31,7 @@ class OneIntervalEarly:
         return self._book.step(flow, open_interest)
 
     def map(self) -> LiquidationMap:
-        return self._book.map(time_ns=self._begin)
+        return self._book.map(Since(time_ns=self._begin))
 
 
 def knows_the_last_price(flows: Flows) -> Iterator[LiquidationMap]:

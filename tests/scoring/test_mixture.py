@@ -9,10 +9,9 @@ import pytest
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.store import open_store
+from liqstrat.moments import DAY_NS, HOUR_NS
 from liqstrat.scoring.mixture import fit_mixture, fitted_weights, judged_mixture
-from liqstrat.scoring.reached import NS_PER_DAY, Reached
-
-HOUR_NS = 3_600_000_000_000
+from liqstrat.scoring.reached import Reached
 
 
 def drawn(first: float, days: int = 15, seed: int = 3) -> tuple[Reached, np.ndarray]:
@@ -23,7 +22,7 @@ def drawn(first: float, days: int = 15, seed: int = 3) -> tuple[Reached, np.ndar
     maps /= maps.sum(axis=2, keepdims=True).mean()
     mixed = first * maps[0] + (1 - first) * maps[1]
     observed = np.stack([rng.multinomial(40, row / row.sum()) for row in mixed]).ravel().astype(float)
-    begins = np.arange(hours) * HOUR_NS + 20_000 * NS_PER_DAY
+    begins = np.arange(hours) * HOUR_NS + 20_000 * DAY_NS
     group, places = np.repeat(2 * np.arange(hours), 20), np.tile(np.arange(20), hours)
     contracts = {kind: maps[i].reshape(-1, 1) for i, kind in enumerate(("conserving", "oi_candle"))}
     ones = np.ones(hours * 20)

@@ -9,8 +9,9 @@ from types import MappingProxyType
 import numpy as np
 
 from liqstrat.backtest.account.ledger import Ledger, follow
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.moments import MINUTE_NS, nanoseconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ def equity_curve(
 ) -> EquityCurve:
     """The account over `[start, end]`, which began with `balance`. Minutes hold prices of the symbols traded, `last`
     those at the end, which may lie within a minute; where it has none, the last minute's close is taken."""
-    first_ns, end_ns = round(start.timestamp() * 1e9), round(end.timestamp() * 1e9)
+    first_ns, end_ns = nanoseconds(start), nanoseconds(end)
     times = np.unique(np.append(np.arange(first_ns, end_ns, MINUTE_NS, dtype=np.int64), end_ns))
     unrealized, notional = np.zeros(len(times)), np.zeros(len(times))
     paid = np.cumsum([0.0, *(float(payment.amount) for payment in ledger.funding)])

@@ -1,18 +1,18 @@
 """What there is, and what is missing, of the history that a run asks for."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.grid import Ints
 from liqstrat.market.quality import largest, missing_trades
 from liqstrat.market.store import Store
+from liqstrat.moments import HOUR_NS, MINUTE_NS, at_ns, at_us, column_us
 
 #: Silence of the trades that is worth a note.
 QUIET_MINUTES = 30
@@ -89,12 +89,12 @@ def _notes(symbol: str, what: str, stretches: list[tuple[int, int]]) -> Iterator
     for start, end in stretches[:_MOST_GAPS]:
         yield f"{symbol}: {what} from {_moment(start)} to {_moment(end)}"
     if len(stretches) > _MOST_GAPS:
-        rest = sum(end - start for start, end in stretches[_MOST_GAPS:]) / (60 * MINUTE_NS)
+        rest = sum(end - start for start, end in stretches[_MOST_GAPS:]) / HOUR_NS
         yield f"{symbol}: {what} in {len(stretches) - _MOST_GAPS} more stretches, {rest:.1f} hours in all"
 
 
 def _moment(ns: int) -> str:
-    return f"{datetime.fromtimestamp(ns / 1e9, UTC):%Y-%m-%d %H:%M}"
+    return f"{at_ns(ns):%Y-%m-%d %H:%M}"
 
 
 def _fact(store: Store, symbol: str, kind: str, run: RunFile) -> dict[str, Any] | None:
@@ -104,7 +104,7 @@ def _fact(store: Store, symbol: str, kind: str, run: RunFile) -> dict[str, Any] 
         count, first, last = store.connection.execute(sql).fetchone() or (0, None, None)
     else:
         read = {"klines_1m": store.klines, "open_interest": store.open_interest, "funding": store.funding}[kind]
-        time = read(symbol, run.start, run.end)["time"].cast(pa.int64()).to_numpy()
+        time = column_us(read(symbol, run.start, run.end)["time"])
         count = len(time)
         first, last = time[[0, -1]].tolist() if count else (None, None)
     if not count:
@@ -113,7 +113,7 @@ def _fact(store: Store, symbol: str, kind: str, run: RunFile) -> dict[str, Any] 
 
 
 def _iso(us: int) -> str:
-    return datetime.fromtimestamp(us / 1e6, UTC).isoformat()
+    return at_us(us).isoformat()
 
 
 def _covers(span: Span, run: RunFile) -> bool:

@@ -14,8 +14,8 @@ import numpy as np
 from liqstrat.backtest.account.equity import EquityCurve
 from liqstrat.backtest.account.ledger import Ledger, RoundTrip
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.moments import HOUR_NS
 
-HOUR_NS = 3_600_000_000_000
 HOURS_A_YEAR = 8760
 LEAST_SAMPLES = 48
 SHARPE_SAMPLING = (

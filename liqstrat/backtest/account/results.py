@@ -20,9 +20,10 @@ from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord,
 from liqstrat.backtest.account.trades import Course
 from liqstrat.backtest.sketch import Sketch
 from liqstrat.backtest.ticket import Refusal
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.liquidation.grid import Ints
+from liqstrat.moments import MINUTE_NS
 
 MOST_CANDLES = 3000
 _CANDLE_MINUTES = (1, 2, 3, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440)

@@ -22,11 +22,9 @@ from liqstrat.backtest.account.metrics import (
 from liqstrat.backtest.account.trades import Course
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.moments import DAY_NS, HOUR_NS, SECOND_NS
 
-_SECOND_NS = 1_000_000_000
-_HOUR_NS = 3600 * _SECOND_NS
-_DAY_NS = 24 * _HOUR_NS
-_YEAR_NS = HOURS_A_YEAR * _HOUR_NS
+_YEAR_NS = HOURS_A_YEAR * HOUR_NS
 #: A shorter time is not spun out to a year.
 LEAST_DAYS_OF_A_YEAR = 30
 #: 1970 began on a Thursday; weeks here begin on Monday.
@@ -47,7 +45,7 @@ def tearsheet(
     trips = [trip for trip, _ in closed]
     profits = [float(trip.pnl) for trip in trips]
     yearly, dry = cagr(curve.times, equity), under_water(curve.times, equity)
-    held = [(trip.closed_ns - trip.opened_ns) / _SECOND_NS for trip in trips if trip.closed_ns is not None]
+    held = [(trip.closed_ns - trip.opened_ns) / SECOND_NS for trip in trips if trip.closed_ns is not None]
     by_end = [float(trip.pnl) for trip in sorted(trips, key=lambda trip: trip.closed_ns or 0)]
     figures = {
         "cagr": yearly,
@@ -67,8 +65,8 @@ def tearsheet(
         "buy_and_hold": buy_and_hold(curve.times, minutes),
         "long": _of_side(closed, "long"),
         "short": _of_side(closed, "short"),
-        "by_hour": split(trips, 24, [trip.opened_ns // _HOUR_NS for trip in trips]),
-        "by_weekday": split(trips, 7, [trip.opened_ns // _DAY_NS + _FIRST_WEEKDAY for trip in trips]),
+        "by_hour": split(trips, 24, [trip.opened_ns // HOUR_NS for trip in trips]),
+        "by_weekday": split(trips, 7, [trip.opened_ns // DAY_NS + _FIRST_WEEKDAY for trip in trips]),
         "by_month": by_month(curve.times, equity),
     }
     return {key: _rounded(value) for key, value in figures.items()}
@@ -77,7 +75,7 @@ def tearsheet(
 def cagr(times: Ints, equity: Floats) -> float | None:
     """Growth a year at the rate of the whole time; None under 30 days, or where money ran out."""
     length = int(times[-1] - times[0])
-    if length < LEAST_DAYS_OF_A_YEAR * _DAY_NS or equity[0] <= 0 or equity[-1] <= 0:
+    if length < LEAST_DAYS_OF_A_YEAR * DAY_NS or equity[0] <= 0 or equity[-1] <= 0:
         return None
     try:
         return _number(math.expm1(math.log(equity[-1] / equity[0]) * _YEAR_NS / length))
@@ -112,7 +110,7 @@ def under_water(times: Ints, equity: Floats) -> tuple[float | None, float | None
     share = float(lasted[below[1:]].sum() / lasted.sum())
     edges = np.flatnonzero(np.diff(below.astype(np.int8)))
     ends = edges[1::2] + 1 if len(edges) % 2 == 0 else np.append(edges[1::2] + 1, len(times) - 1)
-    return share, float((times[ends] - times[edges[::2]]).max() / _SECOND_NS) if len(edges) else 0.0
+    return share, float((times[ends] - times[edges[::2]]).max() / SECOND_NS) if len(edges) else 0.0
 
 
 def streak(held: Sequence[bool]) -> int:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from liqstrat.backtest.account.ledger import Ledger, OrderRecord, RoundTrip
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.liquidation.grid import Floats, Ints
+from liqstrat.moments import MINUTE_NS
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ which minute equity could reach the limit, so trades are watched in such minutes
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -27,13 +26,13 @@ from liqstrat.backtest.costs.depth import RecentDepth
 from liqstrat.backtest.costs.fees import ExchangeFees
 from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id, minute_bars
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
+from liqstrat.moments import HOUR_NS, MINUTE_NS, at_ns
 
 #: Share of notional by which the limit may be missed and a minute still counts as dangerous.
 _PRUDENCE = 0.001
 
-_HOUR_NS = 60 * MINUTE_NS
 #: Below what the engine's money can tell apart after rounding each position's profit, USDT.
 _HAIR = Decimal("0.0000001")
 _REVIEW = "1-liquidator-review"
@@ -179,7 +178,7 @@ class AccountLiquidator(DataActor):
         """
         phase = 1 if self._on_bars else -1
         minute = (now - phase) // MINUTE_NS
-        hour_ns = (now // _HOUR_NS + 1) * _HOUR_NS
+        hour_ns = (now // HOUR_NS + 1) * HOUR_NS
         dangerous = self._first_dangerous(minute, hour_ns // MINUTE_NS + 1)
         self._watch(dangerous == minute)
         next_ns = minute + 1 if dangerous == minute else dangerous
@@ -225,7 +224,7 @@ class AccountLiquidator(DataActor):
             instrument = position.instrument_id
             held = self._held.get(instrument)
             if held is None:
-                brackets = in_force(self._brackets[instrument], datetime.fromtimestamp(now / 1e9, UTC))
+                brackets = in_force(self._brackets[instrument], at_ns(now))
                 held = self._held[instrument] = _Held(0.0, 0.0, 0, brackets, self._last_price(instrument))
             held.contracts += position.signed_qty
             held.cost += position.signed_qty * position.avg_px_open

@@ -11,10 +11,9 @@ from liqstrat.backtest.levels.interval import BarInterval, Interval, TradeInterv
 from liqstrat.liquidation.clusters import Cluster, find_clusters
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
-from liqstrat.liquidation.model import LiquidationModel
+from liqstrat.liquidation.model import LiquidationModel, Since
 from liqstrat.liquidation.settings import ModelSettings
-
-_NS_PER_MINUTE = 60_000_000_000
+from liqstrat.moments import MINUTE_NS
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class LiquidationLevels:
         self.symbol = symbol
         self.settings = settings
         self.span = span
-        self._recent_ns = recent_minutes * _NS_PER_MINUTE
+        self._recent_ns = recent_minutes * MINUTE_NS
         self._interval: Interval = interval or TradeInterval()
         # Straight to list.append where these are wanted: they run once a trade or bar.
         self.handle_trade_tick: Callable[[TradeTick], None] = _ignore
@@ -157,9 +156,8 @@ class LiquidationLevels:
         for `span`."""
         self._look()
         low, high = self._interval.low, self._interval.high
-        return self._book.map(
-            low=low if isfinite(low) else None, high=high if isfinite(high) else None, price=self.price, span=span
-        )
+        since = Since(low=low, high=high, price=self.price) if isfinite(low) else Since(price=self.price)
+        return self._book.map(since, span=span)
 
     def clusters(self) -> Sequence[Cluster]:
         """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""

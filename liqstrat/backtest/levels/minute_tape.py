@@ -6,10 +6,11 @@ from collections.abc import Callable
 import numpy as np
 
 from liqstrat.backtest.levels.interval import Trades
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_bars
 from liqstrat.liquidation.large import LargeRule
+from liqstrat.moments import MINUTE_NS
 
 _NEVER = np.iinfo(np.int64).max
 

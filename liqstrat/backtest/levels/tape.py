@@ -20,6 +20,7 @@ from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_trades
 from liqstrat.liquidation.grid import Floats
 from liqstrat.liquidation.large import LargeRule
+from liqstrat.moments import nanoseconds
 
 _COLUMNS = ["ts_event", "price", "size", "aggressor_side"]
 _FEW = 100
@@ -28,7 +29,7 @@ _NOTHING = Trades(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, n
 
 def read_tape(catalog_path: Path, symbol: str, start: datetime, end: datetime) -> Iterator[Trades]:
     """The catalog's trades of `[start, end)` in order, some ten thousand at a time."""
-    bounds = [round(moment.timestamp() * 1_000_000) * 1000 for moment in (start, end)]
+    bounds = [nanoseconds(start), nanoseconds(end)]
     folder = day_files.folder(catalog_path, symbol, "trades")
     for first_second, last_second, name in sorted(day_files.spans(folder)):
         if last_second < start or first_second >= end:

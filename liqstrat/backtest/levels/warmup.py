@@ -1,7 +1,7 @@
 """A book filled with the history before a run, so that there are levels when it starts."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -12,6 +12,7 @@ from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
+from liqstrat.moments import at_ns, column_ns
 from liqstrat.progress import SILENT, Progress
 
 
@@ -35,7 +36,7 @@ def warm_up(store: Store, symbol: str, run: RunFile, model: ModelSettings, progr
     if not book.open_interest:
         return Warm(book, None, [f"{symbol}: the book starts empty, there is no history before {run.start:%Y-%m-%d}"])
     share = f"{symbol}: {book.seeded_share:.0%} of the book at the start was open when history begins"
-    last = datetime.fromtimestamp(book.time_ns / 1e9, UTC)
+    last = at_ns(book.time_ns)
     return Warm(book, _trades(store, symbol, last, run.start), [f"{share}; where it stands is a guess"])
 
 
@@ -44,7 +45,7 @@ def _trades(store: Store, symbol: str, start: datetime, end: datetime) -> Trades
         return None
     table = store.trades(symbol, start, end).read_all()
     return Trades(
-        times=table["time"].cast(pa.int64()).to_numpy() * 1000,
+        times=column_ns(table["time"]),
         price=table["price"].cast(pa.float64()).to_numpy(),
         contracts=table["quantity"].cast(pa.float64()).to_numpy(),
         buy=table["buy"].to_numpy(),

@@ -9,7 +9,7 @@ import numpy as np
 
 from liqstrat.market.inspect import is_daily, missing_days
 from liqstrat.market.ledger import entries
-from liqstrat.market.quality.ranges import Gap, Range, common, covered, largest, moment
+from liqstrat.market.quality.ranges import Gap, Range, common, covered, largest
 from liqstrat.market.quality.steps import (
     Contradiction,
     Spike,
@@ -22,6 +22,7 @@ from liqstrat.market.quality.steps import (
 )
 from liqstrat.market.quality.trades import Outlier, TradeQuality, examine_trades
 from liqstrat.market.store import Store
+from liqstrat.moments import DAY_US, at_us
 from liqstrat.progress import SILENT, Progress
 
 #: Shorter gaps in the trades, and of a value or two in what comes in steps, leave the ranges whole.
@@ -159,18 +160,18 @@ def _of_trades(trades: TradeQuality, origin: str) -> KindQuality:
 
 
 def _of_steps(kind: str, found: StepQuality, origin: str) -> KindQuality:
-    days = np.unique(found.times // (86_400 * 1_000_000)) * 86_400 * 1_000_000
+    days = np.unique(found.times // DAY_US) * DAY_US
     return KindQuality(
         kind=kind,
         rows=found.rows,
-        first=moment(found.times[0]),
-        last=moment(found.times[-1]),
+        first=at_us(found.times[0]),
+        last=at_us(found.times[-1]),
         origin=origin,
         step=found.step,
         gaps=len(found.gaps),
         missing=sum(gap.missing for gap in found.gaps),
         largest=largest(found.gaps),
-        days_missing=tuple(missing_days([moment(day).date() for day in days])) if is_daily(kind) else (),
+        days_missing=tuple(missing_days([at_us(day).date() for day in days])) if is_daily(kind) else (),
         twice=max(found.rows - len(found.times) - found.without_value - len(found.contradictions), 0),
         without_value=found.without_value,
     )
@@ -187,7 +188,10 @@ def _covered(found: StepQuality | None, before: int = 0, after: int = 0) -> list
     """Where rows follow each other, and so many steps before the first and after the last that they speak for."""
     if found is None or found.step is None:
         return []
-    first, last = moment(found.times[0]) - before * found.step, moment(found.times[-1]) + after * found.step
+    first, last = (
+        at_us(found.times[0]) - before * found.step,
+        at_us(found.times[-1]) + after * found.step,
+    )
     return covered(first, last, found.gaps, max(_SHORT_STEPS, 1.5 * found.step))
 
 

@@ -3,10 +3,12 @@
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+
+from liqstrat.moments import at_us
 
 Times = npt.NDArray[np.int64]
 
@@ -36,7 +38,7 @@ def missing_steps(times: Times, step_us: int) -> list[Gap]:
     steps = np.diff(times)
     wide = np.flatnonzero(steps > 1.1 * step_us)
     return [
-        Gap(moment(times[i]), moment(times[i + 1]), max(round(int(steps[i]) / step_us) - 1, 1)) for i in wide.tolist()
+        Gap(at_us(times[i]), at_us(times[i + 1]), max(round(int(steps[i]) / step_us) - 1, 1)) for i in wide.tolist()
     ]
 
 
@@ -77,7 +79,3 @@ def common(one: Sequence[Range], other: Sequence[Range]) -> list[Range]:
         else:
             j += 1
     return found
-
-
-def moment(us: int | np.int64) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(us))

@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from liqstrat.market.candles import length_of
-from liqstrat.market.quality.ranges import Gap, Times, missing_steps, moment, usual_step
+from liqstrat.market.quality.ranges import Gap, Times, missing_steps, usual_step
 from liqstrat.market.store import Store
+from liqstrat.moments import HOUR_US, TICK, at_us, column_us, microseconds_in
 
-_HOUR_US = 3_600_000_000
-_DEFAULT_INTERVAL = 8 * _HOUR_US
+_DEFAULT_INTERVAL = 8 * HOUR_US
 #: So long may open interest stand still, at least, and in so many values, before somebody must have filled it in.
 STILL_FOR = timedelta(hours=1)
 _STILL_VALUES = 4
@@ -74,7 +73,7 @@ def examine_open_interest(
     if not count:
         return None
     values = store.open_interest(symbol, start, end)
-    times = _times(values)
+    times = column_us(values["time"])
     step = usual_step(times)
     return StepQuality(
         rows=count,
@@ -102,7 +101,7 @@ def examine_funding(store: Store, symbol: str, start: datetime | None, end: date
     times = settled_at(found["us"].to_numpy())
     hours = found["hours"].to_numpy()
     usual = usual_step(times) or _DEFAULT_INTERVAL
-    intervals = np.where(hours > 0, hours * _HOUR_US, usual)
+    intervals = np.where(hours > 0, hours * HOUR_US, usual)
     gaps: list[Gap] = []
     for i in np.flatnonzero(np.diff(times) > 1.1 * intervals[1:]).tolist():
         gaps += missing_steps(times[i : i + 2], int(intervals[i + 1]))
@@ -123,7 +122,7 @@ def examine_klines(
     if interval.endswith("mo"):
         return StepQuality(count, times, None, (), blank)
     step = length_of(interval)
-    return StepQuality(count, times, step, tuple(missing_steps(times, step // timedelta(microseconds=1))), blank)
+    return StepQuality(count, times, step, tuple(missing_steps(times, microseconds_in(step))), blank)
 
 
 def examine_events(
@@ -143,19 +142,17 @@ def settled_at(times: Times) -> Times:
 
     A time that is more than a minute from a full hour is left as it is.
     """
-    hours = (times + _HOUR_US // 2) // _HOUR_US * _HOUR_US
-    return np.where(np.abs(times - hours) <= _HOUR_US // 60, hours, times)
+    hours = (times + HOUR_US // 2) // HOUR_US * HOUR_US
+    return np.where(np.abs(times - hours) <= HOUR_US // 60, hours, times)
 
 
 def _still(times: Times, contracts: npt.NDArray[np.float64]) -> list[Still]:
     """Values that are the same for long, as a collector writes that fills its gaps with the last one."""
     starts = np.flatnonzero(np.concatenate(([True], np.diff(contracts) != 0)))
     ends = np.concatenate((starts[1:], [len(contracts)])) - 1
-    long = (times[ends] - times[starts] >= STILL_FOR // timedelta(microseconds=1)) & (
-        ends - starts + 1 >= _STILL_VALUES
-    )
+    long = (times[ends] - times[starts] >= microseconds_in(STILL_FOR)) & (ends - starts + 1 >= _STILL_VALUES)
     return [
-        Still(moment(times[first]), moment(times[last]), last - first + 1, float(contracts[first]))
+        Still(at_us(times[first]), at_us(times[last]), last - first + 1, float(contracts[first]))
         for first, last in zip(starts[long].tolist(), ends[long].tolist(), strict=True)
     ]
 
@@ -165,7 +162,7 @@ def _spikes(times: Times, contracts: npt.NDArray[np.float64]) -> list[Spike]:
     before, value, after = contracts[:-2], contracts[1:-1], contracts[2:]
     back = np.abs(after / before - 1) < _BACK
     far = (value > _SPIKE * np.maximum(before, after)) | (value < np.minimum(before, after) / _SPIKE)
-    return [Spike(moment(times[i + 1]), float(value[i]), float(before[i])) for i in np.flatnonzero(back & far).tolist()]
+    return [Spike(at_us(times[i + 1]), float(value[i]), float(before[i])) for i in np.flatnonzero(back & far).tolist()]
 
 
 def _counts(
@@ -183,10 +180,5 @@ def _counts(
     return int(count) + silent, int(blank) + silent
 
 
-def _times(table: pa.Table) -> Times:
-    times: Times = table["time"].cast(pa.int64()).to_numpy()
-    return times
-
-
 def _length(step: int | None) -> timedelta | None:
-    return None if step is None else timedelta(microseconds=step)
+    return None if step is None else step * TICK

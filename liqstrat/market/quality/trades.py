@@ -11,8 +11,9 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from liqstrat.market.quality.ranges import SHOWN, Gap, Range, moment
+from liqstrat.market.quality.ranges import SHOWN, Gap, Range
 from liqstrat.market.store import Store
+from liqstrat.moments import DAY_US, HOUR_US, at_us, microseconds_in
 
 _BLOCK = 4096
 # In a history of few blocks, most would have none beside them to be compared with.
@@ -25,7 +26,6 @@ OUTLIER = 0.1
 QUIET = timedelta(hours=1)
 _QUIET_TIMES = 100
 
-_HOUR_US = 3_600_000_000
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
@@ -97,17 +97,17 @@ class _Times:
     last_us: _Ints
 
     def days(self) -> tuple[date, ...]:
-        return tuple(moment(day * 24 * _HOUR_US).date() for day in np.unique(self.hour // 24).tolist())
+        return tuple(at_us(day * DAY_US).date() for day in np.unique(self.hour // 24).tolist())
 
     def quiet(self, rows: int) -> tuple[Range, ...]:
         """Silences of an hour and more always reach over a full hour, so that they lie between two entries."""
         order = np.argsort(self.first_us, kind="stable")
         until = np.maximum.accumulate(self.last_us[order])
         length = self.first_us[order][1:] - until[:-1]
-        usual = len(np.unique(self.hour)) * _HOUR_US / max(rows, 1)
+        usual = len(np.unique(self.hour)) * HOUR_US / max(rows, 1)
         unbroken = self.first_id[order][1:] == self.last_id[order][:-1] + 1
-        long = (length >= max(QUIET // timedelta(microseconds=1), _QUIET_TIMES * usual)) & unbroken
-        return tuple(Range(moment(until[i]), moment(self.first_us[order[i + 1]])) for i in np.flatnonzero(long))
+        long = (length >= max(microseconds_in(QUIET), _QUIET_TIMES * usual)) & unbroken
+        return tuple(Range(at_us(until[i]), at_us(self.first_us[order[i + 1]])) for i in np.flatnonzero(long))
 
 
 def examine_trades(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> TradeQuality | None:
@@ -123,8 +123,8 @@ def examine_trades(store: Store, symbol: str, start: datetime | None, end: datet
     count = int(blocks.count.sum())
     return TradeQuality(
         rows=count,
-        first=moment(blocks.first_us.min()),
-        last=moment(blocks.last_us.max()),
+        first=at_us(blocks.first_us.min()),
+        last=at_us(blocks.last_us.max()),
         days=times.days(),
         gaps=tuple(gaps),
         quiet=times.quiet(count),
@@ -145,7 +145,7 @@ def _summed(store: Store, rows: str) -> tuple[_Blocks, _Times]:
     few = len(store.connection.execute(f"select 1 from ({rows}) limit {_FEW_ROWS}").fetchall()) < _FEW_ROWS
     size = _SMALL_BLOCK if few else _BLOCK
     sql = f"""
-        select agg_trade_id // {size} as block, epoch_us(timestamp) // {_HOUR_US} as hour, count(*) as count,
+        select agg_trade_id // {size} as block, epoch_us(timestamp) // {HOUR_US} as hour, count(*) as count,
                sum(agg_trade_id % {size})::bigint as total,
                min(agg_trade_id) as first_id, max(agg_trade_id) as last_id,
                epoch_us(min(timestamp)) as first_us, epoch_us(max(timestamp)) as last_us,
@@ -180,7 +180,7 @@ def _gaps(store: Store, rows: str, blocks: _Blocks) -> tuple[list[Gap], int]:
 
 
 def _gap(before: np.int64, after: np.int64, start_us: np.int64, end_us: np.int64) -> Gap:
-    return Gap(moment(start_us), moment(end_us), int(after - before - 1))
+    return Gap(at_us(start_us), at_us(end_us), int(after - before - 1))
 
 
 def _rows_of(store: Store, rows: str, blocks: _Ints, size: int) -> Iterator[tuple[_Ints, _Ints]]:
@@ -215,7 +215,7 @@ def _outliers(store: Store, rows: str, blocks: _Blocks) -> tuple[tuple[Outlier, 
         far = store.connection.execute(sql).fetchall()
         count += len(far)
         shown = far[: SHOWN - len(found)]
-        found += [Outlier(moment(us), price, float(low[i]), float(high[i])) for us, price in shown]
+        found += [Outlier(at_us(us), price, float(low[i]), float(high[i])) for us, price in shown]
     return tuple(found), count
 
 

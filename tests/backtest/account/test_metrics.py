@@ -22,7 +22,8 @@ from liqstrat.backtest.account.metrics import (
     sharpe,
     win_rate,
 )
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
+from liqstrat.moments import MINUTE_NS
 from tests.history import START
 
 HOUR_NS = 60 * MINUTE_NS

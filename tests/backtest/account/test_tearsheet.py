@@ -16,7 +16,8 @@ from liqstrat.backtest.account.ledger import Ledger, OrderRecord, RoundTrip
 from liqstrat.backtest.account.metrics import profit_factor
 from liqstrat.backtest.account.tearsheet import by_month, cagr, sortino, streak, tearsheet, under_water
 from liqstrat.backtest.account.trades import courses
-from liqstrat.catalog.minutes import MINUTE_NS, MinuteBars
+from liqstrat.catalog.minutes import MinuteBars
+from liqstrat.moments import MINUTE_NS
 from tests.history import START
 
 START_NS = round(START.timestamp() * 1e9)

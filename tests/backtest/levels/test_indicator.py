@@ -19,6 +19,7 @@ from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.flow import flow_from_trades
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import open_store
@@ -50,7 +51,7 @@ def maps_by_sql(run: RunFile, trades: Trades) -> list[LiquidationMap]:
             book.step(flow, open_interest)
             now = trades.price[trades.time_us == flow.end_ns // 1000]
             reached = {"low": now.min(), "high": now.max(), "price": float(now[-1])} if len(now) else {}
-            maps.append(book.map(**reached))
+            maps.append(book.map(Since(**reached)))
     start, end = (round(moment.timestamp() * 1e9) for moment in (run.start, run.end))
     return [one for one in maps if start < one.time_ns < end]
 
@@ -224,7 +225,7 @@ def test_trades_at_the_moment_of_open_interest_belong_to_the_next_interval() -> 
             brackets=book.brackets(end),
         )
         book.step(flow, 1_000.0)
-    same(levels.map(), book.map(high=120.0, low=120.0, price=120.0))
+    same(levels.map(), book.map(Since(high=120.0, low=120.0, price=120.0)))
     assert levels.price == 120.0
     assert levels.known_at == second
 
