@@ -36,8 +36,9 @@ from liqstrat.backtest.params import make_params
 from liqstrat.backtest.replay import Replayed, SymbolData, Trader
 from liqstrat.backtest.replay import replay as _replay
 from liqstrat.catalog.build import build_catalog
+from liqstrat.catalog.candles import minutes_before
 from liqstrat.catalog.instruments import instrument_id
-from liqstrat.catalog.minutes import minutes_before, read_minutes
+from liqstrat.catalog.minutes import read_minutes
 from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
 from liqstrat.held import partial_folder, require_writable
@@ -172,11 +173,11 @@ def write(
 
 
 def _flows(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress) -> Any:
-    """Of a run of bars, the flow of its intervals by single trades, where there are any all the way."""
-    span = store.span(symbol, "trades")
-    if run.bar_minutes is None or span is None or span[0] > run.start or span[1] < run.end - timedelta(days=1):
+    """Of a run of bars, the flow of its intervals by single trades, or by candles with what takers bought."""
+    if run.bar_minutes is None:
         return None
-    return [flow for flow, _ in flows(store, symbol, run.start, run.end, model, progress)]
+    history = flows(store, symbol, run.start, run.end, model, progress)
+    return [flow for flow, _ in history if len(flow.contracts)]
 
 
 def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str, Any]:

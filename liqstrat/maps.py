@@ -13,7 +13,7 @@ from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel, Since
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.market.flow import flows
+from liqstrat.market.flow import flows, reached_since
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
 from liqstrat.moments import at_ns, nanoseconds
@@ -139,12 +139,7 @@ def _as_known_at(store: Store, book: LiquidationModel, moment: datetime, span: f
     """The book's map, less what trades between its last step and `moment` ran through."""
     told = Since(nanoseconds(moment))
     if book.time_ns and book.time_ns < nanoseconds(moment):
-        since = at_ns(book.time_ns)
-        trades = store.trades_sql(book.symbol, since, moment)
-        sql = f"select min(price), max(price), arg_max(price, agg_trade_id) from ({trades})"
-        reached = store.connection.execute(sql).fetchone() or (None, None, None)
-        if reached[0] is not None:
-            told = Since(nanoseconds(moment), *(float(value) for value in reached))
+        told = reached_since(store, book.symbol, at_ns(book.time_ns), moment)
     return book.map(told, span=span)
 
 

@@ -138,15 +138,28 @@ def candles_of_klines(table: pa.Table) -> Candles:
     return Candles(minute, begin, high, low, close, contracts, fraction)
 
 
-def joined(parts: Iterable[Candles], recorded: Candles) -> Candles:
-    """The day's candles from those of its trades, in order; where no trade is, as they were recorded."""
+def joined(parts: Iterable[Candles], recorded: Candles, longer: Candles, minutes: Integers) -> Candles:
+    """The day's candles from those of its trades, in order; where no trade is, as they were recorded.
+
+    `longer` are candles that reach over so many `minutes`, of which `minute` is the last: they stand for minutes of
+    which nothing else is known.
+    """
     parts = list(parts)
     traded = _by_minute(_stacked(parts)) if parts else recorded
     missing = ~np.isin(recorded.minute, traded.minute)
-    rest = _each(lambda values: values[missing], recorded)
-    both = _stacked([traded, rest])
+    known = _stacked([traded, _each(lambda values: values[missing], recorded)])
+    alone = is_alone(longer.minute, minutes, np.sort(known.minute))
+    both = _stacked([known, _each(lambda values: values[alone], longer)])
     order = np.argsort(both.minute, kind="stable")
     return _each(lambda values: values[order], both)
+
+
+def is_alone(last: Integers, minutes: Integers | int, others: Integers) -> npt.NDArray[np.bool_]:
+    """Whether none of `others` (minutes, rising) is among the `minutes` up to each of `last`."""
+    alone: npt.NDArray[np.bool_] = np.searchsorted(others, last, side="right") == np.searchsorted(
+        others, last - minutes + 1
+    )
+    return alone
 
 
 def stored_bars(candles: Candles, precision: Precision) -> pa.RecordBatch:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from liqstrat.catalog import columns, open_interest
+from liqstrat.catalog.candles import candle_kinds, longer_candles
 from liqstrat.catalog.day_files import ROW_GROUP
 from liqstrat.catalog.perpetual import Precision
 from liqstrat.errors import LiqstratError
@@ -29,13 +30,15 @@ class DayOfHistory:
     """One day of a symbol's history, from its midnight `start` on.
 
     trades: how many there are, and the sum of their hashes; None where these were not asked for. `trades_sql` selects
-    them. The rest is here: candles, settlements (see `columns.settlements`) and open interest.
+    them. The rest is here: candles, longer candles (see `longer_candles`), settlements (see `columns.settlements`) and
+    open interest.
     """
 
     start: datetime
     trades: tuple[int, int] | None
     trades_sql: str
     klines: pa.Table
+    longer: pa.Table
     funding: pa.Table
     open_interest: pa.Table
 
@@ -47,7 +50,7 @@ class DayOfHistory:
         if self.trades is None:
             return None
         rest = hashlib.sha256()
-        for table in (self.klines, self.funding, self.open_interest):
+        for table in (self.klines, self.funding, self.open_interest, *([self.longer] if len(self.longer) else [])):
             rest.update(f"{len(table)}:".encode())
             for batch in table.combine_chunks().to_batches():
                 rest.update(batch.serialize())
@@ -74,7 +77,8 @@ class DayOfHistory:
             count, total = count + batch.num_rows, total + columns.hash_of(batch)
         self.trades = count, total
         recorded = columns.candles_of_klines(self.klines)
-        yield "bars", columns.stored_bars(columns.joined(traded, recorded), precision)
+        longer, minutes = columns.candles_of_klines(self.longer), self.longer["minutes"].to_numpy()
+        yield "bars", columns.stored_bars(columns.joined(traded, recorded, longer, minutes), precision)
         yield "funding", columns.stored_funding(precision.symbol, self.funding)
         yield "open_interest", open_interest.stored(precision.symbol, self.open_interest)
 
@@ -103,6 +107,7 @@ class History:
         start, end = days[0], days[-1] + DAY
         klines = self._read("klines_1m", self._store.klines, start, end, KLINES_SCHEMA)
         klines = klines.drop_columns("taker_buy_volume")
+        longer = longer_candles(self._store, self._symbol, start, end)
         interest = self._read("open_interest", self._store.open_interest, start, end, OPEN_INTEREST_SCHEMA)
         interest = interest.drop_columns("value")
         # With the neighbours, which tell how long an interval is, and a settlement recorded just before midnight.
@@ -114,6 +119,7 @@ class History:
                 trades=self._compared.get(day),
                 trades_sql=self._store.trades_sql(self._symbol, day, day + DAY) if self._has_trades else "",
                 klines=_of_day(klines, day),
+                longer=_of_day(longer, day),
                 funding=_of_day(settled, day),
                 open_interest=_of_day(interest, day),
             )
@@ -151,7 +157,7 @@ def in_order(connection: duckdb.DuckDBPyConnection, trades_sql: str) -> Iterator
 
 
 def precision_of(store: Store, symbol: str) -> Precision:
-    """The decimals that the symbol's trades and 1m klines use, over all of its history.
+    """The decimals that the symbol's trades and candles use, over all of its history.
 
     Raises `LiqstratError` where it has neither.
     """
@@ -159,10 +165,9 @@ def precision_of(store: Store, symbol: str) -> Precision:
     used = []
     if "trades" in there:
         used.append((store.price_decimals(symbol), store.quantity_decimals(symbol)))
-    if "klines_1m" in there:
-        used.append(_kline_decimals(store, symbol))
+    used += [_kline_decimals(store, kind, symbol) for kind in candle_kinds(store) if kind in there]
     if not used:
-        raise LiqstratError(f"{store.path}: neither trades nor 1m klines of {symbol}, expected some to replay")
+        raise LiqstratError(f"{store.path}: neither trades nor klines of {symbol}, expected some to replay")
     return Precision(symbol, *(max(decimals) for decimals in zip(*used, strict=True)))
 
 
@@ -183,12 +188,12 @@ def whole_days(store: Store, symbol: str, start: datetime | None, end: datetime 
 
 
 def _spans(store: Store, symbol: str) -> dict[str, tuple[datetime, datetime]]:
-    kinds = set(store.kinds()).intersection(_KINDS)
+    kinds = set(store.kinds()).intersection([*_KINDS, *candle_kinds(store)])
     return {kind: span for kind in kinds if (span := store.span(symbol, kind))}
 
 
-def _kline_decimals(store: Store, symbol: str) -> tuple[int, int]:
-    rows = select(store.connection, store.path, "klines_1m", symbol)
+def _kline_decimals(store: Store, kind: str, symbol: str) -> tuple[int, int]:
+    rows = select(store.connection, store.path, kind, symbol)
     prices = f"select unnest([open, high, low, close]) as price from ({rows})"
     price = digits_used(store.connection, prices, ["price"]) or {}
     size = digits_used(store.connection, str(rows), ["volume"]) or {}

@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 from liqstrat.catalog.exact import exact
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.errors import LiqstratError
-from liqstrat.market.store import Store
-from liqstrat.moments import MINUTE_NS, MINUTE_US, column_us
+from liqstrat.moments import MINUTE_NS
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +24,7 @@ class MinuteBars:
     """Consecutive minutes of one symbol without holes; entry `i` covers `start_ns + [i, i + 1)` minutes.
 
     Prices in USDT, volume in contracts. A minute without a bar in the catalog, where `recorded` is False, repeats the
-    last close, with volume 0.
+    last close, with volume 0. Where history has longer candles only, each is the bar of its last minute.
     """
 
     start_ns: int
@@ -38,6 +37,12 @@ class MinuteBars:
 
     def __len__(self) -> int:
         return len(self.close)
+
+    @property
+    def minutes_a_bar(self) -> int:
+        """How many minutes each bar stands for: more than one where all come from longer candles."""
+        there = np.flatnonzero(self.recorded)
+        return int(np.gcd.reduce(np.diff(there))) if len(there) > 1 else 1
 
     def ended(self, now_ns: int) -> int:
         """How many of the minutes have ended at `now_ns`: the number that may be known then."""
@@ -67,19 +72,11 @@ def dense_minutes(table: pa.Table) -> MinuteBars:
         decimals = int(table.schema.metadata[b"size_precision" if name == "volume" else b"price_precision"])
         return exact(pc.cast(table[name], pa.float64()).to_numpy(), decimals)
 
-    return _dense(pc.cast(table["ts_event"], pa.int64()).to_numpy() // MINUTE_NS - 1, column)
+    return dense(pc.cast(table["ts_event"], pa.int64()).to_numpy() // MINUTE_NS - 1, column)
 
 
-def minutes_before(store: Store, symbol: str, start: datetime, end: datetime) -> MinuteBars | None:
-    """The minutes of `[start, end)` in the database, where no catalog is built; None where it has none."""
-    table = store.klines(symbol, start, end)
-    if not len(table):
-        return None
-    opened = column_us(table["time"]) // MINUTE_US
-    return _dense(opened, lambda name: pc.cast(table[name], pa.float64()).to_numpy())
-
-
-def _dense(opened: npt.NDArray[np.int64], column: Callable[[str], Floats]) -> MinuteBars:
+def dense(opened: npt.NDArray[np.int64], column: Callable[[str], Floats]) -> MinuteBars:
+    """Arrays from bars by the minute (since 1970) in which each opened, in any order, and their columns by name."""
     opened, first = np.unique(opened, return_index=True)
     start, count = int(opened[0]), int(opened[-1] - opened[0]) + 1
     traded = np.zeros(count, dtype=np.int64)

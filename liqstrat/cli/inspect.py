@@ -95,14 +95,24 @@ def _print_quality(quality: "Quality") -> None:
     for line in _flaws(quality):
         out.print(line, markup=False, soft_wrap=True)
     there = {kind.kind.replace("_", " ") for kind in quality.kinds}
+    prices = "trades" if "trades" in quality.rests_on else "trades or candles"
     for what, needed, ranges in (
-        ("levels can be estimated", ["trades", "open interest"], quality.levels),
-        ("a backtest has all it needs", ["trades", "open interest", "funding"], quality.whole),
+        ("levels can be estimated", [prices, "open interest"], quality.levels),
+        ("a backtest has all it needs", [prices, "open interest", "funding"], quality.whole),
     ):
-        lacking = [kind for kind in needed if kind not in there]
+        lacking = [kind for kind in needed if kind not in there and not (kind == prices and quality.rests_on)]
         reason = f"no {' and no '.join(lacking)}" if lacking else f"{' and '.join(needed)} are never there together"
         shown = _first(ranges, _from_to, "more ranges")
         out.print(f"{what}: {'; '.join(shown) or f'nowhere, {reason}'}", soft_wrap=True)
+    if quality.levels:
+        out.print(_foundation(quality), soft_wrap=True)
+
+
+def _foundation(quality: "Quality") -> str:
+    """What levels are made of, and how often."""
+    step = next(kind.step for kind in quality.kinds if kind.kind == "open_interest")
+    every = f" every {step.total_seconds() / 60:,.10g} minutes" if step else ""
+    return f"levels rest on {', else '.join(quality.rests_on)}, and open interest{every}"
 
 
 def _flaws(quality: "Quality") -> Iterator[str]:

@@ -70,42 +70,47 @@ def flow_from_bars(
     low: Floats,
     close: Floats,
     volume: Floats,
+    taker_buy: Floats | None = None,
     *,
     width: float,
     brackets: BracketTable,
 ) -> Flow:
     """Approximate the flow by bars (arrays of one entry a bar) where single trades are not at hand.
 
-    A bar's volume is spread evenly over the bins between its low and high, half of it on each taker side; trade
-    sizes are unknown, so all of it counts in the lowest bracket, and none is large.
+    A bar's volume is spread evenly over the bins between its low and high. `taker_buy` is the part of it in which
+    takers bought, where that is known (else NaN, or None for all): half of it without. Trade sizes are unknown, so all
+    of it counts in the lowest bracket, and none is large.
     """
     if not len(close):
         return _flow(start_ns, end_ns, np.zeros((0, 2, len(brackets))), 0, np.nan, np.nan, np.nan)
-    bins, buy, sums, lowest, highest = _spread(high, low, volume, log_step(width))
+    bought = volume / 2 if taker_buy is None else np.where(np.isnan(taker_buy), volume / 2, taker_buy)
+    bins, buy, sums, lowest, highest = _spread(high, low, volume - bought, bought, log_step(width))
     lowest_bracket = np.zeros(len(bins), dtype=np.int64)
     return Flow(start_ns, end_ns, bins, buy, lowest_bracket, sums, lowest, highest, float(close[-1]))
 
 
 @compiled
 def _spread(
-    high: Floats, low: Floats, volume: Floats, step: float
+    high: Floats, low: Floats, sold: Floats, bought: Floats, step: float
 ) -> tuple[Ints, npt.NDArray[np.bool_], Floats, float, float]:
     """Bins that the bars reach over, once for each taker side, the volume in each, and the lowest and highest price."""
-    count = len(volume)
+    count = len(sold)
     lows, highs = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
     for i in range(count):
         lows[i] = np.floor(np.log(low[i]) / step + EDGE_TOLERANCE)
         highs[i] = np.floor(np.log(high[i]) / step + EDGE_TOLERANCE)
     first = lows.min()
-    held = np.zeros(highs.max() - first + 1)
+    reached = highs.max() - first + 1
+    held = np.zeros((reached, 2))
     for i in range(count):
         for k in range(lows[i] - first, highs[i] - first + 1):
-            held[k] += volume[i] / (highs[i] - lows[i] + 1)
-    bins, sums = np.empty(2 * len(held), dtype=np.int64), np.empty(2 * len(held))
+            held[k, 0] += sold[i] / (highs[i] - lows[i] + 1)
+            held[k, 1] += bought[i] / (highs[i] - lows[i] + 1)
+    bins, sums = np.empty(2 * reached, dtype=np.int64), np.empty(2 * reached)
     groups = 0
-    for k in range(len(held)):
-        if held[k] > 0:
-            bins[groups : groups + 2], sums[groups : groups + 2] = first + k, held[k] / 2
+    for k in range(reached):
+        if held[k, 0] + held[k, 1] > 0:
+            bins[groups : groups + 2], sums[groups], sums[groups + 1] = first + k, held[k, 0], held[k, 1]
             groups += 2
     return bins[:groups], np.arange(groups) % 2 == 1, sums[:groups], low.min(), high.max()
 

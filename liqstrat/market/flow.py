@@ -1,21 +1,24 @@
-"""Flow by SQL: what traded between two open-interest values, grouped inside DuckDB."""
+"""Flow by SQL: what traded between two open-interest values, by trades grouped inside DuckDB, or else by candles."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
-from liqstrat.liquidation.flow import Flow
+from liqstrat.liquidation.flow import Flow, flow_from_bars
 from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, log_step
+from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.large_trades import large_trades
+from liqstrat.market.recorded_candles import finest, lengths, recorded_candles, said_of
 from liqstrat.market.store import Store
-from liqstrat.moments import MINUTE_US, TICK, at_us, column_us, microseconds
+from liqstrat.moments import MINUTE_US, TICK, at_us, column_us, microseconds, nanoseconds
 from liqstrat.progress import SILENT, Progress
 
 Times = npt.NDArray[np.int64]
@@ -68,21 +71,85 @@ def flows(
     """The flow of every interval that ends in `(start, end]`, with the open interest (contracts) at its end.
 
     An interval reaches from the open-interest value before to its own; the first of all is as long as is usual.
-    None is unbounded. Trades at the very moment of a value belong to the next interval.
+    None is unbounded. Trades at the very moment of a value belong to the next interval. An interval without trades
+    rests on the shortest candles of which any ended in it, which the store then remarks.
     """
     times, contracts, before = _steps(store, symbol, start, end)
-    rule = settings.large_rule
+    has_trades = "trades" in store.kinds()
     with progress.task("flow", total=len(times), unit="intervals") as done:
         for part, brackets in _chunks(dated_brackets(symbol, store.brackets(symbol)), times):
-            previous = int(times[part.start - 1]) if part.start else before
-            trades = store.trades_sql(symbol, at_us(previous), at_us(int(times[part.stop - 1])))
-            groups = _query(store, trades, previous, times[part], settings, brackets)
-            split: Iterator[Flow] = _split(groups, previous, times[part])
-            if rule is not None:
-                large = large_trades(store, trades, times[part], rule, settings.fine_width)
-                split = (replace(flow, large=one) for flow, one in zip(split, large, strict=True))
-            yield from zip(split, contracts[part].tolist(), strict=True)
+            edges = np.concatenate(([int(times[part.start - 1]) if part.start else before], times[part]))
+            if has_trades:
+                split = _of_trades(store, symbol, edges, settings, brackets)
+            else:
+                split = (_nothing(first, last) for first, last in pairwise(edges.tolist()))
+            filled = _filled(store, symbol, list(split), settings, brackets)
+            yield from zip(filled, contracts[part].tolist(), strict=True)
             done(part.stop - part.start)
+
+
+def _of_trades(
+    store: Store, symbol: str, edges: Times, settings: ModelSettings, brackets: BracketTable
+) -> Iterator[Flow]:
+    """The flow by trades of each interval between two of `edges`."""
+    before, times, rule = int(edges[0]), edges[1:], settings.large_rule
+    trades = store.trades_sql(symbol, at_us(before), at_us(int(times[-1])))
+    split: Iterator[Flow] = _split(_query(store, trades, before, times, settings, brackets), before, times)
+    if rule is not None:
+        large = large_trades(store, trades, times, rule, settings.fine_width)
+        split = (replace(flow, large=one) for flow, one in zip(split, large, strict=True))
+    return split
+
+
+def _filled(
+    store: Store, symbol: str, split: list[Flow], settings: ModelSettings, brackets: BracketTable
+) -> list[Flow]:
+    """Consecutive flows, with those of candles in place of the ones in which nothing traded."""
+    empty = np.array([not len(flow.contracts) for flow in split])
+    for length in lengths(store):
+        if not empty.any():
+            break
+        first, last = np.flatnonzero(empty)[[0, -1]].tolist()
+        edges = np.array([split[first].start_ns, *(flow.end_ns for flow in split[first : last + 1])]) // 1000
+        candles = recorded_candles(store, symbol, length, int(edges[0]), int(edges[-1]))
+        bounds = np.searchsorted(candles.closes, edges, side="right")
+        taken = []
+        for i in (first + np.flatnonzero(np.diff(bounds))).tolist():
+            if not empty[i]:
+                continue
+            within = candles.part(slice(bounds[i - first], bounds[i - first + 1]))
+            prices = within.high, within.low, within.close, within.volume, within.taker_buy
+            flow = flow_from_bars(
+                split[i].start_ns, split[i].end_ns, *prices, width=settings.fine_width, brackets=brackets
+            )
+            split[i], empty[i] = replace(flow, large=split[i].large), False
+            taken.append(within)
+        if taken:
+            store.say(said_of(symbol, length, taken))
+    return split
+
+
+def _nothing(start_us: int, end_us: int) -> Flow:
+    none, nan = np.zeros(0), float("nan")
+    bins, buy, brackets = none.astype(np.int64), none.astype(np.bool_), none.astype(np.int64)
+    return Flow(start_us * 1000, end_us * 1000, bins, buy, brackets, none, nan, nan, nan)
+
+
+def reached_since(store: Store, symbol: str, since: datetime, until: datetime) -> Since:
+    """How far price went in `[since, until)`, as known at its end: by trades, else by candles that ended by then."""
+    asked = nanoseconds(until)
+    if "trades" in store.kinds():
+        trades = store.trades_sql(symbol, since, until)
+        sql = f"select min(price)::double, max(price)::double, arg_max(price, agg_trade_id)::double from ({trades})"
+        ((low, high, last),) = store.connection.execute(sql).fetchall()
+        if low is not None:
+            return Since(asked, low, high, last)
+    found = finest(store, symbol, microseconds(since), microseconds(until))
+    if found is None:
+        return Since(asked)
+    length, candles = found
+    store.say(said_of(symbol, length, [candles]))
+    return Since(asked, float(candles.low.min()), float(candles.high.max()), float(candles.close[-1]))
 
 
 def _chunks(dated: Sequence[BracketTable], times: Times) -> Iterator[tuple[slice, BracketTable]]:

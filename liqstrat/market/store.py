@@ -116,6 +116,12 @@ class Store:
         self.connection.close()
         del self.connection
 
+    def say(self, text: str) -> None:
+        """Tell what a reader of results must know of what was read; each text once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
+            remark(text)
+
     def symbols(self) -> list[str]:
         """Symbols with at least one row of any kind, sorted."""
         tables = [table_of(kind) for kind in self.kinds()]
@@ -175,7 +181,7 @@ class Store:
             distinct = once(self.connection, self.path, rows)
         if distinct is None:
             return rows
-        self._remark(f"{symbol}: trades stand twice in {table_of('trades')}; each counts once")
+        self.say(f"{symbol}: trades stand twice in {table_of('trades')}; each counts once")
         return distinct
 
     def trades(
@@ -202,7 +208,7 @@ class Store:
         rows = self._open_interest(symbol, start, end)
         found = self.contradictions(symbol, start, end, most=1)
         for moment, least, largest in found:
-            self._remark(
+            self.say(
                 f"{symbol}: {table_of('open_interest')} has moments with different values, which are left out: the "
                 f"first is {moment:%Y-%m-%d %H:%M:%S} UTC with {least:,.3f} and {largest:,.3f} contracts"
             )
@@ -400,11 +406,6 @@ class Store:
             check_sides(self.connection, self.path, kind, symbol)
             self._looked_at.add((kind, symbol))
         return rows
-
-    def _remark(self, text: str) -> None:
-        if text not in self.remarks:
-            self.remarks.append(text)
-            remark(text)
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:

@@ -85,7 +85,7 @@ def _strategies(run: Run) -> str:
 def _data(run: Run) -> str:
     lines = []
     for part in run.data:
-        kind = _KINDS.get(part["kind"], str(part["kind"]))
+        kind = _KINDS.get(part["kind"], str(part["kind"]).removeprefix("klines_") + " candles")
         symbol = f"{part['symbol']} " if len(run.symbols) > 1 else ""
         period = f"{_day(part['start'])} to {_day(part['end'])}" if part.get("start") else ""
         lines.append(f'{escape(symbol)}{part["rows"]:,} {escape(kind)} <span class="nowrap">{_muted(period)}</span>')

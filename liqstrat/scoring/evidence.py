@@ -14,6 +14,7 @@ from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
+from liqstrat.market.recorded_candles import closes_sql
 from liqstrat.market.store import Store
 from liqstrat.moments import SECOND_US, at_us, column_us, microseconds_in, nanoseconds
 from liqstrat.progress import SILENT, Progress
@@ -146,7 +147,7 @@ def gather_models(
         raise LiqstratError(
             f"{store.path}: no maps of {symbol} from {_text(start)} to {_text(end)} UTC: there is open interest "
             f"{f'from {_text(span[0])} to {_text(span[1])}' if span else 'nowhere'}, "
-            "and trades are needed in the same time"
+            "and trades or candles are needed in the same time"
         )
     return reached
 
@@ -156,12 +157,10 @@ def _traded_before(store: Store, symbol: str, time_us: Ints, otherwise: Floats) 
     first, last = at_us(int(time_us[0])) - _DAY, at_us(int(time_us[-1]) + 1)
     asked = pa.table({"number": np.arange(len(time_us)), "asked": time_us})
     store.connection.register("liquidation_times", asked)
-    trades = store.trades_sql(symbol, first, last)
     sql = f"""
         select number, price::double as price from liquidation_times
-        asof left join (
-            select epoch_us(timestamp) as traded, arg_max(price, agg_trade_id) as price from ({trades}) group by 1
-        ) as trades on liquidation_times.asked >= trades.traded order by number
+        asof left join ({closes_sql(store, symbol, first, last)}) as trades
+        on liquidation_times.asked >= trades.traded order by number
     """
     price = store.connection.sql(sql).to_arrow_table()["price"].to_numpy()
     store.connection.unregister("liquidation_times")

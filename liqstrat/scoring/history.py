@@ -65,7 +65,7 @@ def score_history(
     reached = gather_history(store, symbol, first, last, models, warmup, every, progress)
     result = score(reached, found.liquidations, progress=progress)
     checked = {name: _check(store, symbol, first, last, one, cuts, progress) for name, one in models.items() if cuts}
-    remarks = found.remarks() + _remarks(result)
+    remarks = found.remarks() + _remarks(result) + store.remarks
     return Scored(symbol, store.simulated(symbol), result, found, remarks, checked)
 
 

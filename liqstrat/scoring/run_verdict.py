@@ -33,8 +33,6 @@ def verdict_on_run(
     """
     about = {"symbol": symbol, "model": settings.kind, "from": (start - warmup).isoformat(), "to": end.isoformat()}
     try:
-        if store.span(symbol, "trades") is None:
-            raise LiqstratError("there are no single trades to make maps of")
         found = recorded(store, symbol, start - warmup, end)
         if not found.rows:
             raise LiqstratError("no liquidations of this time are on record to hold the levels against")

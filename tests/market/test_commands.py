@@ -49,7 +49,7 @@ def test_inspect_ends_with_0_where_nothing_is_missing(liqstrat: Shell, market: P
     done = liqstrat("inspect", "BTCUSDT", "--strict", *DB)
     assert done.code == 0
     assert "gap" not in done.out.split("\n", 2)[2]
-    assert "levels can be estimated: 2024-03-01 00:00 – 2024-03-01 09:59" in done.out
+    assert "levels can be estimated: 2024-03-01 00:00 – 2024-03-01 10:00" in done.out
     assert liqstrat("inspect", "--strict", *DB).code == 0
 
 

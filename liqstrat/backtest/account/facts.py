@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from liqstrat.catalog.candles import candle_kinds
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
@@ -27,18 +28,18 @@ def require_history(store: Store, run: RunFile) -> None:
     It must have prices from the run's first day to its last, and open interest for at least a part. Gaps between are
     noted, see `gaps`.
     """
-    prices = ("trades",) if run.bar_minutes is None else ("trades", "klines_1m")
+    prices = ["trades"] if run.bar_minutes is None else ["trades", *candle_kinds(store)]
     for symbol in run.symbols:
         spans = {kind: store.span(symbol, kind) for kind in (*prices, "open_interest")}
         if not any(_covers(spans[kind], run) for kind in prices):
-            raise _nothing(store, symbol, " or ".join(prices), run, spans)
+            raise _nothing(store, symbol, prices, run, spans)
         if not _overlaps(spans["open_interest"], run.start - timedelta(days=run.data.warmup_days), run.end):
-            raise _nothing(store, symbol, "open_interest", run, spans)
+            raise _nothing(store, symbol, ["open_interest"], run, spans)
 
 
 def data_facts(store: Store, run: RunFile) -> list[dict[str, Any]]:
     """Rows and range, by symbol and kind, of what the run uses between its start and end."""
-    kinds = [kind for kind in ("trades", "klines_1m", "open_interest", "funding") if kind in store.kinds()]
+    kinds = [kind for kind in ("trades", *candle_kinds(store), "open_interest", "funding") if kind in store.kinds()]
     return [fact for symbol in run.symbols for kind in kinds if (fact := _fact(store, symbol, kind, run))]
 
 
@@ -49,7 +50,8 @@ def gaps(symbol: str, bars: MinuteBars, open_interest: Ints, start_ns: int, end_
     inside = (index >= 0) & (index < len(bars))
     traded = np.zeros(len(minute), dtype=np.bool_)
     traded[inside] = bars.volume[index[inside]] > 0
-    quiet = _stretches(np.append(minute[traded], end_ns), start_ns, QUIET_MINUTES * MINUTE_NS)
+    longest = max(QUIET_MINUTES, 2 * bars.minutes_a_bar)
+    quiet = _stretches(np.append(minute[traded], end_ns), start_ns, longest * MINUTE_NS)
     usual = int(np.median(np.diff(open_interest))) if len(open_interest) > 1 else 5 * MINUTE_NS
     missing = _stretches(np.append(open_interest, end_ns), start_ns, usual + usual // 2)
     return [
@@ -103,8 +105,12 @@ def _fact(store: Store, symbol: str, kind: str, run: RunFile) -> dict[str, Any] 
         sql = f"select count(*), epoch_us(min(timestamp)), epoch_us(max(timestamp)) from ({rows})"
         count, first, last = store.connection.execute(sql).fetchone() or (0, None, None)
     else:
-        read = {"klines_1m": store.klines, "open_interest": store.open_interest, "funding": store.funding}[kind]
-        time = column_us(read(symbol, run.start, run.end)["time"])
+        if kind in ("open_interest", "funding"):
+            read = {"open_interest": store.open_interest, "funding": store.funding}[kind]
+            table = read(symbol, run.start, run.end)
+        else:
+            table = store.klines(symbol, run.start, run.end, kind.removeprefix("klines_"))
+        time = column_us(table["time"])
         count = len(time)
         first, last = time[[0, -1]].tolist() if count else (None, None)
     if not count:
@@ -128,10 +134,12 @@ def _overlaps(span: Span, start: datetime, end: datetime) -> bool:
     return span is not None and span[0] < end and span[1] >= start
 
 
-def _nothing(store: Store, symbol: str, wanted: str, run: RunFile, spans: dict[str, Span]) -> LiqstratError:
+def _nothing(store: Store, symbol: str, wanted: list[str], run: RunFile, spans: dict[str, Span]) -> LiqstratError:
     there = [f"{kind} {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M}" for kind, span in spans.items() if span]
+    candles = [kind for kind in candle_kinds(store) if wanted == ["trades"] and _covers(store.span(symbol, kind), run)]
+    hint = f'. There are {", ".join(candles)}: set resolution = "1m" to replay candles' if candles else ""
     return LiqstratError(
-        f"{store.path}: history of {symbol} ({wanted}) does not cover "
+        f"{store.path}: history of {symbol} ({' or '.join(wanted)}) does not cover "
         f"{run.start:%Y-%m-%d %H:%M} to {run.end:%Y-%m-%d %H:%M}; "
-        f"it has {', '.join(there) or 'none of either'} (UTC)"
+        f"it has {', '.join(there) or 'none of either'} (UTC){hint}"
     )

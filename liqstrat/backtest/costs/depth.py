@@ -12,7 +12,8 @@ With `share` 0.1, an order of 1 % of a minute's volume pays 5 % of a minute's ra
 
 **Assumed**: resting liquidity scales with traded volume, thins out when the market is volatile, and does not come back
 while one order walks. Minutes without a trade say nothing: a market that has been silent is taken to be as deep as when
-it last traded. Before the first minute has ended nothing is known and an order pays one tick.
+it last traded. Before the first minute has ended nothing is known and an order pays one tick. Where history has candles
+of `n` minutes only, a minute has an nth of their volume, and a range smaller by the root of n, as price wanders.
 """
 
 from collections.abc import Mapping
@@ -56,9 +57,10 @@ class RecentDepth:
 
 def _windows(bars: MinuteBars) -> tuple[Ints, Floats, Floats]:
     """How many of the first minutes traded, and sums of volume and range of the last ones that did, by that number."""
-    trades = bars.volume > 0
+    trades, each = bars.volume > 0, bars.minutes_a_bar
     count = np.concatenate(([0], np.cumsum(trades)))
-    return count, _window_sums(bars.volume[trades]), _window_sums((bars.high - bars.low)[trades])
+    travelled = (bars.high - bars.low)[trades] / np.sqrt(each)
+    return count, _window_sums(bars.volume[trades] / each), _window_sums(travelled)
 
 
 def _window_sums(values: Floats) -> Floats:

@@ -28,8 +28,6 @@ class Warm:
 def warm_up(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress = SILENT) -> Warm:
     """Step a book of `model` through up to `warmup_days` of history before the run starts."""
     book = new_model(model, symbol, store.brackets(symbol))
-    if store.span(symbol, "trades") is None:
-        return Warm(book, None, [f"{symbol}: the book starts empty, as there are no single trades to fill it from"])
     since = run.start - timedelta(days=run.data.warmup_days)
     for flow, open_interest in flows(store, symbol, since, run.start, model, progress):
         book.step(flow, open_interest)
@@ -41,7 +39,7 @@ def warm_up(store: Store, symbol: str, run: RunFile, model: ModelSettings, progr
 
 
 def _trades(store: Store, symbol: str, start: datetime, end: datetime) -> Trades | None:
-    if start >= end:
+    if start >= end or "trades" not in store.kinds():
         return None
     table = store.trades(symbol, start, end).read_all()
     return Trades(

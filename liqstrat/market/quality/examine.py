@@ -9,7 +9,7 @@ import numpy as np
 
 from liqstrat.market.inspect import is_daily, missing_days
 from liqstrat.market.ledger import entries
-from liqstrat.market.quality.ranges import Gap, Range, common, covered, largest
+from liqstrat.market.quality.ranges import Gap, Range, common, covered, largest, together
 from liqstrat.market.quality.steps import (
     Contradiction,
     Spike,
@@ -21,6 +21,7 @@ from liqstrat.market.quality.steps import (
     examine_open_interest,
 )
 from liqstrat.market.quality.trades import Outlier, TradeQuality, examine_trades
+from liqstrat.market.recorded_candles import lengths
 from liqstrat.market.store import Store
 from liqstrat.moments import DAY_US, at_us
 from liqstrat.progress import SILENT, Progress
@@ -62,8 +63,9 @@ class Quality:
     quiet: long silences of the trades in which no id is missing: a market at rest, or ids that were made up later.
     still: open interest that stood still for an hour or more. outliers: the first of `outlier_count` trades at prices
     far from those before and after. contradictions: moments at which open interest has different values. spikes: values
-    of it that go and come back at once. levels: where trades and open interest are both there, but for short gaps, so
-    that levels can be estimated. whole: where funding is there too, so that a backtest has all that it needs.
+    of it that go and come back at once. levels: where trades or candles, and open interest, are there, but for short
+    gaps, so that levels can be estimated. whole: where funding is there too, so that a backtest has all that it needs.
+    rests_on: the kinds that levels are made of, each where those before it have nothing.
     """
 
     symbol: str
@@ -77,6 +79,7 @@ class Quality:
     spikes: tuple[Spike, ...]
     levels: tuple[Range, ...]
     whole: tuple[Range, ...]
+    rests_on: tuple[str, ...]
 
     @property
     def has_gaps(self) -> bool:
@@ -116,7 +119,8 @@ def examine(
     summaries = [_of_steps(kind, found, origins.get(kind, "unknown")) for kind, found in steps.items()]
     if trades:
         summaries.insert(0, _of_trades(trades, origins.get("trades", "unknown")))
-    levels = common(_covered_by_trades(trades, steps), _covered(steps.get("open_interest"), before=1))
+    candles = [f"klines_{length}" for length in lengths(store) if f"klines_{length}" in steps]
+    levels = common(_covered_by_prices(trades, steps, candles), _covered(steps.get("open_interest"), before=1))
     return Quality(
         symbol=symbol,
         simulated=store.simulated(symbol),
@@ -129,6 +133,7 @@ def examine(
         spikes=steps["open_interest"].spikes if "open_interest" in steps else (),
         levels=tuple(levels),
         whole=tuple(common(levels, _covered(steps.get("funding"), before=1, after=1))),
+        rests_on=(*(["trades"] if trades else []), *candles),
     )
 
 
@@ -177,11 +182,12 @@ def _of_steps(kind: str, found: StepQuality, origin: str) -> KindQuality:
     )
 
 
-def _covered_by_trades(trades: TradeQuality | None, steps: dict[str, StepQuality]) -> list[Range]:
-    """Where there are trades or else minute candles, but for short gaps and silences that are none."""
-    if trades is None:
-        return _covered(steps.get("klines_1m"), after=1)
-    return covered(trades.first, trades.last, [*trades.gaps, *trades.quiet], _SHORT)
+def _covered_by_prices(trades: TradeQuality | None, steps: dict[str, StepQuality], candles: list[str]) -> list[Range]:
+    """Where there are trades or else candles, but for short gaps and silences that are none."""
+    ranges = [_covered(steps[kind], after=1) for kind in candles]
+    if trades is not None:
+        ranges.insert(0, covered(trades.first, trades.last, [*trades.gaps, *trades.quiet], _SHORT))
+    return together(range_ for part in ranges for range_ in part)
 
 
 def _covered(found: StepQuality | None, before: int = 0, after: int = 0) -> list[Range]:

@@ -79,3 +79,14 @@ def common(one: Sequence[Range], other: Sequence[Range]) -> list[Range]:
         else:
             j += 1
     return found
+
+
+def together(ranges: Iterable[Range]) -> list[Range]:
+    """Where any has something, in order of time."""
+    found: list[Range] = []
+    for one in sorted(ranges, key=lambda one: one.start):
+        if found and one.start <= found[-1].end:
+            found[-1] = Range(found[-1].start, max(found[-1].end, one.end))
+        else:
+            found.append(one)
+    return found
