@@ -36,7 +36,7 @@ _LONGEST_REASON = 800
 class FileReport:
     """What became of a file. rows: how many went in. reason: why it was refused, or what else is worth saying.
 
-    symbol: None also where the file is of many.
+    symbol: None also where the file is of many. The reason is one line, whatever names of files and cells are in it.
     """
 
     path: Path
@@ -45,6 +45,9 @@ class FileReport:
     symbol: str | None = None
     rows: int = 0
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", " ".join(self.reason.split())[:_LONGEST_REASON])
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,7 @@ def _ingest_one(
                 case Reference() as prepared:
                     return _load_reference(session, database, file, prepared, turn)
         except RefusedError as error:
-            # In one line, whatever names of files and cells there are in it.
-            return FileReport(file.path, "refused", reason=" ".join(str(error).split())[:_LONGEST_REASON])
+            return FileReport(file.path, "refused", reason=str(error))
         except OSError as error:
             return FileReport(file.path, "refused", reason=f"cannot be read: {error.strerror or error}")
         except Exception as fault:  # of ours; the other files go in all the same

@@ -379,6 +379,7 @@ BAD_MARKETS: dict[str, Any] = {
     "a tick too fine": {**MARKET, "symbol": "NEWUSDT", "filters": [{**TICK, "tickSize": "1e-9"}, STEP]},
     "a least quantity below zero": {**MARKET, "symbol": "NEWUSDT", "filters": [TICK, {**STEP, "minQty": "-5"}]},
     "a path as the symbol": {**MARKET, "symbol": "../../NEWUSDT"},
+    "a line end in the symbol": {**MARKET, "symbol": "1\n2"},
     "a number as the symbol": {**MARKET, "symbol": 5},
     "a list as the status": {**MARKET, "symbol": "NEWUSDT", "status": ["TRADING"]},
     "listed in the year 100,000": {**MARKET, "symbol": "NEWUSDT", "onboardDate": 3_093_527_980_800_000},
@@ -394,6 +395,7 @@ def test_a_listing_that_cannot_be_right_is_left_out_by_name(write_archive: Archi
     for file in ingest(answers, database).files:
         assert (file.state, file.rows) == ("loaded", 1), file
         assert "left out" in file.reason
+        assert "\n" not in file.reason
     assert rows(database, "select distinct symbol from instruments") == [("BTCUSDT",)]
     assert set(states(ingest(alone, database))) == {"refused"}
 
