@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from liqstrat.errors import LiqstratError
     from liqstrat.liquidation.clusters import Cluster
     from liqstrat.liquidation.settings import ModelSettings
+    from liqstrat.liquidation.signals import Signal, SignalRules
 
 __all__ = [
     "Bars",
@@ -33,6 +34,8 @@ __all__ = [
     "ModelSettings",
     "Run",
     "RunFile",
+    "Signal",
+    "SignalRules",
     "StrategyParams",
     "Ticket",
     "Trade",
@@ -53,6 +56,7 @@ _HOMES = {
     "liqstrat.errors": ("LiqstratError",),
     "liqstrat.liquidation.clusters": ("Cluster",),
     "liqstrat.liquidation.settings": ("ModelSettings",),
+    "liqstrat.liquidation.signals": ("Signal", "SignalRules"),
 }
 
 

@@ -53,16 +53,16 @@ def maps_at(
     moment = next(waiting, None)
     if moment is None:
         return
-    _require_history(store, symbol, moment, warmup)
+    require_history(store, symbol, moment, warmup)
     settings = with_bin_width(store, symbol, settings, moment)
     book = new_model(settings, symbol, store.brackets(symbol))
     for flow, open_interest in flows(store, symbol, moment - warmup, moments[-1], settings, progress):
         while moment is not None and nanoseconds(moment) < flow.end_ns:
-            yield _as_known_at(store, book, moment, span)
+            yield map_known_at(store, book, moment, span)
             moment = next(waiting, None)
         book.step(flow, open_interest)
     while moment is not None:
-        yield _as_known_at(store, book, moment, span)
+        yield map_known_at(store, book, moment, span)
         moment = next(waiting, None)
 
 
@@ -135,8 +135,8 @@ def candle_length(moments: list[datetime]) -> str:
     return next((name for name, most in _CANDLES if hours <= most), "1d")
 
 
-def _as_known_at(store: Store, book: LiquidationModel, moment: datetime, span: float | None) -> LiquidationMap:
-    """The book's map, less what trades between its last step and `moment` ran through."""
+def map_known_at(store: Store, book: LiquidationModel, moment: datetime, span: float | None) -> LiquidationMap:
+    """The book's map at `moment`, less what was run through between its last step and then."""
     told = Since(nanoseconds(moment))
     if book.time_ns and book.time_ns < nanoseconds(moment):
         told = reached_since(store, book.symbol, at_ns(book.time_ns), moment)
@@ -150,7 +150,8 @@ def _open_interest_span(store: Store, symbol: str) -> tuple[datetime, datetime]:
     return span
 
 
-def _require_history(store: Store, symbol: str, moment: datetime, warmup: timedelta) -> None:
+def require_history(store: Store, symbol: str, moment: datetime, warmup: timedelta) -> None:
+    """Raise `LiqstratError` where there is no open interest by `moment`, or none in the `warmup` before."""
     span = _open_interest_span(store, symbol)
     if moment - warmup > span[1]:
         raise LiqstratError(

@@ -23,6 +23,7 @@ FLOORS = [
     ["backtest"],
     ["bench", "scoring", "calibration"],
     ["catalog"],
+    ["sweeps"],
     ["maps"],
     ["market"],
     ["config", "run_file"],

@@ -17,12 +17,14 @@ from liqstrat.inputs import DEFAULT_DATABASE, minutes_of, parse_time
 from liqstrat.liquidation.clusters import Clusters, find_clusters
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.liquidation.signals import Signal, SignalRules
 from liqstrat.maps import PICTURE_SPAN, candle_length, last_known, levels_rows, maps_at, marks, period, picture_rows
 from liqstrat.market.inspect import inspect
 from liqstrat.market.store import Store, open_store
 from liqstrat.report.heatmap import heatmap_figure, write_heatmap_page
 from liqstrat.report.levels_map import map_figure
 from liqstrat.run_file import load_model, model_from
+from liqstrat.sweeps import standing_at
 
 Time = str | datetime
 #: A file with a `[model]`, its keys as a dictionary, or its settings; None is the default model.
@@ -103,6 +105,34 @@ class History:
             moment = _time(at) or last_known(store, symbol)
             (known,) = maps_at(store, symbol, [moment], settings, warmup, said(progress))
             return Levels(known, simulated=store.simulated(symbol))
+
+    def signals(
+        self,
+        symbol: str,
+        at: Time | None = None,
+        *,
+        rules: Mapping[str, Any] | SignalRules | None = None,
+        model: Model = None,
+        warmup_days: int = 14,
+        progress: bool = True,
+    ) -> list[Signal]:
+        """What the levels said at a moment (the last open interest, by default), the strongest first: AVOID, WAIT,
+        REVERSAL or WITH, as a strategy would have been told then; see `liqstrat.Signal`.
+
+        rules: parameters over the default, see `liqstrat.SignalRules`.
+
+        Examples:
+            >>> said = lq.History().signals("BTCUSDT", at="2024-03-02 12:00", rules={"watch": 0.05})
+            >>> {one.kind for one in said} <= {"AVOID", "WAIT", "REVERSAL", "WITH"}
+            True
+            >>> [one.strength for one in said] == sorted((one.strength for one in said), reverse=True)
+            True
+        """
+        chosen = rules if isinstance(rules, SignalRules) else SignalRules.of(rules or {})
+        warmup, settings = timedelta(days=warmup_days), _model(model)
+        with self._open() as store:
+            moment = _time(at) or last_known(store, symbol)
+            return standing_at(store, symbol, moment, settings, warmup, said(progress)).signals(chosen)
 
     def maps(
         self,

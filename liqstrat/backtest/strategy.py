@@ -33,15 +33,18 @@ from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.position import Holding
 from liqstrat.backtest.sketch import Note
 from liqstrat.backtest.trading import Setup
+from liqstrat.liquidation.signals import Signal, SignalRules
 from liqstrat.moments import MINUTE_NS, SECOND_NS
+
+_RULES = SignalRules()
 
 
 class LevelStrategy(Holding):
     """Trades one symbol, one position at a time, with a stop on every entry.
 
     Write `on_price` (and `on_levels`, `on_begin`, `on_entered`, `on_closed` where needed). At hand are `levels` (the
-    indicator), `params`, `price`, `price_age`, `now`, `bars`, `open_interest`, `funding`, `market`, `flat`, `enter`,
-    `add`, `reduce`, `move_stop`, `trail`, `exit`, `plot`, `note`, and `log`, whose lines land in the results.
+    indicator), `signals`, `params`, `price`, `price_age`, `now`, `bars`, `open_interest`, `funding`, `market`, `flat`,
+    `enter`, `add`, `reduce`, `move_stop`, `trail`, `exit`, `plot`, `note`, and `log`, whose lines land in the results.
     """
 
     Params: ClassVar[type[StrategyParams]] = StrategyParams
@@ -91,6 +94,11 @@ class LevelStrategy(Holding):
     def bars(self, length: str, count: int) -> Bars:
         """The last `count` bars that have closed, see `Market.bars`: `self.bars("1h", 200).close.mean()`."""
         return self.market(self.symbol).bars(length, count)
+
+    def signals(self, rules: SignalRules = _RULES) -> list[Signal]:
+        """What the levels say now by rules, the strongest first: AVOID, WAIT, REVERSAL or WITH, each with its level,
+        reason and strength; see `liqstrat.liquidation.signals`. Empty before there are levels."""
+        return self.levels.signals(rules, self.clock.timestamp_ns()) if self.levels.initialized else []
 
     def market(self, symbol: str) -> Market:
         """Price, levels, bars, open interest and funding of a symbol of the run; `LiqstratError` for another."""

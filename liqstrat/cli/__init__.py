@@ -5,7 +5,7 @@ A module is read whenever the program starts, so what takes time to import is im
 
 from collections.abc import Callable
 
-from liqstrat.cli import bench, calibrate, compare, history, inspect, levels, price, results, runs, score
+from liqstrat.cli import bench, calibrate, compare, history, inspect, levels, price, results, runs, score, signals
 from liqstrat.cli.program import app
 from liqstrat.ending import run
 
@@ -20,7 +20,7 @@ _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
         inspect.inspect,
         history.catalog,
     ],
-    "Levels": [price.price, levels.levels, levels.heatmap],
+    "Levels": [price.price, levels.levels, levels.heatmap, signals.signals],
     "Models": [score.score, calibrate.calibrate, bench.bench_model],
     "Runs": [runs.backtest, results.results, compare.compare],
 }

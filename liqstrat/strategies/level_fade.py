@@ -8,10 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from liqstrat.backtest.levels.indicator import Swept
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.strategy import LevelStrategy
-from liqstrat.moments import MINUTE_NS
+from liqstrat.liquidation.signals import Signal, SignalRules, Swept, reversals_of
 
 
 class LevelFade(LevelStrategy):
@@ -37,32 +36,23 @@ class LevelFade(LevelStrategy):
 
     def on_begin(self) -> None:
         self._traded_until = 0
+        self._rules = SignalRules(
+            min_strength=self.params.min_strength,
+            turn=self.params.turn,
+            patience_minutes=self.params.patience_minutes,
+        )
 
     def on_price(self, price: float) -> None:
         if not self.flat:
             return
-        for swept in reversed(self.levels.consumed):
-            if self._is_tradable(swept) and self._has_turned(swept, price):
-                self._fade(swept, price)
+        for signal in reversals_of(self._rules, price, self.levels.consumed, self.clock.timestamp_ns()):
+            if signal.swept is not None and signal.swept.time_ns > self._traded_until:
+                self._fade(signal, signal.swept, price)
                 return
 
-    def _is_tradable(self, swept: Swept) -> bool:
-        """Strong, recent, and not of a sweep that was traded already."""
-        age_minutes = (self.clock.timestamp_ns() - swept.time_ns) / MINUTE_NS
-        return (
-            swept.cluster.strength >= self.params.min_strength
-            and swept.time_ns > self._traded_until
-            and age_minutes <= self.params.patience_minutes
-        )
-
-    def _has_turned(self, swept: Swept, price: float) -> bool:
-        if swept.cluster.side == "long":
-            return price >= swept.extreme * (1 + self.params.turn)
-        return price <= swept.extreme * (1 - self.params.turn)
-
-    def _fade(self, swept: Swept, price: float) -> None:
+    def _fade(self, signal: Signal, swept: Swept, price: float) -> None:
         # Longs were liquidated by a fall, so the way back is up.
-        up = swept.cluster.side == "long"
+        up = signal.way == "long"
         stop = swept.extreme * (1 - self.params.stop_gap if up else 1 + self.params.stop_gap)
         risk = abs(price - stop)
         ahead = self.levels.above() if up else self.levels.below()
@@ -70,9 +60,9 @@ class LevelFade(LevelStrategy):
         reward = min(max(reach, self.params.min_reward * risk), self.params.max_reward * risk)
         self._traded_until = self.clock.timestamp_ns()
         self.enter(
-            "long" if up else "short",
+            signal.way,
             stop=stop,
             target=price + reward if up else price - reward,
-            level=swept.cluster,
-            reason=f"{swept.cluster.side}s swept to {swept.extreme:.10g}, back by {abs(price / swept.extreme - 1):.2%}",
+            level=signal.level,
+            reason=signal.reason,
         )

@@ -1,7 +1,7 @@
 """Liquidation levels as a Nautilus indicator: fed with trades or bars and open interest, asked for clusters."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf, isfinite, isnan, nan
 from typing import Any
 
@@ -13,25 +13,8 @@ from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel, Since
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.liquidation.signals import Signal, SignalRules, Swept, signals
 from liqstrat.moments import MINUTE_NS
-
-
-@dataclass(frozen=True)
-class Swept:
-    """A cluster whose densest price was reached.
-
-    time_ns: when that was noticed (nanoseconds, UTC). extreme: how far price has gone since, USDT: the lowest price for
-    longs, the highest for shorts.
-    """
-
-    cluster: Cluster
-    time_ns: int
-    extreme: float
-
-    def reaching(self, low: float, high: float) -> "Swept":
-        """With an extreme that takes in a later low and high."""
-        extreme = min(self.extreme, low) if self.cluster.side == "long" else max(self.extreme, high)
-        return self if extreme == self.extreme else Swept(self.cluster, self.time_ns, extreme)
 
 
 class LiquidationLevels:
@@ -182,6 +165,10 @@ class LiquidationLevels:
         self._look()
         low, high = self._interval.low, self._interval.high
         return [swept.reaching(low, high) for swept in self._swept] if self._swept else []
+
+    def signals(self, rules: SignalRules, now_ns: int) -> list[Signal]:
+        """What the levels say now, the strongest first; see `liqstrat.liquidation.signals`."""
+        return signals(rules, self.price, self.clusters(), self.consumed, now_ns)
 
     def _begin_interval(self) -> None:
         self._found_low, self._found_high = inf, -inf
