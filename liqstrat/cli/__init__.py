@@ -5,7 +5,20 @@ A module is read whenever the program starts, so what takes time to import is im
 
 from collections.abc import Callable
 
-from liqstrat.cli import bench, calibrate, compare, history, inspect, levels, price, results, runs, score, signals
+from liqstrat.cli import (
+    bench,
+    calibrate,
+    compare,
+    history,
+    inspect,
+    levels,
+    price,
+    record,
+    results,
+    runs,
+    score,
+    signals,
+)
 from liqstrat.cli.program import app
 from liqstrat.ending import run
 
@@ -17,6 +30,7 @@ _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
         history.ingest,
         history.brackets,
         history.instruments,
+        record.record,
         inspect.inspect,
         history.catalog,
     ],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from liqstrat.errors import did_you_mean
-from liqstrat.inputs import local_path, parse_time
+from liqstrat.inputs import local_path, nanoseconds_of, parse_time
 
 if TYPE_CHECKING:
     from liqstrat.liquidation.settings import Kind, ModelSettings
@@ -75,6 +75,7 @@ def one_of(*known: str) -> Callable[[str], str]:
     return parse
 
 
+seconds = parsed(lambda text: nanoseconds_of(text) / 1e9)
 as_moment = parsed(parse_time)
 as_path = parsed(local_path)
 

@@ -11,6 +11,11 @@ SIMULATED_MARK = "SIMULATED.json"
 
 _DATA = {".zip", ".csv"}
 _TRUTH = "truth"
+#: Recorded, but not loaded: what is known between the marks, which live sessions need.
+_KEPT = {
+    "-markPrice-": "prices of reference, kept for live use",
+    "-openInterest-": "open interest as it was asked for; openInterestHist has that of the marks",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,14 @@ def _judge(path: Path, simulated: bool, named: bool) -> Iterator[Found | Skipped
         return
     if not named and (path.suffix.lower() not in {*_DATA, *JSON_SUFFIXES} or path.name.startswith(".")):
         yield Skipped(path, "is neither a file of the archive (.zip, .csv) nor JSON")
+    elif not named and path.suffix == ".jsonl" and (why := _kept(path.name)):
+        yield Skipped(path, why)
     else:
         yield Found(path, simulated)
+
+
+def _kept(name: str) -> str:
+    return next((why for part, why in _KEPT.items() if part in name), "")
 
 
 def _real(path: Path) -> Path:

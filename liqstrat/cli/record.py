@@ -1,0 +1,103 @@
+"""Recording the market as it runs."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from liqstrat.cli.options import as_path, seconds
+from liqstrat.cli.program import err, out
+from liqstrat.cli.text import new_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from liqstrat.live.recorder import Recorder
+
+_PLAIN_EVERY_SECONDS = 60.0
+
+
+def record(
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL…", help="The exchange's names, as BTCUSDT ETHUSDT.")],
+    target: Annotated[
+        Any, typer.Option("--to-folder", parser=as_path, metavar="PATH", help="Where the recordings go.")
+    ] = Path("recorded"),
+    db: Annotated[
+        Any,
+        typer.Option(
+            "--db", parser=as_path, metavar="PATH", help="Load each day into this DuckDB file when it is over."
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all-liquidations", help="Record the liquidations of all other markets, too.")
+    ] = False,
+    length: Annotated[
+        Any, typer.Option("--for", parser=seconds, metavar="LENGTH", help="Stop after so long, as 90s or 8h.")
+    ] = None,
+    rest_url: Annotated[str, typer.Option(help="Address of the exchange's REST API.")] = "https://fapi.binance.com",
+    stream_url: Annotated[
+        str, typer.Option(help="Address of the exchange's market streams.")
+    ] = "wss://fstream.binance.com/market",
+) -> None:
+    """Record trades, liquidations, open interest, funding and candles as they happen, until it is stopped.
+
+    No key is needed. What a broken connection loses of trades is asked for again; started again, it goes on where it
+    was. `liqstrat ingest` loads the recordings.
+
+    Example: liqstrat record BTCUSDT ETHUSDT --to-folder recorded --db catalog/market.duckdb
+    """
+    from liqstrat.live.recorder import Recorder, Settings
+
+    settings = Settings(list(dict.fromkeys(symbols)), target, db, everything, length, rest_url, stream_url)
+    recorder = Recorder(settings, lambda text: err.print(f"note: {text}", markup=False, soft_wrap=True))
+    shown = _Shown()
+    try:
+        with shown:
+            recorder.run(shown.show)
+    finally:
+        if recorder.markets:
+            out.print(_table(recorder))
+            out.print(f"recordings: {target}; load them with: liqstrat ingest {target}", soft_wrap=True)
+
+
+class _Shown:
+    """A table that is drawn again each second on a terminal, else a line a minute."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        self._live = Live(console=err, refresh_per_second=2, transient=True) if err.is_terminal else None
+        self._last = time.monotonic()
+
+    def __enter__(self) -> None:
+        if self._live:
+            self._live.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, recorder: "Recorder") -> None:
+        if self._live:
+            self._live.update(_table(recorder))
+        elif time.monotonic() - self._last >= _PLAIN_EVERY_SECONDS:
+            self._last = time.monotonic()
+            for symbol, market in recorder.markets.items():
+                state = market.state
+                err.print(f"{symbol}: {state.trades:,} trades, {state.liquidations:,} liquidations", soft_wrap=True)
+
+
+def _table(recorder: "Recorder") -> "Table":
+    from liqstrat.live.status import lines
+
+    columns = ("symbol", "trades", "a minute", "asked for again", "missing", "liquidations", "price", "lag")
+    table = new_table("", columns)
+    for line in lines(recorder):
+        table.add_row(*line)
+    connection = recorder.connection
+    table.caption = (
+        f"{connection.cuts:,} cuts, {recorder.gaps.count:,} gaps that stay, {connection.odd:,} odd messages"
+        + ("" if connection.alive else "; NOT CONNECTED")
+    )
+    return table

@@ -1,0 +1,1 @@
+"""The market as it runs: recorded into files that `ingest` reads."""
