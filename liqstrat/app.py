@@ -48,6 +48,7 @@ from liqstrat.market.store import Store, open_store
 from liqstrat.market.width import with_bin_width
 from liqstrat.moments import MINUTE_NS, at_ns, column_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
+from liqstrat.remarks import remark
 from liqstrat.research.code import Code, code_of
 from liqstrat.research.ledger import Entry, append
 from liqstrat.scoring.run_verdict import verdict_on_run
@@ -76,8 +77,10 @@ def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT, *, report
     The folder appears when it is complete. Raises `LiqstratError` for what the user can put right, like an unknown
     strategy or parameter, history that is not there, or an error inside a strategy.
     """
-    traders = resolve_traders(run)
-    code = [one for settings in run.strategies for one in code_of(resolve_strategy(settings.use))]
+    if run.holdout is not None:
+        remark(f"{run.name}: what is after {run.seen.end:%Y-%m-%d %H:%M} is held out; `liqstrat holdout` opens it")
+        run = run.seen
+    traders, code = resolve_traders(run), codes(run)
     require_writable(out / run.name)
     prepared = prepare(run, progress)
     created = datetime.now(UTC)
@@ -103,6 +106,11 @@ def resolve_traders(run: RunFile) -> list[Trader]:
         params = make_params(strategy, settings.use, settings.params)
         traders.append(Trader(label, strategy, params, settings.symbols or run.symbols))
     return traders
+
+
+def codes(run: RunFile) -> list[Code]:
+    """The code of the user's own among the strategies."""
+    return [one for settings in run.strategies for one in code_of(resolve_strategy(settings.use))]
 
 
 def prepare(run: RunFile, progress: Progress = SILENT) -> Prepared:
@@ -151,16 +159,28 @@ def replay(prepared: Prepared, traders: Sequence[Trader], folder: Path, progress
         return _replay(run, traders, prepared.data, record, progress)
 
 
+def with_run(prepared: Prepared, run: RunFile) -> Prepared:
+    """What was prepared, for another run that asks the same of history and of the model."""
+    about = {**prepared.about, "config": _config(run), "config_hash": config_hash(run)}
+    return Prepared(run, prepared.data, about)
+
+
+def measure(prepared: Prepared, traders: Sequence[Trader], replayed: Replayed) -> tuple[dict[str, Any], EquityCurve]:
+    """The figures of a replay, as `metrics.json` has them, and its account minute by minute."""
+    last = _last_prices(prepared.run)
+    curve = _account(prepared, replayed, last)
+    return _metrics(prepared, traders, replayed, curve, last), curve
+
+
 def write(
     prepared: Prepared, traders: Sequence[Trader], replayed: Replayed, folder: Path, name: str, created: datetime
 ) -> None:
     """Write the tables and facts of a replay, which its report is made from, into `folder`."""
     run, data = prepared.run, prepared.data
     minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
-    last = _last_prices(run)
-    curve = _account(prepared, replayed, last)
+    figures, curve = measure(prepared, traders, replayed)
     write_account(folder, replayed.ledger, curve, courses(replayed.ledger, minutes, nanoseconds(run.end)))
-    write_json(folder / "metrics.json", _metrics(prepared, traders, replayed, curve, last))
+    write_json(folder / "metrics.json", figures)
     write_candles(folder, minutes, nanoseconds(run.start), nanoseconds(run.end))
     write_map(folder / "map.parquet", replayed.maps)
     write_sketch(folder, replayed.journal.sketch)
@@ -180,6 +200,20 @@ def _flows(store: Store, symbol: str, run: RunFile, model: ModelSettings, progre
     return [flow for flow, _ in history if len(flow.contracts)]
 
 
+def data_hash(store: Store, run: RunFile) -> str:
+    """SHA-256 of what the database says of the run's symbols in its time and its warm-up."""
+    since = run.start - timedelta(days=run.data.warmup_days)
+    prints = "".join(
+        f"{store.fingerprint(symbol, since, run.end)}{store.instrument(symbol, run.end) or ''}"
+        for symbol in run.symbols
+    )
+    return hashlib.sha256(prints.encode()).hexdigest()
+
+
+def _config(run: RunFile) -> dict[str, Any]:
+    return run.model_dump(mode="json", by_alias=True)
+
+
 def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str, Any]:
     """What `run.json` tells of the run before it is replayed."""
     start, end = nanoseconds(run.start), nanoseconds(run.end)
@@ -192,16 +226,12 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
         if run.venue.funding and not data[symbol].funding:
             notes.append(f"{symbol}: there are no funding rates, so none is settled")
     notes += store.remarks
-    prints = "".join(
-        f"{store.fingerprint(symbol, since, run.end)}{store.instrument(symbol, run.end) or ''}"
-        for symbol in run.symbols
-    )
     return {
         "simulated": any(store.simulated(symbol) for symbol in run.symbols),
         "versions": versions(),
-        "config": run.model_dump(mode="json", by_alias=True),
+        "config": _config(run),
         "config_hash": config_hash(run),
-        "data_hash": hashlib.sha256(prints.encode()).hexdigest(),
+        "data_hash": data_hash(store, run),
         "symbols": run.symbols,
         "bin_width": {symbol: data[symbol].model.width for symbol in run.symbols},
         "start": run.start.isoformat(),

@@ -6,11 +6,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from liqstrat.errors import did_you_mean
 from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time, replayable
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.sections import Section
+from liqstrat.study_settings import HoldoutSettings, SweepSettings, WalkForwardSettings
 
 Resolution = Literal["tick", "1m", "5m", "15m", "1h"]
 #: Maps that are recorded of a run where it does not say how often: more than a page shows are of no use.
@@ -36,11 +38,7 @@ ReplayedSymbol = Annotated[str, BeforeValidator(replayable)]
 Length = Annotated[str, BeforeValidator(_length)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=False, allow_inf_nan=False)
-
-
-class DataSettings(_Section):
+class DataSettings(Section):
     """Where the history lies, and how much of it before the run fills the book.
 
     allow_files: folders that views of the database may read, as Parquet beside it.
@@ -49,10 +47,10 @@ class DataSettings(_Section):
     db: LocalPath = DEFAULT_DATABASE
     catalog: LocalPath = DEFAULT_CATALOG
     warmup_days: Annotated[int, Field(ge=0, le=365)] = 14
-    allow_files: list[LocalPath] = []
+    allow_files: list[LocalPath] = Field(default_factory=list)
 
 
-class VenueSettings(_Section):
+class VenueSettings(Section):
     """The account and what trading costs; rates are shares of notional.
 
     depth_share: part of the volume recently traded that is taken to rest in the book (see `backtest.costs.depth`).
@@ -73,15 +71,15 @@ class VenueSettings(_Section):
     liquidation: bool = True
 
 
-class StrategySettings(_Section):
+class StrategySettings(Section):
     """One strategy: `use` is a short name of the package or `module:Class`; `params` are the strategy's own."""
 
     use: str
-    params: Annotated[dict[str, Any], AfterValidator(_finite)] = {}
+    params: Annotated[dict[str, Any], AfterValidator(_finite)] = Field(default_factory=dict)
     symbols: list[str] | None = None
 
 
-class ReportSettings(_Section):
+class ReportSettings(Section):
     """How the results are recorded and shown.
 
     levels_every: how often a map is recorded; left out, every 15 minutes, and less often in a run of many months.
@@ -92,18 +90,20 @@ class ReportSettings(_Section):
     span: Annotated[float, Field(gt=0, le=0.9)] = 0.2
 
 
-class ModelFile(_Section):
+class ModelFile(Section):
     """A file with nothing but a model, as a calibration writes it."""
 
     model: ModelSettings
 
 
-class RunFile(_Section):
+class RunFile(Section):
     """One run: what is replayed, with which model and venue, and who trades.
 
     resolution: "tick" replays single trades; a length replays minute bars, and calls `on_price` once in that length:
     "5m" slows decisions, not the market, which meets orders minute by minute. Maps are the same at every resolution
     where the database has trades, and `on_levels` is called once for each.
+    sweep, walk_forward, holdout: what is done with many runs like this one; they shape no single run, and nothing of
+    them is kept with one.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -116,6 +116,9 @@ class RunFile(_Section):
     venue: VenueSettings = VenueSettings()
     strategies: Annotated[list[StrategySettings], Field(min_length=1)]
     report: ReportSettings = ReportSettings()
+    sweep: Annotated[SweepSettings | None, Field(exclude=True)] = None
+    walk_forward: Annotated[WalkForwardSettings | None, Field(exclude=True)] = None
+    holdout: Annotated[HoldoutSettings | None, Field(exclude=True)] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "RunFile":
@@ -128,6 +131,8 @@ class RunFile(_Section):
                     f"{key} is {moment:%Y-%m-%d %H:%M:%S.%f}, expected a whole minute with bars: "
                     "what bars say is known when they close"
                 )
+        if self.holdout is not None and self.start + self.holdout.last >= self.end:
+            raise ValueError(f"holdout is as long as the run, which has {self.end - self.start}")
         for strategy in self.strategies:
             for symbol in strategy.symbols or []:
                 if symbol not in self.symbols:
@@ -136,6 +141,20 @@ class RunFile(_Section):
                         f"{', '.join(self.symbols)}{did_you_mean(symbol, self.symbols)}"
                     )
         return self
+
+    @property
+    def seen(self) -> "RunFile":
+        """The run less what is held out at its end, for which see `held_out`."""
+        return self if self.holdout is None else self.during(self.start, self.end - self.holdout.last)
+
+    @property
+    def held_out(self) -> "RunFile | None":
+        """The run over what is held out, if anything."""
+        return None if self.holdout is None else self.during(self.end - self.holdout.last, self.end)
+
+    def during(self, start: datetime, end: datetime) -> "RunFile":
+        """The same run over another time, with nothing held out."""
+        return self.model_copy(update={"start": start, "end": end, "holdout": None})
 
     @property
     def levels_minutes(self) -> int:

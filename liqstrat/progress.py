@@ -1,14 +1,21 @@
 """How long work reports what it has done: a bar with rate and ETA on a terminal, plain lines when piped."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 
 from liqstrat.ending import raise_if_asked
 
-Step = Callable[[float], None]
+
+class Step(Protocol):
+    """Told of each increment that is done, and of what there is to say of how it goes."""
+
+    def __call__(self, done: float, /, told: str = "") -> None: ...
+
+
 _PLAIN_EVERY_SECONDS = 10.0
 
 
@@ -18,7 +25,7 @@ class Progress:
     @contextmanager
     def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
         """A piece of work of `total` units (None: not known); the value is called with each increment done."""
-        yield lambda done: None
+        yield lambda done, told="": None
 
 
 SILENT = Progress()
@@ -46,17 +53,18 @@ class ConsoleProgress(Progress):
             BarColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[told]}", markup=False),
         )
         started = time.monotonic()
         with RichProgress(*columns, console=self._console, transient=True) as bars:
-            bar = bars.add_task(name, total=total, rate="")
+            bar = bars.add_task(name, total=total, rate="", told="")
             done = 0.0
 
-            def step(more: float) -> None:
+            def step(more: float, told: str = "") -> None:
                 nonlocal done
                 raise_if_asked()
                 done += more
-                bars.update(bar, completed=done, rate=_rate(done, started, unit))
+                bars.update(bar, completed=done, rate=_rate(done, started, unit), told=told)
 
             yield step
         self._console.print(_line(name, done, None, unit, started), highlight=False)
@@ -66,13 +74,14 @@ class ConsoleProgress(Progress):
         started = said = time.monotonic()
         done = 0.0
 
-        def step(more: float) -> None:
+        def step(more: float, told: str = "") -> None:
             nonlocal done, said
             raise_if_asked()
             done += more
             if time.monotonic() - said >= _PLAIN_EVERY_SECONDS:
                 said = time.monotonic()
-                self._console.print(_line(name, done, total, unit, started), highlight=False)
+                line = _line(name, done, total, unit, started)
+                self._console.print(f"{line}{told and f'; {told}'}", markup=False, highlight=False)
 
         yield step
         self._console.print(_line(name, done, None, unit, started), highlight=False)

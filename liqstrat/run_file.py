@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -46,6 +46,11 @@ def load_run_file(path: Path, overrides: Mapping[str, Any] | None = None) -> Run
     """
     text = _read(path)
     return _checked(RunFile, _parse(path, text), _Source(str(path), text, overrides or {}))
+
+
+def place_in(path: Path | None, *keys: str) -> str:
+    """Where a value stands, for an error: the file and its line; raises `LiqstratError` where it cannot be read."""
+    return "the run" if path is None else f"{path}:{_line_of(_read(path), keys)}"
 
 
 def run_from(values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> RunFile:
@@ -171,8 +176,10 @@ def _known_keys(root: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     for key in loc[:-1]:
         if isinstance(key, int):
             continue
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            return []
         field = {f.alias or n: f for n, f in section.model_fields.items()}[str(key)]
-        section = StrategySettings if key == "strategies" else field.annotation
+        section = StrategySettings if key == "strategies" else _without_none(field.annotation)
     if section is ModelSettings:
         return list(ModelSettings.__dataclass_fields__)
     if not (isinstance(section, type) and issubclass(section, BaseModel)):
@@ -180,12 +187,17 @@ def _known_keys(root: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
+def _without_none(annotation: Any) -> Any:
+    """The section of one that may be left out."""
+    return get_args(annotation)[0] if type(None) in get_args(annotation) else annotation
+
+
 def _line_of(text: str, loc: tuple[str | int, ...]) -> int:
     """The line on which the key path stands, as near as plain reading of TOML's tables gets."""
     table: list[str] = []
     seen: dict[str, int] = {}
     best, depth = 1, 0
-    wanted = [str(key) for key in loc]
+    wanted = [part for key in loc for part in str(key).split(".")]
     for number, line in enumerate(text.splitlines(), 1):
         here: list[str]
         if header := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line):

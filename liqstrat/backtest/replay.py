@@ -5,6 +5,7 @@ The engine is fed by hand: a backtest node takes neither data of our own nor fil
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -227,7 +228,8 @@ def _keeper(run: RunFile, data: SymbolData, stream: MarketStream, on_step: OnSte
     else:
         tape = MinuteTape(data.minutes, nanoseconds(run.start))
     levels = LiquidationLevels(data.model, stream.symbol, span=run.report.span, interval=tape)
-    levels.warm_up(data.warm.book, data.warm.since)
+    # The book goes on from here; what was prepared stays as it is for the next replay.
+    levels.warm_up(deepcopy(data.warm.book), data.warm.since)
     return LevelsKeeper(data.open_interest.instrument_id, levels, tape, on_step, failures)
 
 

@@ -18,6 +18,7 @@ from liqstrat.cli import (
     runs,
     score,
     signals,
+    studies,
 )
 from liqstrat.cli.program import app
 from liqstrat.ending import run
@@ -37,6 +38,7 @@ _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
     "Levels": [price.price, levels.levels, levels.heatmap, signals.signals],
     "Models": [score.score, calibrate.calibrate, bench.bench_model],
     "Runs": [runs.backtest, results.results, compare.compare],
+    "Studies": [studies.sweep],
 }
 #: Every command's name, in the order of the help.
 COMMANDS = [command.__name__.replace("_", "-") for commands in _BY_SUBJECT.values() for command in commands]

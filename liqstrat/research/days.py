@@ -83,16 +83,7 @@ FIGURES: dict[str, Callable[[Days], Floats]] = {
 
 def by_day(equity: pa.Table, positions: pa.Table) -> Days:
     """A run by day from its `equity` (`time`, `equity`, by time) and `positions` (`closed`, `pnl`, `fees`)."""
-    times = column_us(equity["time"])
-    value = np.asarray(equity["equity"].cast(pa.float64()))
-    # What is known at midnight is the end of the day before.
-    day = (times - 1) // DAY_US
-    last = np.append(np.flatnonzero(np.diff(day)), len(day) - 1) if len(day) else day
-    last = last[last > 0]
-    ends, days = value[last], day[last]
-    before = np.append(value[:1], ends[:-1]) if len(ends) else ends
-    with np.errstate(divide="ignore", invalid="ignore"):
-        returns = np.where(before > 0, ends / before - 1, np.nan)
+    days, returns = daily_returns(column_us(equity["time"]), np.asarray(equity["equity"].cast(pa.float64())))
     closed = positions.filter(pc.is_valid(positions["closed"]))
     closed_us = column_us(closed["closed"])
     pnl, fees = (np.asarray(closed[name].cast(pa.float64())) for name in ("pnl", "fees"))
@@ -104,6 +95,19 @@ def by_day(equity: pa.Table, positions: pa.Table) -> Days:
 
     parts = (pnl, np.ones(len(pnl)), pnl > 0, np.maximum(pnl, 0), np.maximum(-pnl, 0), fees)
     return Days(days, returns, *(summed(np.asarray(part, dtype=np.float64)) for part in parts))
+
+
+def daily_returns(times_us: Ints, equity: Floats) -> tuple[Ints, Floats]:
+    """The days (since 1970) of an equity by its times (microseconds), and what was made on each from the end of the
+    one before; NaN where there was nothing left."""
+    # What is known at midnight is the end of the day before.
+    day = (times_us - 1) // DAY_US
+    last = np.append(np.flatnonzero(np.diff(day)), len(day) - 1) if len(day) else day
+    last = last[last > 0]
+    ends = equity[last]
+    before = np.append(equity[:1], ends[:-1]) if len(ends) else ends
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return day[last], np.where(before > 0, ends / before - 1, np.nan)
 
 
 def differences(other: Days, base: Days) -> tuple[dict[str, Difference], int]:

@@ -80,7 +80,7 @@ class _Meter:
         self._shown: dict[str, float] = {}
 
     def of(self, file: ArchiveFile) -> Step:
-        def reached(share: float) -> None:
+        def reached(share: float, told: str = "") -> None:
             with self._lock:
                 before = self._shown.get(file.path, 0.0)
                 if share > before:

@@ -1,0 +1,110 @@
+"""Studies: many runs of one run file."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from liqstrat.cli.options import Json, as_path, override, parsed
+from liqstrat.cli.program import err, out, progress
+from liqstrat.cli.terminal import shown
+from liqstrat.cli.text import new_table, print_json
+
+if TYPE_CHECKING:
+    from liqstrat.studies.study import Study
+
+RunFilePath = Annotated[Path, typer.Argument(metavar="FILE.TOML", help="The run file, see configs/.")]
+Results = Annotated[
+    Any, typer.Option("--out", parser=as_path, metavar="PATH", help="Folder in which the results folder is made.")
+]
+Settings = Annotated[
+    list[Any] | None,
+    typer.Option("--set", parser=parsed(override), metavar="KEY=VALUE", help="A value over the run file's."),
+]
+WorkersOption = Annotated[int | None, typer.Option(min=1, max=256, help="Trials at a time; default: one a core.")]
+
+_SHOWN = 10
+
+
+def sweep(
+    run_file: RunFilePath,
+    results: Results = Path("results"),
+    settings: Settings = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="How many, in place of the run file's.")] = None,
+    workers: WorkersOption = None,
+    json: Json = False,
+) -> None:
+    """Try the settings of a run file's [sweep]; stopped, the same command goes on where it was.
+
+    Example: liqstrat sweep configs/fade-sweep.toml --trials 50
+    """
+    from liqstrat.run_file import load_run_file
+    from liqstrat.studies.outcome import write_study
+    from liqstrat.studies.rounds import run_study
+    from liqstrat.studies.study import open_study
+
+    over = dict(settings or [])
+    run = load_run_file(run_file, over)
+    study = open_study(run, results, run_file, trials)
+    try:
+        tried = run_study(study, workers, progress)
+    except KeyboardInterrupt:
+        _print_so_far(study)
+        raise
+    found = write_study(study, tried, run, run_file.read_text(encoding="utf-8"), over)
+    _print_sweep(study, found, json=json)
+
+
+def _print_so_far(study: "Study") -> None:
+    """What is best when it was stopped, and how to go on."""
+    from liqstrat.studies.study import best_text
+
+    with study.journal() as journal:
+        ended = journal.ended()
+    best = study.best(ended)
+    err.print(f"{len(ended):,} of {study.space.trials:,} trials; {best_text(study, ended)}", markup=False)
+    for key, value in best[0].settings.items() if best else ():
+        err.print(f"  {key} = {value}", markup=False)
+    err.print(f"to go on: {' '.join(['liqstrat', *map(_quoted, sys.argv[1:])])}", markup=False, soft_wrap=True)
+
+
+def _quoted(word: str) -> str:
+    from shlex import quote
+
+    return quote(shown(word))
+
+
+def _print_sweep(study: "Study", found: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json({**found, "folder": str(study.folder)})
+        return
+    objectives = study.space.settings.objective
+    figures = list(dict.fromkeys([*objectives, "trades", "net_return", "max_drawdown", "sharpe"]))
+    keys = study.space.keys
+    table = new_table(
+        f"{study.run.name}: best of {found['trials']:,} trials{' SIMULATED' if study.simulated else ''}",
+        ("trial", *(_short(key, keys) for key in keys), *figures),
+    )
+    for one in found["best"][:_SHOWN]:
+        values = [one["settings"][key] for key in keys] + [one["figures"].get(name) for name in figures]
+        table.add_row(str(one["trial"]), *map(_cell, values))
+    if found["best"]:
+        out.print(table)
+    else:
+        out.print("no trial meets the constraint with an objective that is defined", markup=False)
+    for reason in dict.fromkeys(found["refused"].values()):
+        err.print(f"note: not run: {reason}", markup=False, soft_wrap=True)
+    out.print(f"results: {study.folder}", markup=False, soft_wrap=True)
+
+
+def _short(key: str, keys: list[str]) -> str:
+    """The last part of a key, where that tells it from the others."""
+    last = key.rsplit(".", 1)[-1]
+    return last if [other.rsplit(".", 1)[-1] for other in keys].count(last) == 1 else key
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.4g}" if isinstance(value, float) else shown(str(value))

@@ -1,0 +1,156 @@
+"""The trials of a study given out to workers, until there are none."""
+
+import os
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from datetime import UTC, datetime
+
+from loky.process_executor import TerminatedWorkerError
+
+from liqstrat.backtest.account.results import config_hash
+from liqstrat.errors import LiqstratError
+from liqstrat.held import require_writable
+from liqstrat.progress import SILENT, Progress, Step
+from liqstrat.research.ledger import Entry, append, read_ledger
+from liqstrat.studies.journal import Claim, Journal, Tried
+from liqstrat.studies.space import Space
+from liqstrat.studies.study import Study, best_text, trial_run
+from liqstrat.studies.trial import Outcome, Task, run_trial
+from liqstrat.studies.workers import Workers
+
+#: With more models than this, each is prepared when it is wanted, and none is kept in a file.
+_MOST_KEPT = 8
+_LOOK_EVERY_SECONDS = 0.2
+#: Trials that go into the ledger together.
+_TOGETHER = 20
+#: A trial whose worker was killed more often is not tried again.
+_MOST_KILLED = 3
+
+
+def run_study(study: Study, workers: int | None = None, progress: Progress = SILENT) -> list[Tried]:
+    """Run the trials of a study that have not been run; returns all. Interrupted, it goes on where it was.
+
+    workers: processes at a time (default: one a core). Every trial is in the ledger when this ends, however it ends.
+    """
+    require_writable(study.folder / "sweep.json")
+    hands = Workers(workers or os.process_cpu_count() or 1)
+    with study.journal() as journal:
+        try:
+            with progress.task(f"sweep {study.run.name}", total=study.space.trials, unit="trials") as step:
+                _Round(study, journal, hands, step).run()
+        finally:
+            hands.end()
+            _into_ledger(study, journal.ended())
+        return journal.ended()
+
+
+class _Round:
+    """The giving out of trials, until there are none."""
+
+    def __init__(self, study: Study, journal: Journal, hands: Workers, step: Step) -> None:
+        self._study, self._journal, self._hands, self._step = study, journal, hands, step
+        self._running: dict[Future[Outcome], Claim] = {}
+        self._again: list[Claim] = []
+        self._killed: dict[int, int] = {}
+        self._told = self._booked = 0
+
+    def run(self) -> None:
+        self._tell()
+        while True:
+            while len(self._running) < self._hands.count and self._give_out():
+                pass
+            if self._running:
+                done, _ = wait(self._running, timeout=_LOOK_EVERY_SECONDS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._take_in(future)
+            elif self._journal.left() > 0:
+                # Others have the rest.
+                time.sleep(_LOOK_EVERY_SECONDS)
+            else:
+                self._tell()
+                return
+            self._tell()
+
+    def _give_out(self) -> bool:
+        claim = self._again.pop() if self._again else self._journal.claim()
+        if claim is None:
+            return False
+        folders = self._study.space.settings.keep == "folders"
+        task = Task(
+            self._study.values,
+            claim.settings,
+            self._study.data_hash,
+            self._study.working if _models(self._study.space) <= _MOST_KEPT else None,
+            self._study.folder / "trials" if folders else None,
+            f"{claim.number:05}",
+        )
+        self._running[self._hands.submit(run_trial, task)] = claim
+        return True
+
+    def _take_in(self, future: "Future[Outcome]") -> None:
+        claim = self._running.pop(future)
+        try:
+            outcome = future.result()
+        except TerminatedWorkerError:
+            self._lost(claim)
+            return
+        if outcome.reason:
+            self._journal.refuse(claim.number, outcome.reason)
+        else:
+            self._journal.finish(claim.number, outcome.figures, outcome.days, outcome.returns)
+
+    def _lost(self, claim: Claim) -> None:
+        """A worker was killed, as by the system for its memory: what it and the others had is run again."""
+        self._killed[claim.number] = self._killed.get(claim.number, 0) + 1
+        if self._killed[claim.number] > _MOST_KILLED:
+            raise LiqstratError(
+                f"the worker of trial {claim.number} was killed {_MOST_KILLED + 1} times, with {claim.settings}; "
+                "was there too little memory? --workers 1 takes less"
+            )
+        self._again += [claim, *self._running.values()]
+        self._running.clear()
+        self._hands.end()
+
+    def _tell(self) -> None:
+        ended = self._journal.ended()
+        if len(ended) - self._booked >= _TOGETHER:
+            _into_ledger(self._study, ended)
+            self._booked = len(ended)
+        self._step(len(ended) - self._told, best_text(self._study, ended))
+        self._told = len(ended)
+
+
+def _models(space: Space) -> int:
+    """How many differently prepared runs there are."""
+    found = 1
+    for key, values in space.settings.over.items():
+        if key.split(".")[0] != "strategies":
+            found *= len(values.points) or _MOST_KEPT + 1
+    return found
+
+
+def _into_ledger(study: Study, trials: list[Tried]) -> None:
+    """Put the trials into the ledger that are not in it."""
+    results = study.folder.parent
+    known = set(read_ledger(results, ["run"])["run"].to_pylist())
+    entries = []
+    for trial in trials:
+        name = f"{study.name}/{trial.number:05}"
+        if trial.reason or name in known:
+            continue
+        run = trial_run(study, trial.settings)
+        entries.append(
+            Entry(
+                name,
+                (trial.ended or datetime.now()).astimezone(UTC),
+                run.model_dump(mode="json", by_alias=True),
+                config_hash(run),
+                study.data_hash,
+                trial.figures,
+                study.code,
+                kind="trial",
+                parent=study.name,
+            )
+        )
+    if entries:
+        append(results, entries)
