@@ -8,6 +8,10 @@ class LiqstratError(Exception):
     """Something the user can put right: the message names what was found and what was expected."""
 
 
+class InUseError(LiqstratError):
+    """A database is being written to by another process; later it can be read."""
+
+
 class StrategyError(LiqstratError):
     """A user's strategy failed: the message has the market time and the lines of the user's code."""
 

@@ -14,10 +14,10 @@ ROOT = Path(liqstrat.__file__).parent
 FLOORS = [
     ["cli", "__main__"],
     ["demo", "__init__"],
+    ["serve", "live"],
     ["api"],
     ["studies"],
     ["app", "pages"],
-    ["serve", "live"],
     ["research"],
     ["report"],
     ["strategies"],

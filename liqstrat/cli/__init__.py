@@ -17,6 +17,7 @@ from liqstrat.cli import (
     results,
     runs,
     score,
+    serve,
     signals,
     studies,
 )
@@ -37,6 +38,7 @@ _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
     ],
     "Levels": [price.price, levels.levels, levels.heatmap, signals.signals],
     "Models": [score.score, calibrate.calibrate, bench.bench_model],
+    "Pages": [serve.serve],
     "Runs": [runs.backtest, results.results, compare.compare],
     "Studies": [studies.sweep],
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from liqstrat.errors import LiqstratError
+from liqstrat.errors import InUseError, LiqstratError
 from liqstrat.market.schema import HISTORY, existing_tables, is_known
 
 #: What DuckDB may hold in memory; what does not fit is read again, or spilled beside the file.
@@ -51,7 +51,7 @@ def connect(path: Path, *, read_only: bool, files: Iterable[Path] = ()) -> duckd
     try:
         return _reader(path, [*_allowed, *files]) if read_only else _writer(path)
     except duckdb.Error as error:
-        raise LiqstratError(_reason(path, str(error))) from None
+        raise _refusal(path, str(error)) from None
 
 
 def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -126,11 +126,16 @@ def _literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _reason(path: Path, message: str) -> str:
+def _refusal(path: Path, message: str) -> LiqstratError:
     if "Could not set lock" in message:
         holder = re.search(r"PID (\d+)", message)
         by = f"process {holder[1]}" if holder else "another process"
-        return f"{path}: is in use by {by}; wait until it is done (readers can share a file, a writer is alone)"
+        told = f"{path}: is in use by {by}; wait until it is done (readers can share a file, a writer is alone)"
+        return InUseError(told)
+    return LiqstratError(_reason(path, message))
+
+
+def _reason(path: Path, message: str) -> str:
     if "different configuration" in message or "Unique file handle conflict" in message:
         return f"{path}: is already open in this program, for reading or for writing; close that store first"
     if "not a valid DuckDB" in message:

@@ -1,0 +1,1 @@
+"""`liqstrat serve`: an API and pages of what is in `catalog/` and `results/`."""

@@ -1,0 +1,192 @@
+"""Answers: rows and what is to be known about them, as JSON or Arrow, kept while the data they are of stay as they are.
+
+An answer is kept with the state of its database's file. While another process writes to that, the answer from before is
+given, marked as such, rather than none.
+"""
+
+import gzip
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from liqstrat.errors import InUseError
+from liqstrat.market.store import Store
+from liqstrat.serve.sources import Source, State
+
+JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
+#: Bytes of answers that are kept in memory, all together.
+MOST_KEPT = 192 * 1024 * 1024
+_GZIP_FROM, _GZIP_LEVEL = 1000, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """about: plain data. rows: a table, in JSON a list of objects called `name`. shown: where it is given, what stands
+    in JSON in place of the rows."""
+
+    about: dict[str, Any]
+    rows: pa.Table | None = None
+    name: str = "rows"
+    shown: dict[str, Any] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def body(self, media: str) -> "Body":
+        """The bytes of a media type, made once."""
+        with self._lock:
+            return self._arrow if media == ARROW and self.rows is not None else self._json
+
+    @cached_property
+    def _json(self) -> "Body":
+        content = dict(self.about)
+        if self.shown is not None:
+            content |= self.shown
+        elif self.rows is not None:
+            content[self.name] = _records(self.rows)
+        return Body.of(json.dumps(content, default=_plain, separators=(",", ":"), allow_nan=False).encode(), JSON)
+
+    @cached_property
+    def _arrow(self) -> "Body":
+        assert self.rows is not None
+        about = json.dumps(self.about, default=_plain).encode()
+        table = self.rows.replace_schema_metadata({b"about": about})
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        return Body.of(sink.getvalue().to_pybytes(), ARROW)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds, about."""
+        rows = self.rows.nbytes if self.rows is not None else 0
+        made = [self.__dict__[name] for name in ("_json", "_arrow") if name in self.__dict__]
+        return 2000 + rows + sum(len(one.plain) + len(one.zipped or b"") for one in made)
+
+
+@dataclass(frozen=True)
+class Body:
+    """Bytes with their hash, and zipped where that pays."""
+
+    plain: bytes
+    zipped: bytes | None
+    media: str
+    tag: str
+
+    @classmethod
+    def of(cls, content: bytes, media: str) -> "Body":
+        zipped = gzip.compress(content, _GZIP_LEVEL, mtime=0) if len(content) >= _GZIP_FROM else None
+        return cls(content, zipped, media, hashlib.sha256(content).hexdigest()[:32])
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer, and why it is not of the data as they are now, where it is not."""
+
+    answer: Answer
+    stale: str | None = None
+
+
+class Answers:
+    """Answers by question; each is made once, however many ask at once."""
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, tuple[State, Answer]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._turns: dict[Hashable, tuple[threading.Lock, int]] = {}
+
+    def ask(self, source: Source, question: tuple[Hashable, ...], make: Callable[[Store], Answer]) -> Given:
+        """The answer to a question about a database; `make` is called where none of its present state is kept."""
+        key = (source.name, *question)
+        state = source.state()
+        if (known := self._known(key)) and known[0] == state:
+            return Given(known[1])
+        with self._turn(key):
+            state, known = source.state(), self._known(key)
+            if known and known[0] == state:
+                return Given(known[1])
+            try:
+                with source.open() as store:
+                    answer = make(store)
+            except InUseError as error:
+                if known is None:
+                    raise
+                return Given(known[1], str(error))
+            self._keep(key, state, answer)
+            return Given(answer)
+
+    def known(self, source: Source, question: tuple[Hashable, ...]) -> Answer | None:
+        """The answer that is kept of a database's present state."""
+        found = self._known((source.name, *question))
+        return found[1] if found and found[0] == source.state() else None
+
+    def keep(self, source: Source, question: tuple[Hashable, ...], answer: Answer) -> None:
+        """Keep an answer that was made otherwise."""
+        self._keep((source.name, *question), source.state(), answer)
+
+    def _known(self, key: Hashable) -> tuple[State, Answer] | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def _keep(self, key: Hashable, state: State, answer: Answer) -> None:
+        with self._lock:
+            self._kept[key] = (state, answer)
+            self._kept.move_to_end(key)
+            held = sum(one.size for _, one in self._kept.values())
+            while held > self._most and len(self._kept) > 1:
+                _, (_, gone) = self._kept.popitem(last=False)
+                held -= gone.size
+
+    @contextmanager
+    def _turn(self, key: Hashable) -> Iterator[None]:
+        with self._lock:
+            lock, waiting = self._turns.get(key, (threading.Lock(), 0))
+            self._turns[key] = (lock, waiting + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                _, waiting = self._turns[key]
+                if waiting == 1:
+                    del self._turns[key]
+                else:
+                    self._turns[key] = (lock, waiting - 1)
+
+
+def time_text(moment: datetime) -> str:
+    """`2024-03-01T12:00:00Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{type(value)} is no plain data")
+
+
+def _records(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as objects; numbers that JSON has no words for are null."""
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_floating(column.type):
+            column = pc.if_else(pc.is_finite(column), column, None)
+        columns[name] = column
+    return list(pa.table(columns).to_pylist())

@@ -1,0 +1,278 @@
+"""Liquidation levels: where a position would be liquidated, and maps of where all of them would be."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from liqstrat.errors import LiqstratError
+from liqstrat.maps import marks
+from liqstrat.market.store import Store
+from liqstrat.serve import schema
+from liqstrat.serve.answers import Answer
+from liqstrat.serve.calculator import LevelsQuery, calculated
+from liqstrat.serve.estimates import Estimates, make_estimates, matrix_of, widest_bin
+from liqstrat.serve.limits import LONGEST, MOST_CELLS, MOST_MAPS, MOST_ROWS
+from liqstrat.serve.params import Every, Moment, OfMap, Timeframe, Window, minutes, window_length
+from liqstrat.serve.refusals import RefusedError
+from liqstrat.serve.replies import reply
+from liqstrat.serve.served import Here, Served, open_interest_span
+from liqstrat.serve.sources import Source
+from liqstrat.serve.words import words_on
+
+router = APIRouter(prefix="/liquidations", tags=["liquidations"])
+
+#: How far from price maps over time reach.
+SPAN = 0.25
+_WARMUP = timedelta(days=14)
+_SHOWN_MAPS = 700
+_LENGTHS: tuple[Every, ...] = ("5m", "15m", "30m", "1h", "4h", "1d")
+
+
+class MapQuery(OfMap):
+    timeframe: Timeframe = _WARMUP
+    at: Annotated[Moment | None, Field(description="UTC; what was known then. By default the last open interest.")] = (
+        None
+    )
+
+
+@router.get("/levels", response_model=schema.Calculator | schema.Levels)
+def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Query()]) -> Response:
+    """With `entry_price`: where positions opened there are liquidated. With `symbol`: the estimated map."""
+    if (wrong := asked.mixed()) is not None:
+        raise RefusedError(wrong)
+    if asked.entry_price is not None:
+        return reply(request, calculated(asked))
+    given = {name: getattr(asked, name) for name in asked.model_fields_set}
+    wanted = MapQuery(**given)
+
+    def make(store: Store) -> Answer:
+        maps, about = _one_map(here, source, store, wanted)
+        rows = _by_price(_rows(maps, wanted), wanted.min_usdt)
+        sides = {side: rows.filter(pc.equal(rows["side"], side)).to_pylist() for side in ("long", "short")}
+        return Answer(about, rows, shown={f"{side}_liquidations": part for side, part in sides.items()})
+
+    source = here.sources.get(wanted.data)
+    return reply(request, here.answers.ask(source, ("levels", wanted.model_dump_json()), make))
+
+
+@router.get("/map", response_model=schema.Map)
+def one_map(request: Request, here: Here, asked: Annotated[MapQuery, Query()]) -> Response:
+    """The estimated map at a moment, from what was known then: by side, price bin and leverage."""
+
+    def make(store: Store) -> Answer:
+        maps, about = _one_map(here, source, store, asked)
+        rows = _rows(maps, asked)
+        if asked.min_usdt:
+            kept = _by_price(rows, asked.min_usdt).select(["side", "price_low"])
+            rows = rows.join(kept, ["side", "price_low"], join_type="inner").sort_by(
+                [("side", "ascending"), ("price_low", "ascending"), ("leverage", "ascending")]
+            )
+        clusters = [one for one in maps.clusters if asked.side in ("both", one["side"])]
+        about |= {"clusters": clusters, "words": words_on(rows, about["price"], clusters)}
+        return Answer(about, rows, "levels")
+
+    source = here.sources.get(asked.data)
+    return reply(request, here.answers.ask(source, ("map", asked.model_dump_json()), make))
+
+
+class HeatmapQuery(OfMap):
+    window: Window = "7d"
+    end_time: Annotated[Moment | None, Field(description="UTC; by default the last open interest.")] = None
+    interval: Annotated[Every | None, Field(description="Between maps; by default as the window needs.")] = None
+    timeframe: Timeframe = _WARMUP
+
+
+@router.get("/heatmap", response_model=schema.Heatmap)
+def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()]) -> Response:
+    """Maps over a window as a matrix of price and time, to be drawn; as Arrow, its rows."""
+
+    def make(store: Store) -> Answer:
+        span = open_interest_span(store, asked.symbol)
+        end = min(asked.end_time or span[1], span[1])
+        every = asked.interval or _length(window_length(asked.window))
+        moments = _moments(asked.symbol, span, end - window_length(asked.window), end, every)
+        maps = make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, asked.timeframe, SPAN)
+        matrix = matrix_of(maps, maps.wanted(asked.side, asked.tiers))
+        _within(matrix.usdt.size)
+        usdt = np.where(matrix.usdt >= max(asked.min_usdt, 0.5), np.round(matrix.usdt), 0.0)
+        about = _facts(here, source, store, asked, span[1]) | _times(moments, every)
+        shown = {
+            "times": moments,
+            "price_edges": np.round(matrix.edges, 8).tolist(),
+            "usdt": usdt.astype(np.int64).tolist(),
+            "prices": maps.prices.tolist(),
+            "open_interest": maps.open_interest.tolist(),
+            "largest": float(usdt.max(initial=0.0)),
+        }
+        return Answer(about, _long(moments, matrix.edges, usdt), shown=shown)
+
+    source = here.sources.get(asked.data)
+    return reply(request, here.answers.ask(source, ("heatmap", asked.model_dump_json()), make))
+
+
+class SeriesQuery(OfMap):
+    time_window: Annotated[Window | None, Field(description="Up to end_time; or give start_time.")] = None
+    start_time: Moment | None = None
+    end_time: Moment | None = None
+    interval: Every = "1h"
+    price_bin_size: Annotated[
+        float | None, Field(gt=0, le=1e9, description="USDT; by default the model's bins, which are shares of price.")
+    ] = None
+    timeframe: Timeframe = _WARMUP
+
+
+@router.get("/heatmap-timeseries", response_model=schema.HeatmapSeries)
+def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuery, Query()]) -> Response:
+    """Maps over time as rows: USDT by moment and price bin."""
+    if asked.time_window and asked.start_time:
+        raise RefusedError("time_window and start_time both say where to begin, expected one of them")
+    if asked.start_time and asked.end_time and asked.end_time < asked.start_time:
+        raise RefusedError(f"end_time is before start_time ({asked.start_time:%Y-%m-%d %H:%M})")
+
+    def make(store: Store) -> Answer:
+        span = open_interest_span(store, asked.symbol)
+        end = min(asked.end_time or span[1], span[1])
+        start = asked.start_time or end - window_length(asked.time_window or "48h")
+        moments = _moments(asked.symbol, span, start, end, asked.interval)
+        maps = make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, asked.timeframe, SPAN)
+        rows = maps.wanted(asked.side, asked.tiers)
+        if asked.price_bin_size is not None and asked.price_bin_size < (widest := widest_bin(maps, rows)):
+            raise RefusedError(
+                f"price_bin_size is {asked.price_bin_size:g}, expected at least {widest:.8g} USDT: bins of the model "
+                f"are {maps.width:.2%} of price wide"
+            )
+        matrix = matrix_of(maps, rows, asked.price_bin_size)
+        _within(matrix.usdt.size)
+        usdt = np.where(matrix.usdt >= max(asked.min_usdt, 1e-9), matrix.usdt, 0.0)
+        table = _long(moments, matrix.edges, usdt)
+        if len(table) > MOST_ROWS:
+            raise RefusedError(
+                f"{len(table):,} rows, expected at most {MOST_ROWS:,}: ask for a shorter time, a longer interval, "
+                "larger bins or a higher min_usdt"
+            )
+        about = _facts(here, source, store, asked, span[1]) | _times(moments, asked.interval)
+        return Answer(about | {"price_bin_size": asked.price_bin_size}, table, "rows")
+
+    source = here.sources.get(asked.data)
+    return reply(request, here.answers.ask(source, ("timeseries", asked.model_dump_json()), make))
+
+
+def _one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tuple[Estimates, dict[str, Any]]:
+    last = open_interest_span(store, asked.symbol)[1]
+    moment = asked.at or last
+    maps = make_estimates(store, here.shelf, asked.symbol, [moment], asked.settings, asked.timeframe, None)
+    age = moment - _known_by(store, asked.symbol, moment)
+    about = _facts(here, source, store, asked, last) | {
+        "time": moment,
+        "data_age_seconds": age.total_seconds(),
+        "price": float(maps.prices[0]),
+        "open_interest": float(maps.open_interest[0]),
+        "seeded_share": float(maps.seeded[0]),
+        "unplaced": float(maps.unplaced[0]),
+        "bin_width": maps.width,
+    }
+    return maps, about
+
+
+def _known_by(store: Store, symbol: str, moment: datetime) -> datetime:
+    """The time of the last open interest at or before a moment."""
+    known = store.open_interest(symbol, moment - timedelta(days=400), moment + timedelta(microseconds=1))
+    last: datetime | None = pc.max(known["time"]).as_py()
+    if last is None:
+        raise LiqstratError(f"no open interest of {symbol} within 400 days before {moment:%Y-%m-%d %H:%M} UTC")
+    return last
+
+
+def _facts(here: Served, source: Source, store: Store, asked: OfMap, last: datetime) -> dict[str, Any]:
+    """What any map says of itself."""
+    settings = {"side": asked.side, "leverage": asked.tiers, "min_usdt": asked.min_usdt}
+    return {
+        "symbol": asked.symbol,
+        "data": source.name,
+        "model": asked.model,
+        "origin": "SIMULATED" if store.simulated(asked.symbol) else "real",
+        "verdict": here.verdict(source, store, asked.symbol, asked.settings),
+        "data_until": last,
+        "settings": settings | {"leverage_weights": dict(asked.settings.leverage)},
+    }
+
+
+def _times(moments: list[datetime], every: str) -> dict[str, Any]:
+    return {"interval": every, "start_time": moments[0], "end_time": moments[-1]}
+
+
+def _moments(
+    symbol: str, span: tuple[datetime, datetime], start: datetime, end: datetime, every: str
+) -> list[datetime]:
+    """Moments at multiples of an interval, as far as there is open interest."""
+    step = minutes(every)
+    first, last = _multiple(max(start, span[0]), step, up=True), _multiple(min(end, span[1]), step, up=False)
+    if last < first:
+        raise LiqstratError(
+            f"open interest of {symbol} reaches from {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M} UTC: there "
+            f"is no moment to make a map of from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}, every {every}"
+        )
+    if last - first > LONGEST:
+        raise RefusedError(f"the range is of {(last - first).days:,} days, expected at most {LONGEST.days}")
+    count = int((last - first) / step) + 1
+    if count > MOST_MAPS:
+        raise RefusedError(f"{count:,} maps, expected at most {MOST_MAPS:,}: ask for a longer interval")
+    return marks(first, last, int(step / timedelta(minutes=1)))
+
+
+def _multiple(moment: datetime, step: timedelta, *, up: bool) -> datetime:
+    seconds, length = moment.timestamp(), step.total_seconds()
+    over = seconds % length
+    return moment - timedelta(seconds=over) + (step if up and over else timedelta(0))
+
+
+def _length(window: timedelta) -> Every:
+    return next((one for one in _LENGTHS if window / minutes(one) <= _SHOWN_MAPS), "1d")
+
+
+def _within(cells: int) -> None:
+    if cells > MOST_CELLS:
+        raise RefusedError(f"{cells:,} cells, expected at most {MOST_CELLS:,}: ask for a longer interval")
+
+
+def _long(moments: list[datetime], edges: Any, usdt: Any) -> pa.Table:
+    """The cells of a matrix that hold something, as rows."""
+    columns, bins = np.nonzero(usdt.T)
+    times = pa.array(moments, pa.timestamp("us", "UTC")).take(pa.array(columns))
+    return pa.table(
+        {"time": times, "price_low": edges[bins], "price_high": edges[bins + 1], "usdt": usdt.T[columns, bins]}
+    )
+
+
+def _rows(maps: Estimates, asked: OfMap) -> pa.Table:
+    """The rows of one map, with USDT and distance from price."""
+    rows = maps.wanted(asked.side, asked.tiers)
+    lows, highs = (np.asarray(rows[name], dtype=np.float64) for name in ("price_low", "price_high"))
+    middle = np.sqrt(lows * highs)
+    return pa.table(
+        {
+            "side": rows["side"].cast(pa.string()),
+            "price_low": lows,
+            "price_high": highs,
+            "leverage": rows["leverage"],
+            "contracts": rows["contracts"],
+            "usdt": np.asarray(rows["contracts"], dtype=np.float64) * middle,
+            "distance": middle / maps.prices[0] - 1,
+        }
+    )
+
+
+def _by_price(rows: pa.Table, min_usdt: float) -> pa.Table:
+    """All leverages of a bin together, less the bins that hold too little."""
+    by = rows.group_by(["side", "price_low", "price_high", "distance"]).aggregate(
+        [("contracts", "sum"), ("usdt", "sum")]
+    )
+    by = by.rename_columns(["side", "price_low", "price_high", "distance", "contracts", "usdt"])
+    by = by.filter(pc.greater_equal(by["usdt"], min_usdt)).sort_by([("side", "ascending"), ("price_low", "ascending")])
+    return by.select(["side", "price_low", "price_high", "contracts", "usdt", "distance"])

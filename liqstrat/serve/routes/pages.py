@@ -1,0 +1,60 @@
+"""Pages: templates with nothing of the data in them; scripts ask the API for it."""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from liqstrat import __version__
+
+_HERE = Path(str(resources.files("liqstrat.serve")))
+#: Path, title, what it is.
+PAGES = {
+    "map": ("Map", "Where positions would be liquidated now, by price and leverage"),
+}
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def page(name: str, **values: object) -> Response:
+    """A template as an answer."""
+    shown = {"pages": PAGES, "version": __version__, "name": name, "title": name.title(), "about": "", **values}
+    text = _templates().get_template(f"{name}.html").render(shown)
+    return HTMLResponse(text, headers={"Cache-Control": "no-cache"})
+
+
+def add(app: FastAPI) -> None:
+    """Add the pages, their scripts and styles, and the description of the API."""
+    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+
+    @app.get("/", include_in_schema=False)
+    def home() -> Response:
+        return RedirectResponse("/map", 307)
+
+    for name, (title, about) in PAGES.items():
+        app.add_api_route(f"/{name}", _handler(name, title, about), include_in_schema=False)
+
+    @app.get("/docs", include_in_schema=False)
+    def docs(request: Request) -> Response:
+        return page("docs", title="API", about="What programs can ask", api=request.app.openapi())
+
+
+def _handler(name: str, title: str, about: str) -> Callable[[], Response]:
+    def show() -> Response:
+        return page(name, title=title, about=about)
+
+    return show

@@ -1,0 +1,262 @@
+"""What answers look like in JSON, for the API's description; a test holds answers against it."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Number = float | None
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Health(_Shape):
+    status: Literal["ok"]
+    version: str
+    databases: list[str]
+    catalog: str
+    results: str
+
+
+class SymbolThere(_Shape):
+    symbol: str
+    simulated: bool
+
+
+class Database(_Shape):
+    data: str
+    symbols: list[SymbolThere]
+
+
+class Symbols(_Shape):
+    databases: list[Database]
+
+
+class KindThere(_Shape):
+    kind: str
+    first: datetime
+    last: datetime
+    rows: int
+    days_missing: int
+    origin: Literal["simulated", "archive", "unknown"] | str
+
+
+class DateRange(_Shape):
+    symbol: str
+    simulated: bool
+    kinds: list[KindThere]
+
+
+class Kline(_Shape):
+    time: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    taker_buy_volume: Number
+
+
+class Klines(_Shape):
+    symbol: str
+    simulated: bool
+    interval: str
+    klines: list[Kline]
+
+
+class OpenInterestRow(_Shape):
+    time: datetime
+    contracts: float
+    value: Number
+
+
+class OpenInterest(_Shape):
+    symbol: str
+    simulated: bool
+    open_interest: list[OpenInterestRow]
+
+
+class FundingRow(_Shape):
+    time: datetime
+    rate: float
+
+
+class Funding(_Shape):
+    symbol: str
+    simulated: bool
+    funding: list[FundingRow]
+
+
+class Calculated(_Shape):
+    side: Literal["long", "short"]
+    leverage: int
+    liquidation_price: Number
+    distance: Number
+    distance_usdt: Number
+    maintenance_rate: float
+    maintenance_amount: float
+    allowed_leverage: int
+    risk: Literal["high", "medium", "low"]
+
+
+class Calculator(_Shape):
+    """Where a position would be liquidated."""
+
+    entry_price: float
+    notional: float
+    brackets: str
+    long_liquidations: list[Calculated]
+    short_liquidations: list[Calculated]
+
+
+class Verdict(BaseModel):
+    """Whether the model's maps are any good, and over which time that was judged."""
+
+    words: str
+    better: bool
+    reason: str
+    model_config = ConfigDict(extra="allow")
+
+
+class MapFacts(_Shape):
+    """What any map says of itself. `origin` is SIMULATED or real. data_until: the last open interest on record."""
+
+    symbol: str
+    data: str
+    model: str
+    origin: Literal["SIMULATED", "real"]
+    verdict: Verdict
+    data_until: datetime
+    settings: dict[str, Any]
+
+
+class OneMap(MapFacts):
+    """time: the moment whose knowledge it is. data_age_seconds: from the last open interest by then to that moment.
+
+    seeded_share: the part of the open interest that was open before the history used; where it stands is a guess.
+    unplaced: contracts that no price liquidates.
+    """
+
+    time: datetime
+    data_age_seconds: float
+    price: float
+    open_interest: float
+    seeded_share: float
+    unplaced: float
+    bin_width: float
+
+
+class Level(_Shape):
+    side: Literal["long", "short"]
+    price_low: float
+    price_high: float
+    contracts: float
+    usdt: float
+    distance: float
+
+
+class Levels(OneMap):
+    """The estimated map, leverages together."""
+
+    long_liquidations: list[Level]
+    short_liquidations: list[Level]
+
+
+class MapRow(Level):
+    leverage: int
+
+
+class Cluster(_Shape):
+    side: Literal["long", "short"]
+    price_low: float
+    price_high: float
+    price: float
+    contracts: float
+    notional: float
+    leverage: dict[str, float]
+    age_hours: float
+    distance: float
+    strength: float
+
+
+class Map(OneMap):
+    """The estimated map with all that is in it. words: the imbalance and the nearest strong levels, in sentences."""
+
+    clusters: list[Cluster]
+    words: list[str]
+    levels: list[MapRow]
+
+
+class HeatmapFacts(MapFacts):
+    interval: str
+    start_time: datetime
+    end_time: datetime
+
+
+class Heatmap(HeatmapFacts):
+    """Maps over time as a matrix: `usdt[i][j]` is what stands from `price_edges[i]` up to the next, known at
+    `times[j]`; prices and open_interest (contracts) have one entry a map."""
+
+    times: list[datetime]
+    price_edges: list[float]
+    usdt: list[list[float]]
+    prices: list[float]
+    open_interest: list[float]
+    largest: float
+
+
+class HeatmapRow(_Shape):
+    time: datetime
+    price_low: float
+    price_high: float
+    usdt: float
+
+
+class HeatmapSeries(HeatmapFacts):
+    price_bin_size: Number
+    rows: list[HeatmapRow]
+
+
+class Liquidation(_Shape):
+    time: datetime
+    side: Literal["long", "short"]
+    price: float
+    contracts: float
+    usdt: float
+
+
+class LiquidationSum(_Shape):
+    time: datetime
+    side: Literal["long", "short"]
+    count: int
+    contracts: float
+    usdt: float
+
+
+class History(_Shape):
+    symbol: str
+    origin: Literal["SIMULATED", "real"]
+    aggregate: str | None
+    recorded: int
+    left_out: int
+    liquidations: list[Liquidation] | list[LiquidationSum]
+
+
+class Compared(_Shape):
+    model: str
+    verdict: Verdict
+    agreement: dict[str, Number]
+    largest: list[Cluster]
+    levels: list[Level]
+
+
+class Comparison(_Shape):
+    symbol: str
+    data: str
+    origin: Literal["SIMULATED", "real"]
+    time: datetime
+    data_until: datetime
+    price: float
+    models: list[Compared]

@@ -1,0 +1,68 @@
+"""What is served, handed to every route: databases, answers, maps, results."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.store import Store
+from liqstrat.scoring.run_verdict import verdict_on_run
+from liqstrat.serve.answers import Answer, Answers
+from liqstrat.serve.limits import VERDICT_DAYS
+from liqstrat.serve.shelf import Shelf
+from liqstrat.serve.sources import Source, Sources
+
+_SHELF = ".maps"
+
+
+@dataclass(frozen=True)
+class Served:
+    """catalog: folder with databases. results: folder with runs."""
+
+    catalog: Path
+    results: Path
+    sources: Sources
+    shelf: Shelf
+    answers: Answers = field(default_factory=Answers)
+
+    @classmethod
+    def of(cls, catalog: Path, results: Path) -> "Served":
+        """What lies in these folders; they need not be there yet."""
+        return cls(catalog, results, Sources(catalog), Shelf(catalog / _SHELF))
+
+    def verdict(self, source: Source, store: Store, symbol: str, settings: ModelSettings) -> dict[str, Any]:
+        """Whether the model's maps are any good, by the last days of what is on record; kept while the data are."""
+        key = ("verdict", symbol, repr(settings))
+        known = self.answers.known(source, key)
+        if known is None:
+            first, last = _scored(store, symbol)
+            found = verdict_on_run(store, symbol, settings, first, last, timedelta(0))
+            known = Answer(found)
+            self.answers.keep(source, key, known)
+        return known.about
+
+
+def served(request: Request) -> Served:
+    """What the app serves."""
+    found: Served = request.app.state.served
+    return found
+
+
+Here = Annotated[Served, Depends(served)]
+
+
+def open_interest_span(store: Store, symbol: str) -> tuple[datetime, datetime]:
+    """When open interest of a symbol is known; raises `LiqstratError` where never."""
+    span = store.span(symbol, "open_interest")
+    if span is None:
+        raise LiqstratError(f"no open interest of {symbol} on record: without it levels cannot be estimated")
+    return span
+
+
+def _scored(store: Store, symbol: str) -> tuple[datetime, datetime]:
+    first, last = open_interest_span(store, symbol)
+    return max(first, last - timedelta(days=VERDICT_DAYS)), last

@@ -1,0 +1,71 @@
+// Questions to the API, and what is said while and where they are not answered.
+
+export class Refused extends Error {}
+
+/** The answer to a question, as JSON; throws `Refused` with the server's sentence. */
+export async function ask(path, params = {}, options = {}) {
+  const query = new URLSearchParams(Object.entries(params).filter(([, value]) => value !== "" && value != null));
+  const url = query.size ? `${path}?${query}` : path;
+  let response;
+  try {
+    response = await fetch(url, { headers: { Accept: "application/json" }, ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused("The server does not answer; is liqstrat serve still running?");
+  }
+  const content = await response.json().catch(() => ({ detail: `The server answered ${response.status}.` }));
+  if (!response.ok) throw new Refused(content.detail);
+  content.stale = response.headers.get("Liqstrat-Stale");
+  return content;
+}
+
+/** Send something to be changed. */
+export const send = (path, body, method = "POST") =>
+  ask(path, {}, { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+
+/** Runs the latest of several calls: one that is overtaken is given up. */
+export class Latest {
+  #controller = null;
+
+  constructor(state) {
+    this.state = state;
+  }
+
+  /** What `work` gives, or undefined where another call came after; errors are told in the state's place. */
+  async run(work) {
+    this.#controller?.abort();
+    const controller = (this.#controller = new AbortController());
+    const late = setTimeout(() => this.state?.classList.add("busy"), 150);
+    try {
+      const found = await work(controller.signal);
+      if (controller.signal.aborted) return undefined;
+      tell(this.state, "");
+      return found;
+    } catch (error) {
+      if (error.name === "AbortError" || controller.signal.aborted) return undefined;
+      if (!(error instanceof Refused)) throw error;
+      tell(this.state, error.message);
+      return undefined;
+    } finally {
+      clearTimeout(late);
+      if (this.#controller === controller) this.state?.classList.remove("busy");
+    }
+  }
+}
+
+/** Say a sentence in place of a picture; what stands in backticks is code. */
+export function tell(state, sentence) {
+  if (!state) return;
+  state.replaceChildren();
+  state.classList.toggle("told", sentence !== "");
+  if (!sentence) return;
+  const box = document.createElement("div");
+  sentence.split("`").forEach((part, at) => {
+    if (at % 2) {
+      const code = document.createElement("code");
+      code.textContent = part;
+      box.append(code);
+    } else box.append(part);
+  });
+  state.append(box);
+}

@@ -1,0 +1,121 @@
+// What drawings share: a canvas as large as its place, colours of the theme, ticks, and moving about.
+
+/** Draws into a canvas once a frame at most, when it was asked to, was resized, or the theme changed. */
+export class Drawing {
+  constructor(canvas, draw) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.width = this.height = 0;
+    let asked = false;
+    this.ask = () => {
+      if (asked) return;
+      asked = true;
+      requestAnimationFrame(() => {
+        asked = false;
+        if (this.width) draw(this.context, this.width, this.height);
+      });
+    };
+    new ResizeObserver(() => {
+      const { width, height } = canvas.parentElement.getBoundingClientRect();
+      const ratio = devicePixelRatio || 1;
+      [this.width, this.height] = [width, height];
+      [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+      this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      this.ask();
+    }).observe(canvas.parentElement);
+    addEventListener("theme", () => { colours = null; this.ask(); });
+  }
+}
+
+let colours = null;
+/** A colour of the theme by its name. */
+export function colour(name) {
+  colours ??= {};
+  return (colours[name] ??= getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+}
+
+export const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", Arial, sans-serif';
+
+/** Round numbers from low to high, about `count` of them. */
+export function ticks(low, high, count) {
+  const rough = (high - low) / Math.max(count, 1);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((part) => part * power).find((one) => one >= rough);
+  const found = [];
+  for (let at = Math.ceil(low / step); at * step <= high; at++) found.push(at * step);
+  return found;
+}
+
+const MINUTE = 60000;
+const STEPS = [5, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 7200, 10080, 20160, 43200].map((one) => one * MINUTE);
+
+/** Moments at round times, with what to write at each. */
+export function timeTicks(low, high, count) {
+  const step = STEPS.find((one) => (high - low) / one <= count) ?? STEPS.at(-1);
+  const found = [];
+  for (let time = Math.ceil(low / step) * step; time <= high; time += step) {
+    const text = new Date(time).toISOString();
+    const midnight = time % (1440 * MINUTE) === 0;
+    found.push({ time, midnight, text: midnight ? text.slice(5, 10) : text.slice(11, 16) });
+  }
+  return found;
+}
+
+/** Zoom by wheel and keys, move by dragging; positions are pixels within the canvas. */
+export function moves(canvas, { zoom, pan, point, leave, reset, step }) {
+  let from = null;
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.003), ...place(event), event.shiftKey);
+  }, { passive: false });
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    from = place(event);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = place(event);
+    if (from) {
+      pan(x - from[0], y - from[1], ...from);
+      from = [x, y];
+    }
+    point(x, y);
+  });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (from = null));
+  canvas.addEventListener("pointerleave", () => leave());
+  canvas.addEventListener("dblclick", () => reset());
+  canvas.addEventListener("keydown", (event) => {
+    const { width, height } = canvas.getBoundingClientRect();
+    const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (keys[event.key] && event.shiftKey) pan(-keys[event.key][0] * 60, -keys[event.key][1] * 60, width / 2, height / 2);
+    else if (keys[event.key]) step(...keys[event.key]);
+    else if (event.key === "+" || event.key === "=") zoom(0.8, width / 2, height / 2, false);
+    else if (event.key === "-" || event.key === "−") zoom(1.25, width / 2, height / 2, false);
+    else if (event.key === "0" || event.key === "Home") reset();
+    else if (event.key === "Escape") leave();
+    else return;
+    event.preventDefault();
+  });
+}
+
+const LEVERAGE = ["#4c6fb1", "#4f9bd0", "#52c0c0", "#8ecf7e", "#e3cf57", "#f39a3d", "#ee5d50", "#d6408f"];
+/** A colour for the nth of some tiers, cool to hot. */
+export function tierColour(at, count) {
+  return LEVERAGE[count > 1 ? Math.round((at * (LEVERAGE.length - 1)) / (count - 1)) : 4];
+}
+
+/** A small label with a ground of its own. */
+export function label(context, text, x, y, { align = "left", ground = colour("raised"), ink = colour("text") } = {}) {
+  context.font = FONT;
+  const wide = context.measureText(text).width + 10;
+  const left = align === "left" ? x : align === "right" ? x - wide : x - wide / 2;
+  context.fillStyle = ground;
+  context.fillRect(left, y - 9, wide, 18);
+  context.fillStyle = ink;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  context.fillText(text, left + 5, y + 0.5);
+}
