@@ -15,6 +15,7 @@ from liqstrat.liquidation.flow import Flow, flow_from_bars
 from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, log_step
 from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.candles import length_of
 from liqstrat.market.large_trades import large_trades
 from liqstrat.market.recorded_candles import finest, lengths, recorded_candles, said_of
 from liqstrat.market.store import Store
@@ -104,14 +105,23 @@ def _of_trades(
 def _filled(
     store: Store, symbol: str, split: list[Flow], settings: ModelSettings, brackets: BracketTable
 ) -> list[Flow]:
-    """Consecutive flows, with those of candles in place of the ones in which nothing traded."""
+    """Consecutive flows, with those of candles in place of the ones in which nothing traded.
+
+    A candle counts where nothing finer tells of most of its time: in a quiet interval among others, one of an hour would
+    bring the whole hour's volume again.
+    """
     empty = np.array([not len(flow.contracts) for flow in split])
+    every = np.array([split[0].start_ns, *(flow.end_ns for flow in split)]) // 1000 if split else np.zeros(1)
     for length in lengths(store):
         if not empty.any():
             break
         first, last = np.flatnonzero(empty)[[0, -1]].tolist()
         edges = np.array([split[first].start_ns, *(flow.end_ns for flow in split[first : last + 1])]) // 1000
         candles = recorded_candles(store, symbol, length, int(edges[0]), int(edges[-1]))
+        told = np.concatenate(([0], np.cumsum(np.diff(every) * ~empty)))
+        span = length_of(length) // TICK
+        covered = np.interp(candles.closes, every, told) - np.interp(candles.closes - span, every, told)
+        candles = candles.part(covered * 2 < span)
         bounds = np.searchsorted(candles.closes, edges, side="right")
         taken = []
         for i in (first + np.flatnonzero(np.diff(bounds))).tolist():

@@ -81,6 +81,18 @@ def test_each_interval_takes_the_best_there_is(tmp_path: Path, with_trades: Path
     assert [line.split("rest on ")[1].split(" ")[0] for line in said] == ["1m", "5m"]
 
 
+def test_a_quiet_interval_among_trades_is_not_told_a_whole_hour_again(tmp_path: Path, with_trades: Path) -> None:
+    path = candles_only(with_trades, tmp_path / "c.duckdb", "1h", keep_trades_until=START + timedelta(hours=HOURS))
+    with open_store(path, read_only=False) as store:
+        store.connection.execute("delete from aggtrades_history where timestamp >= timestamp '2024-03-01 02:55:00' "
+                                 "and timestamp < timestamp '2024-03-01 03:00:00'")  # fmt: skip
+    by_trades, _ = read(with_trades)
+    found, said = read(path)
+    assert said == []
+    assert found[35].volume == 0
+    assert [flow.volume for flow in found[:35]] == [flow.volume for flow in by_trades[:35]]
+
+
 def test_without_taker_volume_half_of_it_is_each_side(tmp_path: Path, with_trades: Path) -> None:
     path = candles_only(with_trades, tmp_path / "c.duckdb", "5m")
     with open_store(path, read_only=False) as store:
