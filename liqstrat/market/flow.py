@@ -107,8 +107,8 @@ def _filled(
 ) -> list[Flow]:
     """Consecutive flows, with those of candles in place of the ones in which nothing traded.
 
-    A candle counts where nothing finer tells of most of its time: in a quiet interval among others, one of an hour would
-    bring the whole hour's volume again.
+    A candle counts where nothing finer tells of most of its time: in a quiet interval among others, one of an hour
+    would bring the whole hour's volume again.
     """
     empty = np.array([not len(flow.contracts) for flow in split])
     every = np.array([split[0].start_ns, *(flow.end_ns for flow in split)]) // 1000 if split else np.zeros(1)
