@@ -38,10 +38,13 @@ from liqstrat.backtest.replay import replay as _replay
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.candles import minutes_before
 from liqstrat.catalog.instruments import instrument_id
+from liqstrat.catalog.kept import Answer, Kept
 from liqstrat.catalog.minutes import read_minutes
 from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
 from liqstrat.held import partial_folder, require_writable
+from liqstrat.liquidation.flow import Flow
+from liqstrat.liquidation.flow_arrays import flow_arrays, flows_of
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store, open_store
@@ -71,18 +74,21 @@ class Prepared:
     about: dict[str, Any]
 
 
-def run_backtest(run: RunFile, out: Path, progress: Progress = SILENT, *, report: bool = True) -> Path:
+def run_backtest(
+    run: RunFile, out: Path, progress: Progress = SILENT, *, report: bool = True, prepared: Prepared | None = None
+) -> Path:
     """Replay a run and write its results, and its report unless told not to, to a new folder in `out`; returns that.
 
-    The folder appears when it is complete. Raises `LiqstratError` for what the user can put right, like an unknown
-    strategy or parameter, history that is not there, or an error inside a strategy.
+    The folder appears when it is complete. prepared: of another run that asks the same of history, see `with_run`.
+    Raises `LiqstratError` for what the user can put right, like an unknown strategy or parameter, history that is not
+    there, or an error inside a strategy.
     """
     if run.holdout is not None:
         remark(f"{run.name}: what is after {run.seen.end:%Y-%m-%d %H:%M} is held out; `liqstrat holdout` opens it")
         run = run.seen
     traders, code = resolve_traders(run), codes(run)
     require_writable(out / run.name)
-    prepared = prepare(run, progress)
+    prepared = prepare(run, progress) if prepared is None else with_run(prepared, run)
     created = datetime.now(UTC)
     name = f"{run.name}-{created:%Y%m%dT%H%M%S}-{_short_hash(prepared.about)}"
     with partial_folder(out / name) as (partial, folder):
@@ -119,17 +125,13 @@ def prepare(run: RunFile, progress: Progress = SILENT) -> Prepared:
         require_history(store, run)
         data = {symbol: prepare_symbol(store, symbol, run, progress) for symbol in run.symbols}
         about = _about(store, run, data)
-        warmup = timedelta(days=run.data.warmup_days)
-        about["levels"] = [
-            verdict_on_run(store, symbol, data[symbol].model, run.start, run.end, warmup, progress)
-            for symbol in run.symbols
-        ]
+        about["levels"] = [_verdict(store, symbol, run, data[symbol].model, progress) for symbol in run.symbols]
     return Prepared(run, data, about)
 
 
 def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress = SILENT) -> SymbolData:
     """What the replay needs of one symbol; its history is in the catalog then."""
-    catalog = run.data.catalog
+    catalog, kept = run.data.catalog, _kept(run, store)
     report = build_catalog(store, symbol, catalog, run.start - _BEFORE, run.end, progress=progress)
     known = read_open_interest(catalog, symbol, run.start, run.end)
     times = column_ns(known["time"])
@@ -140,11 +142,11 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
         model=model,
         minutes=read_minutes(catalog, symbol, run.start - _BEFORE, run.end),
         open_interest=OpenInterestSeries(instrument_id(symbol), times, known["contracts"].to_numpy()),
-        warm=warm_up(store, symbol, run, model, progress),
+        warm=warm_up(store, symbol, run, model, kept, progress),
         funding=report.rows.get("funding", 0) > 0,
         brackets=store.brackets(symbol),
         most_quantity=listing.max_quantity if listing else None,
-        flows=_flows(store, symbol, run, model, progress),
+        flows=_flows(store, symbol, run, model, kept, progress),
         before=minutes_before(store, symbol, run.start - timedelta(days=run.data.warmup_days), run.start - _BEFORE),
         rates=read_rates(store, symbol, run.start, run.end),
         notes=report.notes,
@@ -192,21 +194,30 @@ def write(
     write_json(folder / "run.json", {**head, **prepared.about, "notes": notes})
 
 
-def _flows(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress) -> Any:
+def _flows(
+    store: Store, symbol: str, run: RunFile, model: ModelSettings, kept: Kept, progress: Progress
+) -> list[Flow] | None:
     """Of a run of bars, the flow of its intervals by single trades, or by candles with what takers bought."""
     if run.bar_minutes is None:
         return None
-    history = flows(store, symbol, run.start, run.end, model, progress)
-    return [flow for flow, _ in history if len(flow.contracts)]
+
+    def make() -> Answer:
+        history = flows(store, symbol, run.start, run.end, model, progress)
+        return {**flow_arrays([flow for flow, _ in history if len(flow.contracts)])}
+
+    asked = {"symbol": symbol, "model": asdict(model), "from": run.start, "to": run.end}
+    return flows_of(kept.ask("flows", asked, make))
 
 
 def data_hash(store: Store, run: RunFile) -> str:
     """SHA-256 of what the database says of the run's symbols in its time and its warm-up."""
     since = run.start - timedelta(days=run.data.warmup_days)
-    prints = "".join(
-        f"{store.fingerprint(symbol, since, run.end)}{store.instrument(symbol, run.end) or ''}"
-        for symbol in run.symbols
-    )
+
+    def make() -> Answer:
+        return {symbol: store.fingerprint(symbol, since, run.end) for symbol in run.symbols}
+
+    known = _kept(run, store).ask("hash", {"symbols": run.symbols, "from": since, "to": run.end}, make)
+    prints = "".join(f"{known[symbol]}{store.instrument(symbol, run.end) or ''}" for symbol in run.symbols)
     return hashlib.sha256(prints.encode()).hexdigest()
 
 
@@ -216,12 +227,11 @@ def _config(run: RunFile) -> dict[str, Any]:
 
 def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str, Any]:
     """What `run.json` tells of the run before it is replayed."""
-    start, end = nanoseconds(run.start), nanoseconds(run.end)
-    since = run.start - timedelta(days=run.data.warmup_days)
+    start, end, facts = nanoseconds(run.start), nanoseconds(run.end), _facts(store, run)
     notes = []
     for symbol in run.symbols:
         notes += [*data[symbol].warm.notes, *data[symbol].notes]
-        notes += lost_trades(store, symbol, since, run.end)
+        notes += facts["lost"][symbol]
         notes += gaps(symbol, data[symbol].minutes, data[symbol].open_interest.times, start, end)
         if run.venue.funding and not data[symbol].funding:
             notes.append(f"{symbol}: there are no funding rates, so none is settled")
@@ -237,9 +247,35 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
         "start": run.start.isoformat(),
         "end": run.end.isoformat(),
         "resolution": run.resolution,
-        "data": data_facts(store, run),
+        "data": facts["data"],
         "notes": notes,
     }
+
+
+def _facts(store: Store, run: RunFile) -> Answer:
+    """What a pass over all rows tells: notes on lost trades by symbol, and what there is of each kind."""
+    since = run.start - timedelta(days=run.data.warmup_days)
+
+    def make() -> Answer:
+        return {
+            "lost": {symbol: lost_trades(store, symbol, since, run.end) for symbol in run.symbols},
+            "data": data_facts(store, run),
+        }
+
+    asked = {"symbols": run.symbols, "since": since, "from": run.start, "to": run.end}
+    return _kept(run, store).ask("facts", asked, make)
+
+
+def _verdict(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress) -> Answer:
+    warmup = timedelta(days=run.data.warmup_days)
+    asked = {"symbol": symbol, "model": asdict(model), "from": run.start, "to": run.end, "warmup": warmup}
+    return _kept(run, store).ask(
+        "verdict", asked, lambda: verdict_on_run(store, symbol, model, run.start, run.end, warmup, progress)
+    )
+
+
+def _kept(run: RunFile, store: Store) -> Kept:
+    return Kept(run.data.catalog / "kept", store)
 
 
 def _last_prices(run: RunFile) -> dict[str, float]:

@@ -50,7 +50,7 @@ def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILE
 
     Data goes to `root/catalog/demo`, results to `root/results`. The same seed and days use the files there are.
     """
-    from liqstrat.app import run_backtest
+    from liqstrat.app import prepare, run_backtest
     from liqstrat.market.ingest import ingest
     from liqstrat.market.simulator import SimulationSettings, simulate
 
@@ -66,7 +66,9 @@ def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILE
     data = DataSettings(db=database, catalog=folder / "nautilus")
     runs = {name: demo_run(name, use, days, data) for name, use in _STRATEGIES.items()}
     files = {name: _write_run_file(run, folder / f"{name}.toml") for name, run in runs.items()}
-    folders = {name: run_backtest(run, root / "results", progress=progress) for name, run in runs.items()}
+    # They ask the same of history.
+    prepared = prepare(runs["fade"], progress)
+    folders = {name: run_backtest(run, root / "results", progress, prepared=prepared) for name, run in runs.items()}
     figures = {name: json.loads((path / "metrics.json").read_text()) for name, path in folders.items()}
     return DemoResult(database, files, folders, figures)
 

@@ -28,7 +28,7 @@ from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
-from liqstrat.liquidation.model import Consumed
+from liqstrat.liquidation.model import Consumed, Saved
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.side import SCALE, SUMS, Side, Tiers, keep, put, spread_over_tiers, take, total
 from liqstrat.liquidation.two_sided import TwoSidedModel
@@ -84,6 +84,15 @@ class LiquidationBook(TwoSidedModel):
             self._work(self._shorts, flow, (low, at, high), high, unrest, volume),
         )
         return Consumed(flow.end_ns, *taken[0], *taken[1])
+
+    def saved(self) -> Saved:
+        """All that was learnt, see `LiquidationModel.saved`."""
+        return {**super().saved(), "seeded": np.array(self._seeded)}
+
+    def restore(self, saved: Saved) -> None:
+        """Become what was saved."""
+        super().restore(saved)
+        self._seeded = bool(saved["seeded"])
 
     def _check(self, flow: Flow, low: int, high: int) -> None:
         """Compiled code does not look where it writes."""

@@ -8,7 +8,7 @@ from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.map import LiquidationMap
-from liqstrat.liquidation.model import NOTHING, Consumed, LiquidationModel, Since
+from liqstrat.liquidation.model import NOTHING, Consumed, LiquidationModel, Saved, Since
 from liqstrat.liquidation.settings import ModelSettings
 
 
@@ -57,6 +57,17 @@ class Ensemble:
             if model is self._leader:
                 told = consumed
         return told
+
+    def saved(self) -> Saved:
+        """All that its members learnt, see `LiquidationModel.saved`."""
+        members = enumerate(model.saved() for _, model in self._members)
+        return {f"{number}_{name}": values for number, saved in members for name, values in saved.items()}
+
+    def restore(self, saved: Saved) -> None:
+        """Become what was saved."""
+        for number, (_, model) in enumerate(self._members):
+            own = f"{number}_"
+            model.restore({name.removeprefix(own): saved[name] for name in saved if name.startswith(own)})
 
     def reaches(self, low: float, high: float) -> bool:
         """Whether any member's levels may be run through."""

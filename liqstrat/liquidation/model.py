@@ -1,10 +1,12 @@
 """What every model of liquidation levels can do and tell."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
@@ -31,6 +33,10 @@ class Consumed:
         """Nothing of `tiers` tiers."""
         none = np.zeros((tiers, 0))
         return cls(time_ns, 0, none, 0, none)
+
+
+#: What a model has learnt, as arrays by name.
+Saved = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,13 @@ class LiquidationModel(Protocol):
 
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Work one interval that ended at `flow.end_ns` with `open_interest` contracts; what price ran through."""
+
+    def saved(self) -> Saved:
+        """All that steps have taught it: a new model of the same settings, symbol and brackets that restores this goes
+        on as this one would."""
+
+    def restore(self, saved: Saved) -> None:
+        """Become what was saved."""
 
     def reaches(self, low: float, high: float) -> bool:
         """Whether prices from `low` to `high` (USDT) may run through something of the map: false only where there are

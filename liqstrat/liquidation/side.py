@@ -4,8 +4,10 @@ The loops over groups of trades and tiers are compiled (Numba) at their first us
 call one costs as much as to run through a hundred groups, so a model does all it can in one call.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +95,15 @@ class Side:
     def reaches(self, edge: int) -> bool:
         """Whether anything may stand in bin `edge` or beyond it towards the price's old side."""
         return (self.nearest - edge) * self.sign >= 0
+
+    def saved(self) -> dict[str, npt.NDArray[Any]]:
+        """All that is in it, for `restore`."""
+        return {"amounts": self.amounts.copy(), "rows": self.rows.copy(), "place": np.array([self.first, self.nearest])}
+
+    def restore(self, saved: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Become what was saved."""
+        self.amounts, self.rows = saved["amounts"].copy(), saved["rows"].copy()
+        self.first, self.nearest = saved["place"].tolist()
 
     def take_out(self, edge: int) -> tuple[int, Floats]:
         """Remove all from bin `edge` towards the price's old side; returns the first bin and what was there."""

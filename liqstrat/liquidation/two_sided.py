@@ -9,7 +9,7 @@ from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Ints, bin_at, bins_within
 from liqstrat.liquidation.map import LiquidationMap
-from liqstrat.liquidation.model import NOTHING, Consumed, Since
+from liqstrat.liquidation.model import NOTHING, Consumed, Saved, Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.side import FAR, SCALE, UNPLACED, Side, seeded_share, windows
 from liqstrat.moments import DAY_NS, at_ns
@@ -37,6 +37,20 @@ class TwoSidedModel:
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Work one interval, see `LiquidationModel.step`."""
         raise NotImplementedError
+
+    def saved(self) -> Saved:
+        """All that was learnt, see `LiquidationModel.saved`."""
+        known = np.array([self.open_interest, self.price])
+        sides = ("longs", self._longs), ("shorts", self._shorts)
+        parts = {f"{name}_{part}": values for name, side in sides for part, values in side.saved().items()}
+        return {"known": known, "time_ns": np.array(self.time_ns), **parts}
+
+    def restore(self, saved: Saved) -> None:
+        """Become what was saved."""
+        self.open_interest, self.price = saved["known"].tolist()
+        self.time_ns = int(saved["time_ns"])
+        for name, side in (("longs_", self._longs), ("shorts_", self._shorts)):
+            side.restore({key.removeprefix(name): saved[key] for key in saved if key.startswith(name)})
 
     @property
     def seeded_share(self) -> float:

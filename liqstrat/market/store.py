@@ -20,6 +20,7 @@ from liqstrat.market.brackets import read_brackets
 from liqstrat.market.connection import connect, in_utc, missing
 from liqstrat.market.digits import digits_used
 from liqstrat.market.faults import check_sides, explained, needs_no_look, once
+from liqstrat.market.file_state import identity
 from liqstrat.market.fingerprint import fingerprint
 from liqstrat.market.instruments import Instrument, read_instruments, seen_by
 from liqstrat.market.schema import LEDGER, existing_columns, existing_tables, kinds_in, table_of
@@ -67,7 +68,10 @@ def open_store(path: Path | str, *, read_only: bool = True, files: Iterable[Path
     path = Path(path)
     if not path.exists():
         raise missing(path)
-    return Store(path, connect(path, read_only=read_only, files=files))
+    before = identity(path)
+    store = Store(path, connect(path, read_only=read_only, files=files))
+    store.opened = before
+    return store
 
 
 class Store:
@@ -83,6 +87,8 @@ class Store:
     path: Path
     connection: duckdb.DuckDBPyConnection
     remarks: list[str]
+    #: What `file_state.identity` said before the file was opened; None where nobody asked.
+    opened: str | None = None
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
@@ -91,6 +97,7 @@ class Store:
         self._looked_at: set[tuple[str, str]] = set()
         self._each_once: dict[str, bool] = {}
         self.remarks = []
+        self._listeners: list[list[str]] = []
         self._decimals: dict[str, dict[str, int]] = {}
         self._streams: weakref.WeakSet[Generator[pa.RecordBatch]] = weakref.WeakSet()
         self._closed = False
@@ -118,9 +125,22 @@ class Store:
 
     def say(self, text: str) -> None:
         """Tell what a reader of results must know of what was read; each text once."""
+        for listener in self._listeners:
+            if text not in listener:
+                listener.append(text)
         if text not in self.remarks:
             self.remarks.append(text)
             remark(text)
+
+    @contextmanager
+    def listening(self) -> Iterator[list[str]]:
+        """A list of what is remarked meanwhile, said before or not."""
+        heard: list[str] = []
+        self._listeners.append(heard)
+        try:
+            yield heard
+        finally:
+            self._listeners.pop()
 
     def symbols(self) -> list[str]:
         """Symbols with at least one row of any kind, sorted."""

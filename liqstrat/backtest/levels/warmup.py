@@ -1,11 +1,12 @@
 """A book filled with the history before a run, so that there are levels when it starts."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 
 from liqstrat.backtest.levels.interval import Trades
+from liqstrat.catalog.kept import Answer, Kept
 from liqstrat.config import RunFile
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.model import LiquidationModel
@@ -14,6 +15,8 @@ from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.moments import at_ns, column_ns
 from liqstrat.progress import SILENT, Progress
+
+_BOOK, _TRADES = "book_", "trades_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,17 +28,33 @@ class Warm:
     notes: list[str]
 
 
-def warm_up(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress = SILENT) -> Warm:
-    """Step a book of `model` through up to `warmup_days` of history before the run starts."""
+def warm_up(
+    store: Store, symbol: str, run: RunFile, model: ModelSettings, kept: Kept, progress: Progress = SILENT
+) -> Warm:
+    """Step a book of `model` through up to `warmup_days` of history before the run starts, unless one is kept."""
     book = new_model(model, symbol, store.brackets(symbol))
     since = run.start - timedelta(days=run.data.warmup_days)
-    for flow, open_interest in flows(store, symbol, since, run.start, model, progress):
-        book.step(flow, open_interest)
+
+    def make() -> Answer:
+        for flow, open_interest in flows(store, symbol, since, run.start, model, progress):
+            book.step(flow, open_interest)
+        trades = _trades(store, symbol, at_ns(book.time_ns), run.start) if book.open_interest else None
+        return {
+            **{f"{_BOOK}{name}": values for name, values in book.saved().items()},
+            **({f"{_TRADES}{name}": values for name, values in trades._asdict().items()} if trades else {}),
+        }
+
+    answer = kept.ask("book", {"symbol": symbol, "model": asdict(model), "from": since, "to": run.start}, make)
+    book.restore(_part(answer, _BOOK))
     if not book.open_interest:
         return Warm(book, None, [f"{symbol}: the book starts empty, there is no history before {run.start:%Y-%m-%d}"])
     share = f"{symbol}: {book.seeded_share:.0%} of the book at the start was open when history begins"
-    last = at_ns(book.time_ns)
-    return Warm(book, _trades(store, symbol, last, run.start), [f"{share}; where it stands is a guess"])
+    trades = _part(answer, _TRADES)
+    return Warm(book, Trades(**trades) if trades else None, [f"{share}; where it stands is a guess"])
+
+
+def _part(answer: Answer, prefix: str) -> Answer:
+    return {name.removeprefix(prefix): values for name, values in answer.items() if name.startswith(prefix)}
 
 
 def _trades(store: Store, symbol: str, start: datetime, end: datetime) -> Trades | None:
