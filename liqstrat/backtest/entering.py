@@ -61,14 +61,15 @@ class Entering(Trading):
             return self._refuse(side, TOO_LARGE, size.contracts, f"the exchange takes {most:f} in one market order")
         return None
 
-    def _size(self, price: float, stop: float, wanted: Decimal | None = None) -> Size:
-        """Contracts by risk, or as `wanted`, as far as there is room."""
+    def _size(self, price: float, stop: float, wanted: Decimal | None = None, share: float = 1.0) -> Size:
+        """Contracts by a `share` of the risk, or as `wanted`, as far as there is room."""
         instrument, room, now = self._instrument(), self._setup.room, self.clock.timestamp_ns()
         equity, at, away = self._equity(), Decimal(str(price)), Decimal(str(stop))
         by_risk = wanted is None
+        risk = Decimal(str(self.params.risk)) * Decimal(str(share))
         return quantity_for(
             equity=equity,
-            risk=Decimal(str(self.params.risk)) if wanted is None else wanted * abs(at - away) / max(equity, _LEAST),
+            risk=risk if wanted is None else wanted * abs(at - away) / max(equity, _LEAST),
             price=at,
             stop=away,
             leverage=Decimal(room.leverage),

@@ -57,6 +57,7 @@ class Holding(Entering):
         targets: Sequence[Target] | None = None,
         at: float | None = None,
         expires: str | None = None,
+        share: float = 1.0,
         level: Cluster | None = None,
         reason: str = "",
     ) -> Ticket:
@@ -66,12 +67,14 @@ class Holding(Entering):
         "30m", "4h", "2d"). targets: pairs of a price and a share of the position instead of one target for all of it;
         what they leave over ends at the stop.
 
-        The size is such that the stop loses `params.risk` of equity. The ticket is false, and nothing is sent, while
-        there is a position, when price is stale, when price (or `at`) is not between stop and targets, or when account,
-        exchange or market have no room for what the exchange accepts at least; its `reason` says which. The results
-        count them. Raises `LiqstratError` for arguments that make no sense.
+        The size is such that the stop loses `params.risk` of equity, or a `share` of it. The ticket is false, and
+        nothing is sent, while there is a position, when price is stale, when price (or `at`) is not between stop and
+        targets, or when account, exchange or market have no room for what the exchange accepts at least; its `reason`
+        says which. The results count them. Raises `LiqstratError` for arguments that make no sense.
         """
         plan = make_plan(side, stop, target, targets, at, expires)
+        if not 0 < share <= 1:
+            raise LiqstratError(f"enter: share is {share!r}, expected one above 0 and up to 1")
         price = self.price if at is None else at
         if self._over:
             return self._refuse(side, LIQUIDATED)
@@ -82,7 +85,7 @@ class Holding(Entering):
             return self._refuse(side, NOT_BETWEEN, detail=f"stop {stop:.10g}, price {price:.10g}, {told}".rstrip(", "))
         if self.price_age > self.params.stale_seconds:
             return self._refuse(side, STALE, detail=f"nothing has traded for {self.price_age:.0f} s")
-        size = self._size(price, stop)
+        size = self._size(price, stop, share=share)
         if (refusal := self._refuse_size(side, size)) is not None:
             return refusal
         self._leaving, self._distance, self._stop = False, None, stop

@@ -25,6 +25,7 @@ REJECTED = "rejected by the exchange"
 CANCELED = "canceled before a fill"
 EXPIRED = "expired"
 NO_POSITION = "no position"
+ZONE = "a dense zone is near"
 
 
 @dataclass

@@ -6,9 +6,9 @@ Every strong level, and every one that was run through lately, says at most one 
     WAIT      a strong level stands between `near` and `watch`: what happens next is decided there
     REVERSAL  a strong level was run through no longer than `patience_minutes` ago, and price has come back from the
               extreme since by `turn` or more: its forced orders are done
-    WITH      `run_levels` or more of one side were run through within `run_minutes`, the last leg no slower than the
-              one before it and than `pace`, price has not come back by `turn`, and the next one of that side stands
-              within `watch`: a cascade, which goes on where the next one stands
+    WITH      `run_levels` or more of one side, apart from each other, were run through within `run_minutes`, the last
+              leg no slower than the one before it and than `pace`, price has not come back by `turn`, and the next one
+              of that side stands within `watch`: a cascade, which goes on where the next one stands
 
 A level is strong that holds `min_strength` of its side's contracts. `WITH` takes the place of the AVOID or WAIT of its
 level. Rules know the price, the clusters and the sweeps of one moment, nothing else: what strategies, commands and
@@ -181,13 +181,12 @@ def runs_of(
     for side in ("long", "short"):
         since = now_ns - round(rules.run_minutes * MINUTE_NS)
         strong = [one for one in consumed if one.cluster.strength >= rules.min_strength and one.cluster.side == side]
-        run = [one for one in strong if one.time_ns >= since]
+        run = _apart([one for one in strong if one.time_ns >= since])
         if len(run) < rules.run_levels or has_turned(run[-1], price, rules.turn):
             continue
         speed, before = _last_legs(run, now_ns)
-        ahead = [one for one in clusters if one.side == side and one.strength >= rules.min_strength]
-        following = min(ahead, key=lambda one: gap_to(one, price), default=None)
-        if following is None or gap_to(following, price) > rules.watch or speed < max(rules.pace, before):
+        following = next_of_run(rules, run[-1].cluster, price, clusters)
+        if following is None or speed < max(rules.pace, before):
             continue
         share = sum(one.cluster.strength for one in run)
         yield Signal(
@@ -199,6 +198,20 @@ def runs_of(
             f"{len(run)} levels of {side}s run through, the last leg at {speed:.2%} a minute; the next one stands at "
             f"{following.price:.10g}",
         )
+
+
+def next_of_run(rules: SignalRules, last: Cluster, price: float, clusters: Sequence[Cluster]) -> Cluster | None:
+    """The nearest strong level of the side of `last`, the last of a run: beyond it, and within `watch` of price."""
+    down = last.side == "long"
+    there = [
+        one
+        for one in clusters
+        if one.side == last.side
+        and one.strength >= rules.min_strength
+        and (one.price < min(last.price_low, price) if down else one.price > max(last.price_high, price))
+        and gap_to(one, price) <= rules.watch
+    ]
+    return min(there, key=lambda one: gap_to(one, price), default=None)
 
 
 def has_turned(swept: Swept, price: float, turn: float) -> bool:
@@ -217,6 +230,15 @@ def gap_to(cluster: Cluster, price: float) -> float:
 
 def _weight(rules: SignalRules, share: float) -> float:
     return min(share / rules.full_strength, 1.0)
+
+
+def _apart(consumed: Sequence[Swept]) -> list[Swept]:
+    """Less those that are the rest of the one before: levels of which price had only reached the heart."""
+    found: list[Swept] = []
+    for one in consumed:
+        if not found or not found[-1].cluster.price_low <= one.cluster.price <= found[-1].cluster.price_high:
+            found.append(one)
+    return found
 
 
 def _last_legs(run: Sequence[Swept], now_ns: int) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Each strategy takes the trade it is for, and not its opposite."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,18 @@ CALM: Points = [(0, 60_000), (120, 60_000)]
 
 
 def trips(
-    tmp_path: Path, points: Points, use: str, resolution: str = "tick", model: Any = ONE_TIER, **params: Any
+    tmp_path: Path,
+    points: Points,
+    use: str,
+    resolution: str = "tick",
+    model: Any = ONE_TIER,
+    interest: dict[datetime, float] | None = None,
+    **params: Any,
 ) -> list[RoundTrip]:
     minutes = int(points[-1][0])
     (tmp_path / "m.duckdb").unlink(missing_ok=True)
     trades = path([*CALM, *points], every_seconds=2.0, contracts=0.501)
-    database = write_history(tmp_path / "m.duckdb", trades, rising_interest(minutes, until=120))
+    database = write_history(tmp_path / "m.duckdb", trades, interest or rising_interest(minutes, until=120))
     run = run_file(
         tmp_path,
         database,

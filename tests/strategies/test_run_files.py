@@ -1,0 +1,33 @@
+"""The run files that are shipped for the demo's market trade on it."""
+
+from pathlib import Path
+
+import pytest
+
+import liqstrat as lq
+from liqstrat.demo import run_demo
+from tests.once import made_once
+
+pytestmark = pytest.mark.slow
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `liqstrat demo` has run."""
+    return made_once(tmp_path_factory, "whole-demo", run_demo)
+
+
+@pytest.mark.parametrize("name", ["cascade", "avoid-zones", "limit-at-level"])
+def test_it_trades(name: str, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo)
+    run = lq.run(CONFIGS / f"{name}.toml", out=tmp_path, report=False, progress=False)
+    assert run.simulated
+    trades = run.metrics_by_strategy["trades"]
+    assert (trades >= 3).all(), trades.to_dict()
+    assert run.trades["level_side"].notna().all()
+    if name == "avoid-zones":
+        assert run.metrics_by_strategy["turnover"].nunique() == 2, "the filter changes nothing"
+    if name == "limit-at-level":
+        assert (run.fills.query("role == 'entry'")["liquidity"] == "maker").any()
