@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.market.simulator.crowd import Crowd
-from liqstrat.market.simulator.positions import POSITION, Leavers, Newcomers, PositionBook
+from liqstrat.market.simulator.positions import POSITION, Exit, Leavers, Newcomers, PositionBook
 from liqstrat.market.simulator.price import Move, Price
 from liqstrat.market.simulator.settings import Listing, SimulationSettings
 
@@ -94,6 +94,9 @@ class Market:
         """Price moves; who is touched by it leaves; who wants to comes; others take what is left over."""
         move = self.price.move(seconds)
         leaving = self.book.touched(move, self._rng)
+        if self._settings.planted:
+            forced = leaving.slots[leaving.reasons == Exit.LIQUIDATED]
+            self.price.liquidated(int(self.book.signed[forced].sum()) / self.crowd.usual_lots, seconds)
         sides, lots = self.crowd.demand(move, self.price.momentum, self.book.longs)
         surplus = int((sides * lots).sum()) - self._exposure(leaving)
 

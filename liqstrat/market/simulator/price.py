@@ -73,7 +73,7 @@ class Price:
         self._home = self._log = self._slow = math.log(listing.price)
         self.ticks = round(listing.price / listing.tick)
         self._wandering = self._heat = self._pressure = self._stretched = 0.0
-        self._shock = 0.0
+        self._shock = self._owed = self._cascade = 0.0
         self._drift, self._anchor, self._pull, self._mood_ends_ms = 0.0, self._log, 0.0, start_ms
 
     @property
@@ -85,13 +85,24 @@ class Price:
         """Let agents' surplus of buying (positive) or selling push price; `share` of the usual open interest."""
         self._pressure += share * self._settings.impact
 
+    def liquidated(self, share: float, seconds: int) -> None:
+        """Longs (positive) or shorts were liquidated in this step, as a share of the usual open interest: after enough
+        of them, price owes the way back that was planted."""
+        settings = self._settings
+        self._cascade = self._cascade * math.exp(-seconds / (settings.planted_within * 60)) + share
+        if abs(self._cascade) >= settings.planted_after:
+            self._owed += math.copysign(settings.planted, self._cascade)
+            self._cascade = 0.0
+
     def move(self, seconds: int) -> Move:
         """Advance by one step."""
         length = seconds * 1000
         activity = self._next_activity(seconds)
         deviation = self._settings.volatility * activity * math.sqrt(length / DAY_MS)
         before = self._log
-        self._log += self._news(deviation, length) + self._felt_pressure(seconds)
+        paid = self._owed * -math.expm1(-seconds / (self._settings.planted_minutes * 60))
+        self._owed -= paid
+        self._log += self._news(deviation, length) + self._felt_pressure(seconds) + paid
         surprise = (self._log - before) / deviation
         self._heat = min(self._heat + 0.08 * max(abs(surprise) - 2.0, 0.0), 1.0)
         self._slow += (self._log - self._slow) * -math.expm1(-seconds / (_MOMENTUM_HOURS * 3600))

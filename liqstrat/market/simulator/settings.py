@@ -87,6 +87,11 @@ class SimulationSettings:
       home_pull: pull a day to the first price, which keeps a long simulation near it
       impact: move per open interest traded one way by agents; impact_seconds: how fast it is felt
       rebound, rebound_minutes: share of the impact that comes back, and how fast
+    An edge, planted for tests of what looks for one (none by default):
+      planted: how far price comes back after a cascade, in logarithm: 0.006 is 0.6 % up after longs were liquidated
+      planted_after: what a cascade is: so much of the usual open interest liquidated on one side, net of the other,
+        with older liquidations forgotten over planted_within minutes; then the count begins anew
+      planted_minutes: how fast it comes back (e-folding)
     Market makers:
       churn: contracts a day they trade among themselves, per contract of open interest
       trades: into about how many aggregated trades a day that goes; those of agents come on top
@@ -126,6 +131,11 @@ class SimulationSettings:
     rebound: float = 0.5
     rebound_minutes: float = 40.0
 
+    planted: float = 0.0
+    planted_after: float = 0.001
+    planted_within: float = 10.0
+    planted_minutes: float = 20.0
+
     churn: float = 1.75
     trades: int = 150_000
 
@@ -146,6 +156,9 @@ class SimulationSettings:
         for name in ("opener_takes", "closer_takes", "target_share", "stop_share", "absorbed", "rebound"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected a probability")
+        for name in ("planted_after", "planted_within", "planted_minutes"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected a number above 0")
         if self.positions < 10 or self.trades < 1:
             raise ValueError(f"positions is {self.positions}, trades is {self.trades}, expected at least 10 and 1")
 

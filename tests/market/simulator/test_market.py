@@ -101,3 +101,32 @@ def test_a_move_crosses_every_price_between_its_extremes_in_order(low_first: boo
     assert move.start_ms <= falls[0] <= falls[1] <= move.start_ms + 8000
     assert move.start_ms <= rises[0] <= rises[1] <= move.start_ms + 8000
     assert (falls[1] < rises[1]) == low_first
+
+
+def _after_cascades(planted: float) -> tuple[int, float]:
+    """How many cascades there were in forty days, and the mean way back in the hour after, by the side that was hit."""
+    market = _market(5, planted=planted, planted_after=0.004, impact=0.0, rebound=0.0, trend=0.0)
+    found, closes = [], []
+    for step in range(40 * 288):
+        owed = market.price._owed
+        market.step(300)
+        closes.append(market.price._log)
+        if market.price._cascade == 0.0 and abs(market.price._owed - owed) > planted / 2 > 0:
+            found.append((step, np.sign(market.price._owed - owed)))
+    back = [way * (closes[step + 12] - closes[step]) for step, way in found if step + 12 < len(closes)]
+    return len(found), float(np.mean(back)) if back else 0.0
+
+
+def test_price_comes_back_after_cascades_by_what_was_planted():
+    cascades, back = _after_cascades(0.006)
+    assert cascades > 25
+    # In an hour, 1 - exp(-3) of it.
+    assert back == pytest.approx(0.0057, abs=0.0015)
+
+
+def test_nothing_planted_leaves_every_market_as_it_was():
+    plain, named = _market(3), _market(3, planted=0.0, planted_after=0.0001)
+    for market in (plain, named):
+        for _ in range(200):
+            market.step(60)
+    assert [one.close for one in plain.log.moves] == [one.close for one in named.log.moves]
