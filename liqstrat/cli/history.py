@@ -73,15 +73,20 @@ def download(
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders of exchange archives, zipped or not.")],
     db: Database = DEFAULT_DATABASE,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.TOML", help="Which columns hold what, of tables that are not the exchange's."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Load exchange archive files into DuckDB; what is in already stays as it is.
 
     Example: liqstrat ingest downloads/ --db catalog/market.duckdb
     """
+    from liqstrat.market.archive.mapping import read_mapping
     from liqstrat.market.ingest import ingest as run
 
-    report = run(paths, db, progress=progress)
+    report = run(paths, db, progress, read_mapping(mapping) if mapping else None)
     _print_ingest(report, db, json=json)
     if report.refused:
         raise typer.Exit(1)

@@ -61,7 +61,7 @@ def _print_inspection(summaries: Sequence["KindSummary"], *, json: bool) -> None
             f"{s.first:%Y-%m-%d %H:%M}",
             f"{s.last:%Y-%m-%d %H:%M}",
             f"{s.rows:,}",
-            "–" if s.kind == "liquidations" else _days_text(s.days_missing),
+            "–" if s.kind.startswith("liquidation") else _days_text(s.days_missing),
             "SIMULATED" if s.origin == "simulated" else s.origin,
         )
     out.print(table)
@@ -83,7 +83,7 @@ def _print_quality(quality: "Quality") -> None:
     for kind in quality.kinds:
         counts = [kind.rows, kind.gaps, kind.missing, kind.twice, kind.without_value, len(kind.days_missing)]
         # Nobody can know how many liquidations are missing.
-        known = [kind.kind != "liquidations" or i in (0, 3, 4) for i in range(len(counts))]
+        known = [not kind.kind.startswith("liquidation") or i in (0, 3, 4) for i in range(len(counts))]
         table.add_row(
             kind.kind,
             f"{kind.first:%Y-%m-%d %H:%M}",

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from liqstrat.cli.options import Config, Database, From, Json, Symbol, To, Warmup, kinds, model_of, parsed
+from liqstrat.cli.options import Config, Database, From, Json, Symbol, To, Warmup, kinds, model_of, one_of, parsed
 from liqstrat.cli.program import out, progress
+from liqstrat.cli.score_amounts import print_amounts
 from liqstrat.cli.text import print_json
+from liqstrat.errors import LiqstratError
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
 
 if TYPE_CHECKING:
+    from liqstrat.market.store import Store
     from liqstrat.scoring.history import Scored
     from liqstrat.scoring.intervals import Estimate
     from liqstrat.scoring.trial import Row
@@ -34,6 +37,14 @@ def score(
     db: Database = DEFAULT_DATABASE,
     warmup_days: Warmup = 14,
     target: Annotated[Path | None, typer.Option("--out", help="Write a page with figures: page.html.")] = None,
+    by: Annotated[
+        Any,
+        typer.Option(
+            parser=parsed(one_of("prices", "amounts")),
+            metavar="prices|amounts",
+            help="Single liquidations, or amounts by interval; by default what is recorded.",
+        ),
+    ] = None,
     json: Json = False,
     check_lookahead: Annotated[
         int, typer.Option(min=0, max=100, metavar="CUTS", help="Cut the data at so many moments; exit 1 on look-ahead.")
@@ -45,6 +56,7 @@ def score(
     """
     from liqstrat.market.store import open_store
     from liqstrat.pages import require_page, save_score_page
+    from liqstrat.scoring.amounts.history import score_amounts
     from liqstrat.scoring.history import score_history
 
     if target is not None:
@@ -53,6 +65,11 @@ def score(
     models = {kind: replace(settings, kind=kind) for kind in model or [settings.kind]}
     warmup, length = timedelta(days=warmup_days), timedelta(minutes=every)
     with open_store(db) as store:
+        if (by or _recorded_by(store, symbol)) == "amounts":
+            if target is not None:
+                raise LiqstratError("--out: scores by amounts have no page; use --json for all figures")
+            print_amounts(score_amounts(store, symbol, start, end, models, warmup=warmup, progress=progress), json=json)
+            return
         scored = score_history(
             store, symbol, start, end, models, warmup=warmup, every=length, cuts=check_lookahead, progress=progress
         )
@@ -63,6 +80,13 @@ def score(
         out.print(f"page: {target}", markup=False, soft_wrap=True)
     if any(scored.lookahead.values()):
         raise typer.Exit(1)
+
+
+def _recorded_by(store: "Store", symbol: str) -> str:
+    """What there is of liquidations: single ones before amounts."""
+    if store.span(symbol, "liquidations") is None and store.span(symbol, "liquidation_amounts") is not None:
+        return "amounts"
+    return "prices"
 
 
 _STYLE = {True: "green", False: "yellow"}

@@ -14,14 +14,16 @@ import duckdb
 
 from liqstrat.market.additions import add
 from liqstrat.market.archive.layout import RefusedError
+from liqstrat.market.archive.mapping import Mapping
 from liqstrat.market.archive.recognise import check_end
 from liqstrat.market.brackets import write_brackets
 from liqstrat.market.connection import connect, in_utc
 from liqstrat.market.files import Found, Skipped, find_files
 from liqstrat.market.instruments import write_instruments
 from liqstrat.market.ledger import Entry, entries
+from liqstrat.market.mapped import mapped_kinds, prepare_mapped
 from liqstrat.market.merge import merge
-from liqstrat.market.preparing import Archived, InAlready, Known, Recorded, Reference, prepare
+from liqstrat.market.preparing import Archived, InAlready, Known, Prepared, Recorded, Reference, check_file, prepare
 from liqstrat.market.schema import existing_tables
 from liqstrat.market.selects import text
 from liqstrat.market.staging import SymbolRows, stage, stage_symbols, unstage
@@ -62,8 +64,12 @@ class IngestReport:
         return tuple(file for file in self.files if file.state == "refused")
 
 
-def ingest(paths: Sequence[Path], database: Path, progress: Progress = SILENT) -> IngestReport:
+def ingest(
+    paths: Sequence[Path], database: Path, progress: Progress = SILENT, mapping: Mapping | None = None
+) -> IngestReport:
     """Load the files below `paths` into the DuckDB file `database`, which is made if there is none.
+
+    mapping: which columns hold what, of tables that are no files of the exchange; each kind in them has its own report.
 
     A file that cannot be loaded is refused with a reason and leaves nothing behind; the others go in. A file that is
     in already changes nothing; a file with the name of one that is in, but other content, replaces it.
@@ -74,7 +80,7 @@ def ingest(paths: Sequence[Path], database: Path, progress: Progress = SILENT) -
     database.parent.mkdir(parents=True, exist_ok=True)
     connection = connect(database, read_only=False)
     try:
-        reports = tuple(_ingest_all(connection, database, found, progress))
+        reports = tuple(_ingest_all(connection, database, found, progress, mapping))
         is_empty = not existing_tables(connection)
     finally:
         connection.close()
@@ -84,10 +90,15 @@ def ingest(paths: Sequence[Path], database: Path, progress: Progress = SILENT) -
 
 
 def _ingest_all(
-    connection: duckdb.DuckDBPyConnection, database: Path, found: Sequence[Found], progress: Progress
+    connection: duckdb.DuckDBPyConnection,
+    database: Path,
+    found: Sequence[Found],
+    progress: Progress,
+    mapping: Mapping | None,
 ) -> Iterator[FileReport]:
     """Files in turn, two under way: while one is inserted, the next one is unzipped, parsed and checked."""
-    sizes = [_size(file.path) for file in found]
+    parts = [(file, part) for file in found for part in _parts(file.path, mapping)]
+    sizes = [_size(file.path) for file, _ in parts]
     known = {(entry.sha256, entry.symbol): entry.kind for entry in entries(connection)}
     turns = _Turns()
     with (
@@ -98,7 +109,8 @@ def _ingest_all(
         _share_out(connection, folder)
         try:
             under_way = [
-                workers.submit(_ingest_one, connection, database, file, known, folder, turns.take()) for file in found
+                workers.submit(_ingest_one, connection, database, file, part, known, folder, turns.take())
+                for file, part in parts
             ]
             for report, size in zip(under_way, sizes, strict=True):
                 yield report.result()
@@ -153,12 +165,37 @@ def _folder_for_unpacking(database: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _parts(path: Path, mapping: Mapping | None) -> list["_Part"]:
+    kinds = mapped_kinds(path, mapping)
+    return [_Part(kind, mapping) for kind in kinds] if kinds else [_Part(None, None)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is to be read of a file: all, or one kind of a table by a mapping, or as it is known of a vendor."""
+
+    kind: str | None
+    mapping: Mapping | None
+
+    def prepared(self, path: Path, known: Known, folder: Path) -> Prepared:
+        if self.kind is None:
+            return prepare(path, known, folder)
+        check_file(path)
+        return prepare_mapped(path, self.kind, self.mapping, known, folder)
+
+
 def _ingest_one(
-    connection: duckdb.DuckDBPyConnection, database: Path, file: Found, known: Known, folder: Path, turn: _Turn
+    connection: duckdb.DuckDBPyConnection,
+    database: Path,
+    file: Found,
+    part: _Part,
+    known: Known,
+    folder: Path,
+    turn: _Turn,
 ) -> FileReport:
     with turn, in_utc(connection.cursor()) as session:
         try:
-            match prepare(file.path, known, folder):
+            match part.prepared(file.path, known, folder):
                 case InAlready(kind, symbol):
                     return FileReport(file.path, "unchanged", kind, symbol)
                 case Archived() as prepared:

@@ -75,7 +75,7 @@ def _summary(symbol: str, kind: str, days: list[_Day], origin: str | None) -> Ki
 
 def is_daily(kind: str) -> bool:
     """Whether a kind should have a row every day, as candles of a week and liquidations have not."""
-    return kind not in ("klines_3d", "klines_1w", "klines_1mo", "liquidations")
+    return kind not in ("klines_3d", "klines_1w", "klines_1mo", "liquidations", "liquidation_amounts")
 
 
 def missing_days(days: Sequence[date]) -> list[date]:

@@ -65,7 +65,7 @@ Prepared = InAlready | Archived | Recorded | Reference
 
 def prepare(path: Path, known: Known, folder: Path) -> Prepared:
     """The file at `path`, unzipped or converted into `folder` if need be; raises `RefusedError`."""
-    _check_file(path)
+    check_file(path)
     if path.suffix.lower() in JSON_SUFFIXES:
         return _prepare_json(path, known, folder)
     if path.suffix.lower() not in (".zip", ".csv"):
@@ -82,7 +82,7 @@ def prepare(path: Path, known: Known, folder: Path) -> Prepared:
         raise
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Raise for what is no file: to read from a pipe or a device can take for ever."""
     if path.is_dir():
         raise RefusedError("is a folder that cannot be read")

@@ -18,6 +18,7 @@ TABLES = {
     "open_interest": "open_interest_history",
     "funding": "funding_rate_history",
     "liquidations": "liquidation_history",
+    "liquidation_amounts": "liquidation_amounts_history",
 }
 
 _PRICE = "DECIMAL(18,8)"
@@ -71,6 +72,17 @@ _COLUMNS = {
         "price": _PRICE,
         "average_price": _PRICE,
         "status": "VARCHAR",
+    },
+    "liquidation_amounts": {
+        "timestamp": "TIMESTAMP",
+        "symbol": "VARCHAR",
+        "seconds": "INTEGER",
+        "long_contracts": _VOLUME,
+        "short_contracts": _VOLUME,
+        "long_value": _VOLUME,
+        "short_value": _VOLUME,
+        "venues": "VARCHAR",
+        "record": "VARCHAR",
     },
 }
 
@@ -138,7 +150,7 @@ _LEDGER_COLUMNS = {
 
 
 def table_of(kind: str) -> str:
-    """The table of a kind: `trades`, `open_interest`, `funding`, `liquidations` or `klines_<interval>`."""
+    """The table of a kind, as `trades`, `open_interest`, `funding`, `liquidations` or `klines_<interval>`."""
     return TABLES.get(kind, f"{kind}_history")
 
 

@@ -25,6 +25,7 @@ _LEAST: dict[str, dict[str, str | None]] = {
     "funding": {"funding_rate": None},
     "klines": {**dict.fromkeys(("open", "high", "low", "close"), "0.000000005"), "volume": "0"},
     "liquidations": {"price": None, "quantity": None},
+    "liquidation_amounts": {"seconds": "1"},
 }
 #: What cannot be done without; other columns of ours are NULL where a file lacks them.
 _NEEDED = {
@@ -33,6 +34,7 @@ _NEEDED = {
     "funding": ("timestamp", "symbol", "funding_rate"),
     "klines": ("timestamp", "symbol", "open", "high", "low", "close", "volume"),
     "liquidations": ("timestamp", "symbol", "side", "quantity", "price"),
+    "liquidation_amounts": ("timestamp", "symbol", "seconds", "venues"),
 }
 
 

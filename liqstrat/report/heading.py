@@ -13,6 +13,7 @@ _KINDS = {
     "funding": "funding rates",
     "klines_1m": "one-minute candles",
     "liquidations": "liquidations",
+    "liquidation_amounts": "amounts of liquidations",
 }
 _ASSUMPTIONS = (
     (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from liqstrat.market.archive import agg_trades, funding, klines, liquidations, metrics
+from liqstrat.market.archive import agg_trades, amounts, funding, klines, liquidations, metrics
 from liqstrat.market.archive.layout import Layout, RefusedError
 from liqstrat.market.archive.names import ArchiveName
 from liqstrat.market.archive.strangers import stranger
@@ -16,6 +16,7 @@ LAYOUTS: tuple[Layout, ...] = (
     *funding.LAYOUTS,
     *klines.LAYOUTS,
     *liquidations.LAYOUTS,
+    *amounts.LAYOUTS,
 )
 
 _LONGEST_LINE = 1 << 16
