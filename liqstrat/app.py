@@ -74,14 +74,30 @@ class Prepared:
     about: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Booked:
+    """As what a run stands in the ledger: its kind, and what it is a part of."""
+
+    kind: str = "run"
+    parent: str = ""
+
+
 def run_backtest(
-    run: RunFile, out: Path, progress: Progress = SILENT, *, report: bool = True, prepared: Prepared | None = None
+    run: RunFile,
+    out: Path,
+    progress: Progress = SILENT,
+    *,
+    report: bool = True,
+    prepared: Prepared | None = None,
+    booked: Booked | None = None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Replay a run and write its results, and its report unless told not to, to a new folder in `out`; returns that.
 
-    The folder appears when it is complete. prepared: of another run that asks the same of history, see `with_run`.
-    Raises `LiqstratError` for what the user can put right, like an unknown strategy or parameter, history that is not
-    there, or an error inside a strategy.
+    prepared: of another run that asks the same of history, see `with_run`. booked: as what it goes into the ledger.
+    notes: what its reader must know besides. The folder appears when it is complete. Raises `LiqstratError` for what
+    the user can put right, like an unknown strategy or parameter, history that is not there, or an error inside a
+    strategy.
     """
     if run.holdout is not None:
         remark(f"{run.name}: what is after {run.seen.end:%Y-%m-%d %H:%M} is held out; `liqstrat holdout` opens it")
@@ -89,12 +105,13 @@ def run_backtest(
     traders, code = resolve_traders(run), codes(run)
     require_writable(out / run.name)
     prepared = prepare(run, progress) if prepared is None else with_run(prepared, run)
+    prepared.about["notes"] = [*notes, *prepared.about["notes"]]
     created = datetime.now(UTC)
     name = f"{run.name}-{created:%Y%m%dT%H%M%S}-{_short_hash(prepared.about)}"
     with partial_folder(out / name) as (partial, folder):
         replayed = replay(prepared, traders, partial, progress)
         write(prepared, traders, replayed, partial, folder.name, created)
-        _record(out, partial, code)
+        _record(out, partial, code, booked or Booked())
         if report:
             _write_report(partial)
     return folder
@@ -365,12 +382,14 @@ def _short_hash(about: dict[str, Any]) -> str:
     return hashlib.sha256((about["config_hash"] + about["data_hash"]).encode()).hexdigest()[:8]
 
 
-def _record(out: Path, folder: Path, code: list[Code]) -> None:
+def _record(out: Path, folder: Path, code: list[Code], booked: Booked) -> None:
     """Put a run into the ledger, and what it is among all that was tried into its `run.json`."""
     run, figures = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("run.json", "metrics.json"))
     created = datetime.fromisoformat(run["created"])
     unique = list({one.module: one for one in code}.values())
-    entry = Entry(run["run"], created, run["config"], run["config_hash"], run["data_hash"], figures, unique)
+    entry = Entry(
+        run["run"], created, run["config"], run["config_hash"], run["data_hash"], figures, unique, **asdict(booked)
+    )
     (tried,) = append(out, [entry])
     write_json(folder / "run.json", {**run, "tried": asdict(tried)})
 

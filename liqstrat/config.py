@@ -102,6 +102,8 @@ class RunFile(Section):
     resolution: "tick" replays single trades; a length replays minute bars, and calls `on_price` once in that length:
     "5m" slows decisions, not the market, which meets orders minute by minute. Maps are the same at every resolution
     where the database has trades, and `on_levels` is called once for each.
+    control: "placebo" shows strategies levels of other times in place of today's (see `liquidation.placebo`), by chance
+    from `control_seed`.
     sweep, walk_forward, holdout: what is done with many runs like this one; they shape no single run, and nothing of
     them is kept with one.
     """
@@ -116,6 +118,8 @@ class RunFile(Section):
     venue: VenueSettings = VenueSettings()
     strategies: Annotated[list[StrategySettings], Field(min_length=1)]
     report: ReportSettings = ReportSettings()
+    control: Annotated[Literal["placebo"] | None, Field(exclude_if=lambda value: value is None)] = None
+    control_seed: Annotated[int, Field(ge=0, lt=2**32, exclude_if=lambda value: value == 1)] = 1
     sweep: Annotated[SweepSettings | None, Field(exclude=True)] = None
     walk_forward: Annotated[WalkForwardSettings | None, Field(exclude=True)] = None
     holdout: Annotated[HoldoutSettings | None, Field(exclude=True)] = None

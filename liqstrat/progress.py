@@ -81,7 +81,7 @@ class ConsoleProgress(Progress):
             if time.monotonic() - said >= _PLAIN_EVERY_SECONDS:
                 said = time.monotonic()
                 line = _line(name, done, total, unit, started)
-                self._console.print(f"{line}{told and f'; {told}'}", markup=False, highlight=False)
+                self._console.print(f"{line}{told and f'; {told}'}", markup=False, highlight=False, soft_wrap=True)
 
         yield step
         self._console.print(_line(name, done, None, unit, started), highlight=False)

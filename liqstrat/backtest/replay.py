@@ -42,6 +42,7 @@ from liqstrat.config import RunFile
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.placebo import Placebo
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.moments import HOUR_NS, nanoseconds
 from liqstrat.progress import SILENT, Progress, Step
@@ -229,7 +230,10 @@ def _keeper(run: RunFile, data: SymbolData, stream: MarketStream, on_step: OnSte
         tape = MinuteTape(data.minutes, nanoseconds(run.start))
     levels = LiquidationLevels(data.model, stream.symbol, span=run.report.span, interval=tape)
     # The book goes on from here; what was prepared stays as it is for the next replay.
-    levels.warm_up(deepcopy(data.warm.book), data.warm.since)
+    book = deepcopy(data.warm.book)
+    if isinstance(book, Placebo):
+        book.seed = run.control_seed
+    levels.warm_up(book, data.warm.since)
     return LevelsKeeper(data.open_interest.instrument_id, levels, tape, on_step, failures)
 
 

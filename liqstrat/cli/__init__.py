@@ -40,7 +40,7 @@ _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
     "Models": [score.score, calibrate.calibrate, bench.bench_model],
     "Pages": [serve.serve],
     "Runs": [runs.backtest, results.results, compare.compare],
-    "Studies": [studies.sweep],
+    "Studies": [studies.sweep, studies.holdout],
 }
 #: Every command's name, in the order of the help.
 COMMANDS = [command.__name__.replace("_", "-") for commands in _BY_SUBJECT.values() for command in commands]

@@ -84,7 +84,7 @@ def _print_results(folder: Path, *, json: bool) -> None:
     if json:
         print_json(run)
         return
-    out.print(_figures_table({f"{run['name']}{' SIMULATED' if run['simulated'] else ''}": run["metrics"]}))
+    out.print(figures_table({f"{run['name']}{' SIMULATED' if run['simulated'] else ''}": run["metrics"]}))
     if tried := run["tried"]:
         count = tried["configurations"]
         told = f"run {tried['run']:,} on this data, of {count:,} configuration{'' if count == 1 else 's'} tried"
@@ -115,7 +115,7 @@ def print_demo(result: "DemoResult", *, json: bool) -> None:
         runs = {name: _facts(folder) for name, folder in result.folders.items()}
         print_json({"simulated": True, "database": str(result.database), "runs": runs, "next": result.next_commands})
         return
-    out.print(_figures_table({f"{name} SIMULATED": figures for name, figures in result.figures.items()}))
+    out.print(figures_table({f"{name} SIMULATED": figures for name, figures in result.figures.items()}))
     out.print("A simulated market with known positions; nothing here says anything about a real one.")
     for name, folder in result.folders.items():
         out.print(f"{name}: {folder / 'report.html'}", markup=False, soft_wrap=True)
@@ -124,7 +124,7 @@ def print_demo(result: "DemoResult", *, json: bool) -> None:
         out.print(f"  {command}", markup=False, soft_wrap=True)
 
 
-def _figures_table(columns: dict[str, dict[str, Any]]) -> Table:
+def figures_table(columns: dict[str, dict[str, Any]]) -> Table:
     table = new_table("", ("", *columns))
     for key, (label, form) in _FIGURES.items():
         values = [figures.get(key) for figures in columns.values()]

@@ -41,19 +41,59 @@ def sweep(
     """
     from liqstrat.run_file import load_run_file
     from liqstrat.studies.outcome import write_study
-    from liqstrat.studies.rounds import run_study
     from liqstrat.studies.study import open_study
+    from liqstrat.studies.sweep import run_and_judge
 
     over = dict(settings or [])
     run = load_run_file(run_file, over)
     study = open_study(run, results, run_file, trials)
     try:
-        tried = run_study(study, workers, progress)
+        tried, judged = run_and_judge(study, workers, progress)
     except KeyboardInterrupt:
         _print_so_far(study)
         raise
-    found = write_study(study, tried, run, run_file.read_text(encoding="utf-8"), over)
+    found = write_study(study, tried, judged, run, run_file.read_text(encoding="utf-8"), over)
     _print_sweep(study, found, json=json)
+
+
+def holdout(
+    run_file: RunFilePath,
+    results: Results = Path("results"),
+    settings: Settings = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write the report.")] = True,
+    json: Json = False,
+) -> None:
+    """Open what a run file's [holdout] keeps from all others, for this choice of settings; every look is remembered.
+
+    Example: liqstrat holdout results/fade-sweep-1a2b3c4d/best.toml
+    """
+    from liqstrat.cli.runs import figures_table
+    from liqstrat.inputs import read_json
+    from liqstrat.run_file import load_run_file
+    from liqstrat.studies.holdout import open_holdout
+
+    run = load_run_file(run_file, dict(settings or []))
+    folder, look = open_holdout(run, results, run_file, progress, report=report)
+    figures = read_json(folder / "metrics.json")
+    if json:
+        print_json(
+            {
+                "folder": str(folder),
+                "look": look.number,
+                "words": look.words,
+                "before": look.figures,
+                "held_out": figures,
+            }
+        )
+        return
+    simulated = " SIMULATED" if read_json(folder / "run.json")["simulated"] else ""
+    columns = {"before": look.figures} if look.figures else {}
+    out.print(
+        figures_table({name: shown for name, shown in {**columns, f"held out{simulated}": figures}.items() if shown})
+    )
+    out.print(look.words, markup=False, soft_wrap=True)
+    where = folder / "report.html" if report else folder
+    out.print(f"{'report' if report else 'results'}: {where}", markup=False, soft_wrap=True)
 
 
 def _print_so_far(study: "Study") -> None:
@@ -95,7 +135,13 @@ def _print_sweep(study: "Study", found: dict[str, Any], *, json: bool) -> None:
         out.print("no trial meets the constraint with an objective that is defined", markup=False)
     for reason in dict.fromkeys(found["refused"].values()):
         err.print(f"note: not run: {reason}", markup=False, soft_wrap=True)
-    out.print(f"results: {study.folder}", markup=False, soft_wrap=True)
+    verdict = found["verdict"]
+    out.print(f"verdict: {verdict['words']}", markup=False)
+    for reason in verdict["reasons"]:
+        out.print(f"  {'+' if reason['speaks_for'] else '-'} {reason['text']}", markup=False, soft_wrap=True)
+    for text in verdict["needed"]:
+        out.print(f"  needed: {text}", markup=False, soft_wrap=True)
+    out.print(f"page: {study.folder / 'sweep.html'}", markup=False, soft_wrap=True)
 
 
 def _short(key: str, keys: list[str]) -> str:

@@ -115,6 +115,12 @@ def read_ledger(results: Path, columns: Iterable[str] | None = None) -> pa.Table
     return pa.concat_tables(parts).sort_by([("created", "ascending"), ("run", "ascending")]).select(names)
 
 
+def configurations(results: Path, data_hash: str) -> int:
+    """How many configurations were tried on these data, in runs and in trials."""
+    rows = read_ledger(results, ["kind", "data_hash", "variant"]).to_pylist()
+    return len({row["variant"] for row in rows if row["data_hash"] == data_hash and row["kind"] in ("run", "trial")})
+
+
 def _row(entry: Entry, number: int) -> dict[str, Any]:
     return {
         **{key: getattr(entry, key) for key in ("run", "created", "kind", "parent", "config_hash", "data_hash")},

@@ -49,7 +49,7 @@ def _key(run: RunFile, data_hash: str) -> str:
     """A hash of all that `prepare` looks at."""
     config = run.model_dump(mode="json", by_alias=True)
     asked = {key: config[key] for key in ("symbols", "from", "to", "resolution", "data", "model")}
-    told = json.dumps([data_hash, asked, run.venue.funding], sort_keys=True)
+    told = json.dumps([data_hash, asked, run.venue.funding, run.control], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 

@@ -14,14 +14,16 @@ from tomlkit.items import AoT
 from liqstrat.backtest.account.results import write_json
 from liqstrat.config import RunFile
 from liqstrat.held import partial_file
+from liqstrat.research.sweep_page import write_sweep_page
 from liqstrat.studies.journal import Tried
+from liqstrat.studies.judge import Judged, returns_of
 from liqstrat.studies.study import Study, best_text
 
 _DAY_US = 86_400_000_000
 
 
 def write_study(
-    study: Study, trials: list[Tried], run: RunFile, source: str | None, settings: Mapping[str, Any]
+    study: Study, trials: list[Tried], judged: Judged, run: RunFile, source: str | None, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write all that a study leaves behind into its folder; returns its facts."""
     write_trials(trials, study.folder / "trials.parquet")
@@ -31,8 +33,9 @@ def write_study(
         write_run_file(source, run, {**settings, **best[0].settings}, comment, study.folder / "best.toml")
     else:
         (study.folder / "best.toml").unlink(missing_ok=True)
-    found = facts(study, trials)
+    found = {**facts(study, trials), **judged.to_json()}
     write_facts(found, study.folder / "sweep.json")
+    write_sweep_page(study.folder)
     return found
 
 
@@ -57,13 +60,10 @@ def write_trials(trials: list[Tried], out: Path) -> None:
 
 def write_returns(trials: list[Tried], out: Path) -> None:
     """Write returns by day: `day`, and a column for each trial, named by its number."""
+    days, returns = returns_of(trials)
     ran = [trial for trial in trials if trial.days]
-    days = np.unique(np.concatenate([np.array(trial.days, dtype=np.int64) for trial in ran])) if ran else np.zeros(0)
     columns: dict[str, Any] = {"day": pa.array(days.astype(np.int64) * _DAY_US).cast(pa.timestamp("us", "UTC"))}
-    for trial in ran:
-        made = np.zeros(len(days))
-        made[np.searchsorted(days, trial.days)] = trial.returns
-        columns[str(trial.number)] = made
+    columns |= {str(trial.number): returns[:, column] for column, trial in enumerate(ran)}
     with partial_file(out) as partial:
         pq.write_table(pa.table(columns), partial, compression="zstd")
 

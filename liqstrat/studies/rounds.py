@@ -1,6 +1,5 @@
 """The trials of a study given out to workers, until there are none."""
 
-import os
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
@@ -27,19 +26,17 @@ _TOGETHER = 20
 _MOST_KILLED = 3
 
 
-def run_study(study: Study, workers: int | None = None, progress: Progress = SILENT) -> list[Tried]:
+def run_study(study: Study, hands: Workers, progress: Progress = SILENT) -> list[Tried]:
     """Run the trials of a study that have not been run; returns all. Interrupted, it goes on where it was.
 
-    workers: processes at a time (default: one a core). Every trial is in the ledger when this ends, however it ends.
+    Every trial is in the ledger when this ends, however it ends.
     """
     require_writable(study.folder / "sweep.json")
-    hands = Workers(workers or os.process_cpu_count() or 1)
     with study.journal() as journal:
         try:
             with progress.task(f"sweep {study.run.name}", total=study.space.trials, unit="trials") as step:
                 _Round(study, journal, hands, step).run()
         finally:
-            hands.end()
             _into_ledger(study, journal.ended())
         return journal.ended()
 

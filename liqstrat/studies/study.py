@@ -79,7 +79,7 @@ def open_study(run: RunFile, out: Path, path: Path | None = None, trials: int | 
     with open_store(run.data.db, files=run.data.allow_files) as store:
         require_history(store, seen)
         data, simulated = data_hash(store, seen), any(store.simulated(symbol) for symbol in run.symbols)
-    sweep = space.settings.model_dump(mode="json", exclude={"trials"})
+    sweep = space.settings.model_dump(mode="json", exclude={"trials", "controls", "keep"})
     told = json.dumps([config_hash(seen), sweep, data, [one.sha256 for one in code]], default=repr, sort_keys=True)
     key = hashlib.sha256(told.encode()).hexdigest()[:8]
     return Study(seen, space, out / f"{run.name}-sweep-{key}", data, code, simulated)

@@ -1,5 +1,6 @@
 """Sweeps: many trials of one run file with other settings, which share what they have in common."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -7,9 +8,12 @@ from typing import Any
 
 from liqstrat.config import RunFile
 from liqstrat.progress import SILENT, Progress
+from liqstrat.studies.journal import Tried
+from liqstrat.studies.judge import Judged, judge
 from liqstrat.studies.outcome import write_study
 from liqstrat.studies.rounds import run_study
-from liqstrat.studies.study import open_study
+from liqstrat.studies.study import Study, open_study
+from liqstrat.studies.workers import Workers
 
 
 def sweep(
@@ -28,6 +32,19 @@ def sweep(
     """
     source = path.read_text(encoding="utf-8") if path is not None else None
     study = open_study(run, out, path, trials)
-    tried = run_study(study, workers, progress)
-    write_study(study, tried, run, source, settings)
+    tried, judged = run_and_judge(study, workers, progress)
+    write_study(study, tried, judged, run, source, settings)
     return study.folder
+
+
+def run_and_judge(study: Study, workers: int | None = None, progress: Progress = SILENT) -> tuple[list[Tried], Judged]:
+    """Run what of a study has not been run, and judge it; interrupted, it goes on where it was.
+
+    workers: processes at a time (default: one a core).
+    """
+    hands = Workers(workers or os.process_cpu_count() or 1)
+    try:
+        tried = run_study(study, hands, progress)
+        return tried, judge(study, tried, hands, progress)
+    finally:
+        hands.end()

@@ -24,6 +24,7 @@ params = {{ turn = 0.002 }}
 [sweep]
 method = "grid"
 objective = "net_return"
+controls = 0
 {more}
 
 [sweep.over]

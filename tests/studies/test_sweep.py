@@ -19,6 +19,7 @@ from liqstrat.run_file import load_run_file
 from liqstrat.studies.rounds import run_study
 from liqstrat.studies.study import open_study
 from liqstrat.studies.sweep import sweep
+from liqstrat.studies.workers import Workers
 from tests.shell import Shell
 
 StudyFile = Callable[..., Path]
@@ -97,7 +98,7 @@ def test_two_at_once_share_a_study_and_one_who_is_killed_loses_nothing(study_fil
             time.sleep(0.02)
         os.kill(killed.pid, signal.SIGKILL)
     with subprocess.Popen(command, **quiet) as other:
-        run_study(study, workers=1)
+        run_study(study, Workers(1))
         assert other.wait() == 0
     ledger = read_ledger(out).to_pandas()
     assert sorted(ledger["run"]) == [f"{study.name}/{number:05}" for number in range(6)]
@@ -125,14 +126,14 @@ def test_what_is_held_out_is_not_seen(study_file: StudyFile, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({'turn" =': 'trun" ='}, '22: sweep.over: strategy LevelFade: unknown parameter "trun" (did you mean "turn"?)'),
-        ({"venue.taker_fee": "venue.taker_fees"}, '23: sweep.over: unknown key "venue.taker_fees" (did you mean'),
-        ({"venue.taker_fee": "data.db"}, '23: sweep.over: "data.db" cannot be swept'),
+        ({'turn" =': 'trun" ='}, '23: sweep.over: strategy LevelFade: unknown parameter "trun" (did you mean "turn"?)'),
+        ({"venue.taker_fee": "venue.taker_fees"}, '24: sweep.over: unknown key "venue.taker_fees" (did you mean'),
+        ({"venue.taker_fee": "data.db"}, '24: sweep.over: "data.db" cannot be swept'),
         ({"net_return": "sharp"}, '18: sweep.objective: there is no figure "sharp" (did you mean "sharpe"?)'),
-        ({"from = 0.001, to": "from = 0.01, to"}, "22: sweep.over.strategies.0.params.turn: is empty: from 0.01 is"),
-        ({"[0.0005, 0.001]": "[]"}, "23: sweep.over.venue.taker_fee: is an empty list"),
-        ({", step = 0.001": ""}, "22: sweep.over.strategies.0.params.turn has no step, which a grid needs"),
-        ({"step = 0.001": "stop = 0.001"}, '22: sweep.over.strategies.0.params.turn: unknown key "stop" (did you mean'),
+        ({"from = 0.001, to": "from = 0.01, to"}, "23: sweep.over.strategies.0.params.turn: is empty: from 0.01 is"),
+        ({"[0.0005, 0.001]": "[]"}, "24: sweep.over.venue.taker_fee: is an empty list"),
+        ({", step = 0.001": ""}, "23: sweep.over.strategies.0.params.turn has no step, which a grid needs"),
+        ({"step = 0.001": "stop = 0.001"}, '23: sweep.over.strategies.0.params.turn: unknown key "stop" (did you mean'),
         ({"method": "methd"}, '17: unknown key "sweep.methd" (did you mean "method"?)'),
         ({'net_return"': 'sharpe"\nconstraint = "trade > 3"'}, '19: sweep.constraint: "trade > 3": there is no fig'),
     ],

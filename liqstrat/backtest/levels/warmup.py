@@ -10,6 +10,7 @@ from liqstrat.catalog.kept import Answer, Kept
 from liqstrat.config import RunFile
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.model import LiquidationModel
+from liqstrat.liquidation.placebo import Placebo
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
@@ -35,6 +36,9 @@ def warm_up(
     book = new_model(model, symbol, store.brackets(symbol))
     since = run.start - timedelta(days=run.data.warmup_days)
 
+    if run.control == "placebo":
+        return _placebo(store, Placebo(book, run.control_seed), run, progress)
+
     def make() -> Answer:
         for flow, open_interest in flows(store, symbol, since, run.start, model, progress):
             book.step(flow, open_interest)
@@ -51,6 +55,15 @@ def warm_up(
     share = f"{symbol}: {book.seeded_share:.0%} of the book at the start was open when history begins"
     trades = _part(answer, _TRADES)
     return Warm(book, Trades(**trades) if trades else None, [f"{share}; where it stands is a guess"])
+
+
+def _placebo(store: Store, book: Placebo, run: RunFile, progress: Progress) -> Warm:
+    """A placebo, which no book that was kept has the maps for, at its last step before the run."""
+    since, symbol = run.start - timedelta(days=run.data.warmup_days), book.symbol
+    for flow, open_interest in flows(store, symbol, since, run.start, book.settings, progress):
+        book.step(flow, open_interest)
+    trades = _trades(store, symbol, at_ns(book.time_ns), run.start) if book.open_interest else None
+    return Warm(book, trades, [f"{symbol}: CONTROL: the levels shown are those of other times"])
 
 
 def _part(answer: Answer, prefix: str) -> Answer:

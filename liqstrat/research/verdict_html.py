@@ -1,0 +1,28 @@
+"""A verdict on a page: its words, each reason, and what would tell more."""
+
+from html import escape
+from typing import Any
+
+from liqstrat.research.edge import EDGE, TOO_LITTLE
+
+
+def verdict_html(verdict: dict[str, Any]) -> str:
+    """The section of a verdict, from its facts."""
+    words = verdict["words"]
+    colour = "gain" if words == EDGE else "muted" if words == TOO_LITTLE else "caution"
+    reasons = "".join(
+        f'<tr><td class="text {"gain" if reason["speaks_for"] else "loss"}">'
+        f"{'for' if reason['speaks_for'] else 'against'}</td>"
+        f'<td class="text words">{escape(_first_upper(reason["text"]))}.</td></tr>'
+        for reason in verdict["reasons"]
+    )
+    table = f'<div class="scroll"><table><tbody>{reasons}</tbody></table></div>' if reasons else ""
+    needed = "".join(f'<p class="note">{escape(_first_upper(text))}.</p>' for text in verdict["needed"])
+    return (
+        f'<section><h2>Verdict: <span class="{colour}">{escape(words)}</span></h2>'
+        f'<p class="how">An edge is only said where every test speaks for it.</p>{table}{needed}</section>'
+    )
+
+
+def _first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

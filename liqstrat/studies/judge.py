@@ -1,0 +1,97 @@
+"""A study judged: what its trials, its controls and the ledger allow to be said."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from liqstrat.liquidation.grid import Floats
+from liqstrat.progress import SILENT, Progress
+from liqstrat.research.edge import Evidence, Verdict, verdict_on
+from liqstrat.research.ledger import configurations
+from liqstrat.research.luck import deflated, overfitting, sharpes_of, superiority
+from liqstrat.studies.checks import Checks, against, check
+from liqstrat.studies.journal import Tried
+from liqstrat.studies.study import Study
+from liqstrat.studies.workers import Workers
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The best trial and those that differ from it by one step in one setting: their objectives."""
+
+    peak: float
+    around: list[float]
+
+    @property
+    def share(self) -> float | None:
+        """Of the peak, what its surroundings have on average; None where the peak is not above zero."""
+        return float(np.mean(self.around)) / self.peak if self.around and self.peak > 0 else None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict, and what else there is to see: the checks that were run, and what is around the peak."""
+
+    verdict: Verdict
+    checks: Checks = field(default_factory=dict)
+    plateau: Plateau | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """All facts, for a program."""
+        plateau = None
+        if self.plateau is not None:
+            plateau = {"peak": self.plateau.peak, "around": self.plateau.around, "share": self.plateau.share}
+        return {"verdict": self.verdict.to_json(), "checks": self.checks, "plateau": plateau}
+
+
+def judge(study: Study, trials: list[Tried], hands: Workers, progress: Progress = SILENT) -> Judged:
+    """Hold the best of a study's trials against luck, chance and placebo levels."""
+    days, returns = returns_of(trials)
+    tried = max(configurations(study.folder.parent, study.data_hash), len(trials))
+    best = next(iter(study.best(trials)), None)
+    if best is None or not best.figures.get("trades"):
+        return Judged(verdict_on(Evidence(len(days), 0, tried)))
+    ran = [trial.number for trial in trials if trial.days]
+    checks = check(study, best, hands, progress) if study.space.settings.controls else {}
+    objective = study.space.settings.objective[0]
+    evidence = Evidence(
+        days=len(days),
+        trades=int(best.figures["trades"]),
+        configurations=tried,
+        deflated=deflated(returns[:, ran.index(best.number)], tried, sharpes_of(returns)),
+        overfitting=overfitting(returns),
+        superiority=superiority(returns),
+        random=against(checks, "random", objective, best),
+        placebo=against(checks, "placebo", objective, best),
+    )
+    return Judged(verdict_on(evidence), checks, plateau(study, trials, best))
+
+
+def returns_of(trials: list[Tried]) -> tuple[Floats, Floats]:
+    """Days since 1970, and returns on them, `[day, trial]`, of the trials that ran; where money ran out, none."""
+    ran = [trial for trial in trials if trial.days]
+    if not ran:
+        return np.zeros(0), np.zeros((0, 0))
+    days = np.unique(np.concatenate([np.array(trial.days) for trial in ran]))
+    returns = np.zeros((len(days), len(ran)))
+    for column, trial in enumerate(ran):
+        returns[np.searchsorted(days, trial.days), column] = trial.returns
+    return days.astype(np.float64), np.nan_to_num(returns)
+
+
+def plateau(study: Study, trials: list[Tried], best: Tried) -> Plateau | None:
+    """What the trials next to the best have: the same but for one setting, which is one point further."""
+    near: set[tuple[str, str]] = set()
+    for key, values in study.space.settings.over.items():
+        for one, other in pairwise(values.points):
+            near |= {(key, repr((one, other))), (key, repr((other, one)))}
+    around = []
+    for trial in trials:
+        differ = [key for key in best.settings if trial.settings[key] != best.settings[key]]
+        if len(differ) == 1 and trial.values is not None:
+            step = repr((best.settings[differ[0]], trial.settings[differ[0]]))
+            if (differ[0], step) in near:
+                around.append(trial.values[0])
+    return Plateau((best.values or [0.0])[0], around) if around else None

@@ -1,0 +1,103 @@
+"""Luck, held against published examples and against what is known of made-up returns."""
+
+import numpy as np
+import pytest
+from scipy.stats import kurtosis, norm, skew
+
+from liqstrat.research.edge import EDGE, NONE, NOT_OF_LEVELS, TOO_LITTLE, Against, Evidence, verdict_on
+from liqstrat.research.luck import days_needed, deflated, overfitting, sharpes_of, superiority
+
+
+def two_valued(days: int, sharpe: float, share: float) -> np.ndarray:
+    """Returns with this Sharpe ratio; `share` of them are the low ones. Their skewness is the least for a kurtosis."""
+    x = np.where(np.arange(days) < round(share * days), -1.0, 0.0)
+    return (x - x.mean()) / x.std() + sharpe
+
+
+def test_the_published_example_of_a_deflated_sharpe_ratio() -> None:
+    """Bailey and López de Prado (2014): 2.5 a year over five of 250 days, best of 100 whose variance is a half."""
+    returns = two_valued(1250, 2.5 / np.sqrt(250), 0.08397)
+    assert skew(returns, bias=False) == pytest.approx(-3.0, abs=0.01)
+    assert kurtosis(returns, bias=False, fisher=False) == pytest.approx(10.0, abs=0.03)
+    spread = np.sqrt(0.5 / 250) * np.array([-1, 1]) / np.sqrt(2)
+    found = deflated(returns, 100, spread)
+    assert found is not None
+    assert found.benchmark / np.sqrt(365) == pytest.approx(0.1132, abs=5e-5)
+    assert found.probability == pytest.approx(0.9004, abs=3e-4)
+    one = deflated(returns, 1, spread)
+    assert one is not None
+    assert one.benchmark == 0
+    assert one.low < one.sharpe < one.high
+
+
+def test_the_length_of_a_track_record() -> None:
+    """Of normal returns, by the formula of Bailey and López de Prado (2012): 2.0 a year of 250 days is above zero with
+    95 % after 0.68 years."""
+    z = norm.ppf((np.arange(2000) + 0.5) / 2000)
+    found = deflated(z / z.std() + 2.0 / np.sqrt(250), 1, np.array([]))
+    assert found is not None
+    assert found.track_days == pytest.approx(0.683 * 250, abs=3)
+
+
+def test_noise_is_overfitted_and_an_edge_is_not() -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 0.01, (200, 40))
+    edge = noise.copy()
+    edge[:, 7] += 0.004
+    a, b = overfitting(noise), overfitting(edge)
+    assert a is not None
+    assert b is not None
+    assert a.probability > 0.3
+    assert b.probability < 0.1
+    assert b.loses < 0.1 < 0.25 < a.loses
+    assert (superiority(noise) or 0) > 0.1
+    assert (superiority(edge) or 1) < 0.01
+    assert overfitting(noise[:12]) is None
+    assert superiority(np.zeros((200, 3))) is None
+    assert len(sharpes_of(np.c_[noise[:, 0], np.zeros(200)])) == 1
+
+
+def test_the_power_that_is_announced_is_there() -> None:
+    """Of the days asked for a Sharpe ratio, alone and as the best of twenty, four in five samples show it."""
+    rng = np.random.default_rng(1)
+    days = days_needed(0.1, 0.0)
+    assert days is not None
+    found = [deflated_quickly(rng.normal(0.1, 1, days)) for _ in range(400)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.06)
+
+
+def deflated_quickly(returns: np.ndarray) -> bool:
+    sharpe = returns.mean() / returns.std()
+    return bool(sharpe * np.sqrt(len(returns) - 1) / np.sqrt(1 + sharpe**2 / 2) >= norm.ppf(0.95))
+
+
+def evidence(**changed: object) -> Evidence:
+    rng = np.random.default_rng(5)
+    returns = rng.normal(0, 0.01, (300, 10))
+    returns[:, 0] += 0.004
+    usual = {
+        "days": 300,
+        "trades": 200,
+        "configurations": 10,
+        "deflated": deflated(returns[:, 0], 10, sharpes_of(returns)),
+        "overfitting": overfitting(returns),
+        "superiority": superiority(returns),
+        "random": Against(1.0, 39),
+        "placebo": Against(0.98, 39),
+    }
+    return Evidence(**{**usual, **changed})
+
+
+def test_a_verdict_needs_every_test_and_enough_of_everything() -> None:
+    assert verdict_on(evidence()).words == EDGE
+    assert verdict_on(evidence(placebo=Against(0.6, 39))).words == NOT_OF_LEVELS
+    assert verdict_on(evidence(random=Against(0.6, 39))).words == NONE
+    assert verdict_on(evidence(superiority=0.2)).words == NONE
+    few = verdict_on(evidence(trades=12))
+    assert few.words == TOO_LITTLE
+    assert few.needed == ["12 trades: a verdict needs 30, which at this rate are 750 days"]
+    assert verdict_on(evidence(days=20)).words == TOO_LITTLE
+    flat = np.random.default_rng(6).normal(0.0005, 0.01, 300)
+    weak = verdict_on(evidence(deflated=deflated(flat, 50, np.random.default_rng(7).normal(0, 0.06, 50))))
+    assert weak.words == NONE
+    assert "days would show it" in weak.needed[0]
