@@ -18,7 +18,7 @@ FLOORS = [
     ["api"],
     ["studies"],
     ["app", "pages"],
-    ["research"],
+    ["research", "events"],
     ["report"],
     ["strategies"],
     ["backtest"],

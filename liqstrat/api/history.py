@@ -11,8 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import pyarrow as pa
 
+from liqstrat.api.events import Events
 from liqstrat.api.said import said
 from liqstrat.errors import LiqstratError
+from liqstrat.events.study import study_events
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of, parse_time
 from liqstrat.liquidation.clusters import Clusters, find_clusters
 from liqstrat.liquidation.map import LiquidationMap
@@ -133,6 +135,47 @@ class History:
         with self._open() as store:
             moment = _time(at) or last_known(store, symbol)
             return standing_at(store, symbol, moment, settings, warmup, said(progress)).signals(chosen)
+
+    def events(
+        self,
+        symbol: str,
+        start: Time | None = None,
+        end: Time | None = None,
+        *,
+        every: str = "15m",
+        seed: int = 1,
+        model: Model = None,
+        warmup_days: int = 14,
+        progress: bool = True,
+    ) -> Events:
+        """What happens when price reaches levels, beside placebos equally far: how often it comes, whether positions
+        are liquidated, and which way price goes; see `liqstrat.events` for what is counted.
+
+        Examples:
+            >>> found = lq.History().events("BTCUSDT", "2024-03-01 12:00", "2024-03-02 12:00", progress=False)
+            >>> found.touches.query("not placebo")["back_60"].count() > 0
+            True
+            >>> found.figures.columns.tolist()
+            ['touches', 'value', 'placebo', 'difference', 'low', 'high']
+        """
+        try:
+            minutes = minutes_of(every)
+        except ValueError as error:
+            raise LiqstratError(f"every: {error}") from None
+        warmup, settings, first, last = timedelta(days=warmup_days), _model(model), _time(start), _time(end)
+        with self._open() as store:
+            study = study_events(
+                store,
+                symbol,
+                first,
+                last,
+                settings,
+                warmup=warmup,
+                every_minutes=minutes,
+                seed=seed,
+                progress=said(progress),
+            )
+        return Events(study)
 
     def maps(
         self,
