@@ -19,12 +19,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
 
 from liqstrat.errors import InUseError
 from liqstrat.market.store import Store
 from liqstrat.serve.sources import Source, State
 
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
+PARQUET, CSV = "application/vnd.apache.parquet", "text/csv"
+#: What rows are given as; JSON is what else there is.
+OF_ROWS = (ARROW, PARQUET, CSV)
 #: Bytes of answers that are kept in memory, all together.
 MOST_KEPT = 192 * 1024 * 1024
 _GZIP_FROM, _GZIP_LEVEL = 1000, 5
@@ -44,7 +49,10 @@ class Answer:
     def body(self, media: str) -> "Body":
         """The bytes of a media type, made once."""
         with self._lock:
-            return self._arrow if media == ARROW and self.rows is not None else self._json
+            if self.rows is None or media not in OF_ROWS:
+                return self._json
+            # Files are fetched once in a while; the others are kept.
+            return self._arrow if media == ARROW else Body.of(self._file(media), media)
 
     @cached_property
     def _json(self) -> "Body":
@@ -57,13 +65,24 @@ class Answer:
 
     @cached_property
     def _arrow(self) -> "Body":
-        assert self.rows is not None
-        about = json.dumps(self.about, default=_plain).encode()
-        table = self.rows.replace_schema_metadata({b"about": about})
+        table = self._told()
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
         return Body.of(sink.getvalue().to_pybytes(), ARROW)
+
+    def _file(self, media: str) -> bytes:
+        sink = pa.BufferOutputStream()
+        if media == PARQUET:
+            pq.write_table(self._told(), sink, compression="zstd")
+        else:
+            csv.write_csv(self._told(), sink)
+        return bytes(sink.getvalue().to_pybytes())
+
+    def _told(self) -> pa.Table:
+        """The rows with what is to be known about them."""
+        assert self.rows is not None
+        return self.rows.replace_schema_metadata({b"about": json.dumps(self.about, default=_plain).encode()})
 
     @property
     def size(self) -> int:

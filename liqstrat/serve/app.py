@@ -10,7 +10,7 @@ from liqstrat import __version__
 from liqstrat.serve import refusals
 from liqstrat.serve.guard import Guard
 from liqstrat.serve.refusals import PROBLEMS
-from liqstrat.serve.routes import liquidations, market, pages
+from liqstrat.serve.routes import liquidations, market, models, pages, recorded, runs
 from liqstrat.serve.served import Served
 
 _ABOUT = """
@@ -40,7 +40,7 @@ def create_app(catalog: Path, results: Path, *, token: str | None = None, origin
     )
     app.state.served = Served.of(catalog, results)
     refusals.listen(app)
-    for part in (market, liquidations):
+    for part in (market, liquidations, models, recorded, runs):
         app.include_router(part.router)
     pages.add(app)
     return app

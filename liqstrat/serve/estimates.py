@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +30,8 @@ class Estimates:
 
     rows: as `liqstrat.maps.LEVELS_SCHEMA`. moments: of all maps, also of those without rows. prices, open_interest
     (contracts), seeded, unplaced: one entry a map. width: relative width of a price bin. clusters: of a single map, as
-    `liqstrat.liquidation.clusters.Cluster`, all leverages together.
+    `liqstrat.liquidation.clusters.Cluster`, all leverages together. remarks: what a reader must know of
+    the history that was used.
     """
 
     rows: pa.Table
@@ -40,6 +42,7 @@ class Estimates:
     unplaced: Floats
     width: float
     clusters: list[dict[str, Any]]
+    remarks: list[str]
 
     def wanted(self, side: str, tiers: Sequence[int] | None) -> pa.Table:
         """The rows of one side or of both, and of some leverages or all."""
@@ -72,10 +75,14 @@ def make_estimates(
             "span": span,
         }
     )
-    table = shelf.get(key)
-    if table is None:
-        table = _table(list(maps_at(store, symbol, moments, settings, warmup, span=span)))
-        shelf.put(key, table)
+    kept = shelf.get(key)
+    if kept is not None:
+        # A file that holds something else is made anew.
+        with suppress(KeyError, TypeError, ValueError):
+            return _read(kept, moments)
+    maps = list(maps_at(store, symbol, moments, settings, warmup, span=span))
+    table = _table(maps, store.remarks)
+    shelf.put(key, table)
     return _read(table, moments)
 
 
@@ -129,9 +136,10 @@ def _summed(bins: Ints, columns: Ints, usdt: Floats, count: int, maps: int) -> F
     return np.asarray(flat.reshape(count, maps))
 
 
-def _table(maps: list[LiquidationMap]) -> pa.Table:
+def _table(maps: list[LiquidationMap], remarks: list[str]) -> pa.Table:
     told = {
         "width": maps[0].width,
+        "remarks": remarks,
         "clusters": [asdict(one) for one in find_clusters(maps[0])] if len(maps) == 1 else [],
         **{name: [getattr(one, name) for one in maps] for name in ("price", "open_interest", "seeded_share")},
         "unplaced": [float(one.long_unplaced.sum() + one.short_unplaced.sum()) for one in maps],
@@ -155,4 +163,5 @@ def _read(table: pa.Table, moments: list[datetime]) -> Estimates:
         unplaced=arrays["unplaced"],
         width=float(told["width"]),
         clusters=told["clusters"],
+        remarks=told["remarks"],
     )

@@ -1,9 +1,9 @@
-"""Answers on the wire: JSON or Arrow by what is accepted, zipped, with an ETag that is the hash of the content."""
+"""Answers on the wire: JSON, Arrow, Parquet or CSV by what is accepted, zipped, with the hash of the content as ETag."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from liqstrat.serve.answers import ARROW, JSON, Given
+from liqstrat.serve.answers import JSON, OF_ROWS, Given
 from liqstrat.serve.refusals import problem
 
 #: Why an answer is older than its database, in a header.
@@ -13,9 +13,9 @@ STALE = "Liqstrat-Stale"
 def reply(request: Request, given: Given) -> Response:
     """The answer in the form that was asked for, or 304 where the asker has it already."""
     answer = given.answer
-    media = _wanted(request.headers.get("accept", "*/*"), arrow=answer.rows is not None)
+    media = _wanted(request.headers.get("accept", "*/*"), rows=answer.rows is not None)
     if media is None:
-        offered = f"{JSON} and {ARROW}" if answer.rows is not None else JSON
+        offered = ", ".join((JSON, *OF_ROWS)) if answer.rows is not None else JSON
         return problem(406, f"{request.headers['accept'][:80]!r} is not among what there is: {offered}")
     body = answer.body(media)
     zipped = body.zipped if "gzip" in request.headers.get("accept-encoding", "") else None
@@ -31,12 +31,12 @@ def reply(request: Request, given: Given) -> Response:
     return Response(body.plain, headers=headers, media_type=body.media)
 
 
-def _wanted(accept: str, *, arrow: bool) -> str | None:
+def _wanted(accept: str, *, rows: bool) -> str | None:
     """The media type of an answer, by the order in which they stand; None where neither is accepted."""
     for part in accept.lower().split(","):
         media = part.split(";")[0].strip()
-        if media == ARROW and arrow:
-            return ARROW
+        if media in OF_ROWS and rows:
+            return media
         if media in (JSON, "application/*", "*/*", ""):
             return JSON
     return None

@@ -146,6 +146,7 @@ class OneMap(MapFacts):
     seeded_share: float
     unplaced: float
     bin_width: float
+    remarks: list[str]
 
 
 class Level(_Shape):
@@ -205,6 +206,7 @@ class Heatmap(HeatmapFacts):
     prices: list[float]
     open_interest: list[float]
     largest: float
+    remarks: list[str]
 
 
 class HeatmapRow(_Shape):
@@ -260,3 +262,59 @@ class Comparison(_Shape):
     data_until: datetime
     price: float
     models: list[Compared]
+
+
+class Signals(_Shape):
+    symbol: str
+    data: str
+    model: str
+    origin: Literal["SIMULATED", "real"]
+    verdict: Verdict
+    data_until: datetime
+    time: datetime
+    price: float
+    rules: dict[str, float]
+    signals: list[dict[str, Any]]
+
+
+class RunRow(BaseModel):
+    """A run: what it was, then its figures that are single values."""
+
+    run: str
+    name: str
+    created: datetime
+    simulated: bool
+    symbols: list[str]
+    start: datetime
+    end: datetime
+    strategies: list[str]
+    tags: list[str]
+    note: str
+    model_config = ConfigDict(extra="allow")
+
+
+class Runs(_Shape):
+    """`of`: how many there are without the filter. left_out: by folder, why it could not be read."""
+
+    folder: str
+    of: int
+    runs: list[RunRow]
+    left_out: dict[str, str]
+
+
+class Run(_Shape):
+    run: str
+    tags: list[str]
+    note: str
+    about: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+class Rows(_Shape):
+    run: str
+    name: str
+    rows: list[dict[str, Any]]
+
+
+class Changed(_Shape):
+    changed: list[str]

@@ -23,7 +23,7 @@ from liqstrat.held import partial_file
 #: Bytes of files that are kept; the ones that were not used for longest go first.
 MOST_BYTES = 2 * 1024**3
 #: Of what the files hold; another one makes all anew.
-_FORM = 1
+_FORM = 2
 
 
 class Shelf:

@@ -23,9 +23,11 @@ def words_on(rows: pa.Table, at: float, clusters: list[dict[str, Any]]) -> list[
 
 
 def _imbalance(longs: float, shorts: float) -> str:
-    told = f"Within {percent(_NEAR, 0)} of price: {amount(longs)} USDT of longs below, {amount(shorts)} of shorts above"
+    near = f"Within {percent(_NEAR, 0)} of price"
     if not longs or not shorts:
-        return f"{told}."
+        held, what = (longs, "longs below") if longs else (shorts, "shorts above")
+        return f"{near}: {amount(held)} USDT of {what}." if held else f"{near} there is nothing."
+    told = f"{near}: {amount(longs)} USDT of longs below, {amount(shorts)} of shorts above"
     ratio = max(longs, shorts) / min(longs, shorts)
     if ratio < _EVEN:
         return f"{told}: about even."

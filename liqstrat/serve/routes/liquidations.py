@@ -29,13 +29,13 @@ router = APIRouter(prefix="/liquidations", tags=["liquidations"])
 
 #: How far from price maps over time reach.
 SPAN = 0.25
-_WARMUP = timedelta(days=14)
+WARMUP = timedelta(days=14)
 _SHOWN_MAPS = 700
 _LENGTHS: tuple[Every, ...] = ("5m", "15m", "30m", "1h", "4h", "1d")
 
 
 class MapQuery(OfMap):
-    timeframe: Timeframe = _WARMUP
+    timeframe: Timeframe = WARMUP
     at: Annotated[Moment | None, Field(description="UTC; what was known then. By default the last open interest.")] = (
         None
     )
@@ -52,8 +52,8 @@ def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Query()])
     wanted = MapQuery(**given)
 
     def make(store: Store) -> Answer:
-        maps, about = _one_map(here, source, store, wanted)
-        rows = _by_price(_rows(maps, wanted), wanted.min_usdt)
+        maps, about = one_map(here, source, store, wanted)
+        rows = by_price(rows_of(maps, wanted), wanted.min_usdt)
         sides = {side: rows.filter(pc.equal(rows["side"], side)).to_pylist() for side in ("long", "short")}
         return Answer(about, rows, shown={f"{side}_liquidations": part for side, part in sides.items()})
 
@@ -62,14 +62,14 @@ def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Query()])
 
 
 @router.get("/map", response_model=schema.Map)
-def one_map(request: Request, here: Here, asked: Annotated[MapQuery, Query()]) -> Response:
+def map_at(request: Request, here: Here, asked: Annotated[MapQuery, Query()]) -> Response:
     """The estimated map at a moment, from what was known then: by side, price bin and leverage."""
 
     def make(store: Store) -> Answer:
-        maps, about = _one_map(here, source, store, asked)
-        rows = _rows(maps, asked)
+        maps, about = one_map(here, source, store, asked)
+        rows = rows_of(maps, asked)
         if asked.min_usdt:
-            kept = _by_price(rows, asked.min_usdt).select(["side", "price_low"])
+            kept = by_price(rows, asked.min_usdt).select(["side", "price_low"])
             rows = rows.join(kept, ["side", "price_low"], join_type="inner").sort_by(
                 [("side", "ascending"), ("price_low", "ascending"), ("leverage", "ascending")]
             )
@@ -85,7 +85,7 @@ class HeatmapQuery(OfMap):
     window: Window = "7d"
     end_time: Annotated[Moment | None, Field(description="UTC; by default the last open interest.")] = None
     interval: Annotated[Every | None, Field(description="Between maps; by default as the window needs.")] = None
-    timeframe: Timeframe = _WARMUP
+    timeframe: Timeframe = WARMUP
 
 
 @router.get("/heatmap", response_model=schema.Heatmap)
@@ -109,6 +109,7 @@ def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()
             "prices": maps.prices.tolist(),
             "open_interest": maps.open_interest.tolist(),
             "largest": float(usdt.max(initial=0.0)),
+            "remarks": maps.remarks,
         }
         return Answer(about, _long(moments, matrix.edges, usdt), shown=shown)
 
@@ -124,7 +125,7 @@ class SeriesQuery(OfMap):
     price_bin_size: Annotated[
         float | None, Field(gt=0, le=1e9, description="USDT; by default the model's bins, which are shares of price.")
     ] = None
-    timeframe: Timeframe = _WARMUP
+    timeframe: Timeframe = WARMUP
 
 
 @router.get("/heatmap-timeseries", response_model=schema.HeatmapSeries)
@@ -163,7 +164,8 @@ def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuer
     return reply(request, here.answers.ask(source, ("timeseries", asked.model_dump_json()), make))
 
 
-def _one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tuple[Estimates, dict[str, Any]]:
+def one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tuple[Estimates, dict[str, Any]]:
+    """The map that is asked for, and what it says of itself."""
     last = open_interest_span(store, asked.symbol)[1]
     moment = asked.at or last
     maps = make_estimates(store, here.shelf, asked.symbol, [moment], asked.settings, asked.timeframe, None)
@@ -176,6 +178,7 @@ def _one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tup
         "seeded_share": float(maps.seeded[0]),
         "unplaced": float(maps.unplaced[0]),
         "bin_width": maps.width,
+        "remarks": maps.remarks,
     }
     return maps, about
 
@@ -250,7 +253,7 @@ def _long(moments: list[datetime], edges: Any, usdt: Any) -> pa.Table:
     )
 
 
-def _rows(maps: Estimates, asked: OfMap) -> pa.Table:
+def rows_of(maps: Estimates, asked: OfMap) -> pa.Table:
     """The rows of one map, with USDT and distance from price."""
     rows = maps.wanted(asked.side, asked.tiers)
     lows, highs = (np.asarray(rows[name], dtype=np.float64) for name in ("price_low", "price_high"))
@@ -268,7 +271,7 @@ def _rows(maps: Estimates, asked: OfMap) -> pa.Table:
     )
 
 
-def _by_price(rows: pa.Table, min_usdt: float) -> pa.Table:
+def by_price(rows: pa.Table, min_usdt: float) -> pa.Table:
     """All leverages of a bin together, less the bins that hold too little."""
     by = rows.group_by(["side", "price_low", "price_high", "distance"]).aggregate(
         [("contracts", "sum"), ("usdt", "sum")]

@@ -16,6 +16,8 @@ _HERE = Path(str(resources.files("liqstrat.serve")))
 #: Path, title, what it is.
 PAGES = {
     "map": ("Map", "Where positions would be liquidated now, by price and leverage"),
+    "heatmap": ("Heatmap", "Liquidation levels over time, under candles"),
+    "results": ("Results", "All runs: compare, tag, note, put aside"),
 }
 
 

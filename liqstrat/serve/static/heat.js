@@ -1,0 +1,74 @@
+// The heatmap as a bitmap: even rows of price, one column a map, each pixel a colour of the scale.
+
+const HEAT = {
+  dark: ["#0a0d12", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4"],
+  light: ["#fbfcfd", "#fdf0b8", "#fcd579", "#fbac52", "#f37f45", "#dd5446", "#b83358", "#8a1f65", "#561567", "#260c4a"],
+};
+const TOP_SHARE = 0.985, MEDIAN_BRIGHT = 0.25, MOST_ROWS = 2000, SPREAD = 100;
+
+/** 256 colours, as numbers for an image's pixels; the first is nothing. */
+export function palette(theme) {
+  const stops = HEAT[theme].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
+  const colours = new Uint32Array(256);
+  for (let at = 0; at < 256; at++) {
+    const place = (at / 255) * (stops.length - 1), low = Math.min(Math.floor(place), stops.length - 2), part = place - low;
+    const [r, g, b] = stops[low].map((value, n) => Math.round(value + (stops[low + 1][n] - value) * part));
+    colours[at] = (255 << 24) | (b << 16) | (g << 8) | r;
+  }
+  return colours;
+}
+
+/** From USDT to 0…255, by what is known up to a column: the few highest share the end of the scale. */
+export function scaleOf(heat, upTo, kind) {
+  const sample = [];
+  const columns = upTo + 1, step = Math.max(1, Math.floor((heat.usdt.length * columns) / 40000));
+  let at = 0;
+  for (const row of heat.usdt) for (let j = 0; j < columns; j++) if (at++ % step === 0 && row[j] > 0) sample.push(row[j]);
+  if (!sample.length) return { highest: 1, code: () => 0, decode: () => 0 };
+  sample.sort((a, b) => a - b);
+  const highest = sample[Math.floor(TOP_SHARE * (sample.length - 1))], median = sample[sample.length >> 1];
+  const power = kind === "linear" || median >= highest ? 1 : Math.min(1, Math.max(0.4, Math.log(MEDIAN_BRIGHT) / Math.log(median / highest)));
+  const floor = highest / SPREAD;
+  const code = kind === "log"
+    ? (usdt) => (usdt <= 0 ? 0 : Math.min(255, Math.max(1, Math.round((255 * Math.log(usdt / floor)) / Math.log(SPREAD)))))
+    : (usdt) => (usdt <= 0 ? 0 : Math.min(255, Math.max(1, Math.round(255 * (usdt / highest) ** power))));
+  const decode = kind === "log" ? (share) => floor * SPREAD ** share : (share) => highest * share ** (1 / power);
+  return { highest, code, decode };
+}
+
+/** Which bin each even row of price is in; rows as high as the lowest bin. */
+export function rowsOf(edges) {
+  const low = edges[0], high = edges.at(-1);
+  let least = Infinity;
+  for (let at = 1; at < edges.length; at++) least = Math.min(least, edges[at] - edges[at - 1]);
+  const count = Math.min(MOST_ROWS, Math.max(1, Math.round((high - low) / least)));
+  const bins = new Int32Array(count);
+  let bin = 0;
+  for (let row = 0; row < count; row++) {
+    const middle = low + ((row + 0.5) / count) * (high - low);
+    while (edges[bin + 1] <= middle) bin++;
+    bins[row] = bin;
+  }
+  return { low, high, bins };
+}
+
+/** Paint the columns up to one into a canvas; those after it stay empty. */
+export function paint(canvas, heat, upTo, scale, colours, rows = rowsOf(heat.price_edges)) {
+  const wide = heat.times.length, tall = rows.bins.length;
+  if (canvas.width !== wide || canvas.height !== tall) [canvas.width, canvas.height] = [wide, tall];
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(wide, tall);
+  const pixels = new Uint32Array(image.data.buffer);
+  let before = -1, painted = 0;
+  for (let row = 0; row < tall; row++) {
+    const start = (tall - 1 - row) * wide;
+    if (rows.bins[row] === before) pixels.copyWithin(start, painted, painted + wide);
+    else {
+      const usdt = heat.usdt[rows.bins[row]];
+      for (let j = 0; j <= upTo; j++) pixels[start + j] = colours[scale.code(usdt[j])];
+      [before, painted] = [rows.bins[row], start];
+    }
+  }
+  context.putImageData(image, 0, 0);
+  return rows;
+}
