@@ -48,6 +48,13 @@ def load_run_file(path: Path, overrides: Mapping[str, Any] | None = None) -> Run
     return _checked(RunFile, _parse(path, text), _Source(str(path), text, overrides or {}))
 
 
+def run_of_text(text: str, name: str) -> RunFile:
+    """The run of a run file's text; raises `LiqstratError` as `load_run_file` does, by `name` in place of a path."""
+    if len(text) > _LONGEST:
+        raise LiqstratError(f"{name}: is longer than {_LONGEST:,} letters, expected a run file")
+    return _checked(RunFile, _parse(Path(name), text), _Source(name, text))
+
+
 def place_in(path: Path | None, *keys: str) -> str:
     """Where a value stands, for an error: the file and its line; raises `LiqstratError` where it cannot be read."""
     return "the run" if path is None else f"{path}:{_line_of(_read(path), keys)}"

@@ -20,6 +20,9 @@ def serve(
     results: Annotated[Any, typer.Option(parser=as_path, metavar="PATH", help="Folder with results folders.")] = Path(
         "results"
     ),
+    configs: Annotated[Any, typer.Option(parser=as_path, metavar="PATH", help="Folder with run files.")] = Path(
+        "configs"
+    ),
     origins: Annotated[
         list[str] | None,
         typer.Option("--allow-origin", metavar="URL", help="A site whose pages may read the API; may be repeated."),
@@ -35,4 +38,4 @@ def serve(
         out.print(f"pages: {address}   API: {address.partition('?')[0]}docs", markup=False, soft_wrap=True)
         err.print("Ctrl-C ends it", markup=False)
 
-    run(catalog, results, host, port, tuple(origins or ()), say)
+    run((catalog, results, configs), host, port, tuple(origins or ()), say)

@@ -10,7 +10,7 @@ from liqstrat import __version__
 from liqstrat.serve import refusals
 from liqstrat.serve.guard import Guard
 from liqstrat.serve.refusals import PROBLEMS
-from liqstrat.serve.routes import liquidations, market, models, pages, recorded, runs
+from liqstrat.serve.routes import jobs, liquidations, market, models, pages, recorded, runs
 from liqstrat.serve.served import Served
 
 _ABOUT = """
@@ -21,8 +21,15 @@ for it. Times are UTC.
 """
 
 
-def create_app(catalog: Path, results: Path, *, token: str | None = None, origins: tuple[str, ...] = ()) -> FastAPI:
-    """The app over a folder of databases and one of results.
+def create_app(
+    catalog: Path,
+    results: Path,
+    configs: Path = Path("configs"),
+    *,
+    token: str | None = None,
+    origins: tuple[str, ...] = (),
+) -> FastAPI:
+    """The app over a folder of databases, one of results and one of run files.
 
     token: see `guard.Guard`. origins: sites whose pages may read the API, as https://example.org.
     """
@@ -38,9 +45,9 @@ def create_app(catalog: Path, results: Path, *, token: str | None = None, origin
         middleware=middleware,
         responses=PROBLEMS,
     )
-    app.state.served = Served.of(catalog, results)
+    app.state.served = Served.of(catalog, results, configs)
     refusals.listen(app)
-    for part in (market, liquidations, models, recorded, runs):
+    for part in (market, liquidations, models, recorded, runs, jobs):
         app.include_router(part.router)
     pages.add(app)
     return app

@@ -1,4 +1,4 @@
-"""Answers on the wire: JSON, Arrow, Parquet or CSV by what is accepted, zipped, with the hash of the content as ETag."""
+"""Answers on the wire: JSON, Arrow, Parquet or CSV by what is accepted, zipped, with the content's hash as ETag."""
 
 from starlette.requests import Request
 from starlette.responses import Response

@@ -318,3 +318,54 @@ class Rows(_Shape):
 
 class Changed(_Shape):
     changed: list[str]
+
+
+class RunFileText(_Shape):
+    name: str
+    text: str
+
+
+class RunFiles(_Shape):
+    files: list[RunFileText]
+
+
+class Parameter(_Shape):
+    name: str
+    default: str | None
+
+
+class Words(_Shape):
+    sections: dict[str, list[str]]
+    strategies: dict[str, list[Parameter]]
+
+
+class Wrong(_Shape):
+    """line: counted from one; null where it is not about one."""
+
+    line: int | None
+    text: str
+
+
+class Checked(_Shape):
+    errors: list[Wrong]
+
+
+class Task(_Shape):
+    task: str
+    done: float
+    total: Number
+    unit: str
+
+
+class Job(_Shape):
+    id: int
+    name: str
+    created: datetime
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    tasks: list[Task]
+    run: str | None
+    error: str | None
+
+
+class Jobs(_Shape):
+    jobs: list[Job]

@@ -12,6 +12,7 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.store import Store
 from liqstrat.scoring.run_verdict import verdict_on_run
 from liqstrat.serve.answers import Answer, Answers
+from liqstrat.serve.jobs import Jobs
 from liqstrat.serve.limits import VERDICT_DAYS
 from liqstrat.serve.shelf import Shelf
 from liqstrat.serve.sources import Source, Sources
@@ -21,18 +22,20 @@ _SHELF = ".maps"
 
 @dataclass(frozen=True)
 class Served:
-    """catalog: folder with databases. results: folder with runs."""
+    """catalog: folder with databases. results: folder with runs. configs: folder with run files."""
 
     catalog: Path
     results: Path
+    configs: Path
     sources: Sources
     shelf: Shelf
+    jobs: Jobs
     answers: Answers = field(default_factory=Answers)
 
     @classmethod
-    def of(cls, catalog: Path, results: Path) -> "Served":
+    def of(cls, catalog: Path, results: Path, configs: Path) -> "Served":
         """What lies in these folders; they need not be there yet."""
-        return cls(catalog, results, Sources(catalog), Shelf(catalog / _SHELF))
+        return cls(catalog, results, configs, Sources(catalog), Shelf(catalog / _SHELF), Jobs(results))
 
     def verdict(self, source: Source, store: Store, symbol: str, settings: ModelSettings) -> dict[str, Any]:
         """Whether the model's maps are any good, by the last days of what is on record; kept while the data are."""

@@ -14,9 +14,13 @@ _LEAST_TOKEN = 16
 
 
 def serve(
-    catalog: Path, results: Path, host: str, port: int, origins: tuple[str, ...], say: Callable[[str], object]
+    folders: tuple[Path, Path, Path],
+    host: str,
+    port: int,
+    origins: tuple[str, ...],
+    say: Callable[[str], object],
 ) -> None:
-    """Serve until interrupted; `say` hears the address when it listens.
+    """Serve folders of databases, results and run files until interrupted; `say` hears the address when it listens.
 
     An address that others can reach needs a token: that in the environment, or one made for this time.
     Raises `LiqstratError` where it cannot listen there.
@@ -28,12 +32,15 @@ def serve(
     token = None if is_local(host) else _token()
     listener = _listen(host, port)
     try:
-        app = create_app(catalog, results, token=token, origins=origins)
+        app = create_app(*folders, token=token, origins=origins)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/"
         say(f"{address}?token={token}" if token else address)
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
-        uvicorn.Server(config).run(sockets=[listener])
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            app.state.served.jobs.close()
     finally:
         listener.close()
 

@@ -62,7 +62,7 @@ def test_other_sites_read_only_where_named(folders: tuple[Path, Path]) -> None:
 def test_a_short_token_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LIQSTRAT_TOKEN", "short")
     with pytest.raises(LiqstratError, match="LIQSTRAT_TOKEN has 5 letters, expected at least 16"):
-        serve(tmp_path, tmp_path, "0.0.0.0", 0, (), print)
+        serve((tmp_path, tmp_path, tmp_path), "0.0.0.0", 0, (), print)
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(LiqstratError, match=f"cannot listen on 127.0.0.1:{port}.*try another --port"):
-            serve(tmp_path, tmp_path, "127.0.0.1", port, (), print)
+            serve((tmp_path, tmp_path, tmp_path), "127.0.0.1", port, (), print)
 
 
 def test_an_empty_house_says_what_to_do(tmp_path: Path) -> None:

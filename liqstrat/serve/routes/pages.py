@@ -17,7 +17,10 @@ _HERE = Path(str(resources.files("liqstrat.serve")))
 PAGES = {
     "map": ("Map", "Where positions would be liquidated now, by price and leverage"),
     "heatmap": ("Heatmap", "Liquidation levels over time, under candles"),
+    "compare": ("Compare", "Models side by side at one moment, with their scores"),
+    "liquidations": ("Liquidations", "What was really liquidated, beside what the map had expected"),
     "results": ("Results", "All runs: compare, tag, note, put aside"),
+    "run": ("Run", "Edit a run file, start it, watch it"),
 }
 
 

@@ -1,0 +1,120 @@
+"""Run files to edit, and runs started from the page."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from liqstrat.backtest.params import make_params
+from liqstrat.config import DataSettings, ReportSettings, RunFile, VenueSettings
+from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.run_file import run_of_text
+from liqstrat.serve import schema
+from liqstrat.serve.answers import Answer, Given
+from liqstrat.serve.limits import MOST_LETTERS
+from liqstrat.serve.params import Nothing
+from liqstrat.serve.refusals import RefusedError
+from liqstrat.serve.replies import reply
+from liqstrat.serve.served import Here, Served
+from liqstrat.strategies import STRATEGIES, resolve_strategy
+
+router = APIRouter(tags=["jobs"])
+
+_MOST_FILES = 200
+_SECTIONS: dict[str, type[BaseModel]] = {"data": DataSettings, "venue": VenueSettings, "report": ReportSettings}
+
+
+@router.get("/run-files", response_model=schema.RunFiles)
+def run_files(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
+    """The run files in `configs/` and beside databases, with their texts."""
+    found = []
+    for path in _paths(here)[:_MOST_FILES]:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if len(text) <= MOST_LETTERS and re.search(r"(?m)^\s*\[\[strategies\]\]", text):
+            found.append({"name": str(path), "text": text})
+    return reply(request, Given(Answer({"files": found})))
+
+
+@router.get("/run-files/words", response_model=schema.Words)
+def words(request: Request, _: Annotated[Nothing, Query()]) -> Response:
+    """What may stand in a run file: keys by section, and strategies with their parameters."""
+    sections = {"": [field.alias or name for name, field in RunFile.model_fields.items()]}
+    sections |= {name: list(section.model_fields) for name, section in _SECTIONS.items()}
+    sections["model"] = list(ModelSettings.__dataclass_fields__)
+    sections["strategies"] = ["use", "params", "symbols"]
+    strategies = {name: _params(name) for name in STRATEGIES}
+    return reply(request, Given(Answer({"sections": sections, "strategies": strategies})))
+
+
+class Text(Nothing):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}\.toml$", description="For errors.")]
+    text: Annotated[str, Field(max_length=MOST_LETTERS)]
+
+
+@router.post("/run-files/check", response_model=schema.Checked)
+def check(request: Request, wanted: Text) -> Response:
+    """What is wrong with a run file, by line."""
+    return reply(request, Given(Answer({"errors": _errors(wanted)})))
+
+
+@router.get("/jobs", response_model=schema.Jobs)
+def jobs(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
+    """Runs that were started here, the latest first, and how far they are."""
+    return reply(request, Given(Answer({"jobs": [job.told() for job in here.jobs.all()]})))
+
+
+@router.post("/jobs", response_model=schema.Job)
+def start(request: Request, here: Here, wanted: Text) -> Response:
+    """Start a run; where another is under way, it waits its turn."""
+    if errors := _errors(wanted):
+        raise RefusedError("; ".join(one["text"] for one in errors[:3]))
+    return reply(request, Given(Answer(here.jobs.start(wanted.name, wanted.text).told())))
+
+
+@router.post("/jobs/{number}/cancel", response_model=schema.Job)
+def cancel(request: Request, here: Here, number: Annotated[int, Field(ge=1)], _: Nothing) -> Response:
+    """Take a run out of the queue, or end it; what it has written is gone then."""
+    return reply(request, Given(Answer(here.jobs.cancel(number).told())))
+
+
+def _paths(here: Served) -> list[Path]:
+    beside = [path for source in here.sources.all() for path in sorted(source.path.parent.glob("*.toml"))]
+    return list(dict.fromkeys([*sorted(here.configs.glob("*.toml")), *beside]))
+
+
+def _errors(wanted: Text) -> list[dict[str, Any]]:
+    try:
+        run = run_of_text(wanted.text, wanted.name)
+        for strategy in run.strategies:
+            # One's own modules are imported when the run starts, not while a name is being typed.
+            if ":" not in strategy.use:
+                make_params(resolve_strategy(strategy.use), strategy.use, strategy.params)
+    except LiqstratError as error:
+        return [_placed(wanted, line) for line in str(error).splitlines()]
+    return []
+
+
+def _placed(wanted: Text, line: str) -> dict[str, Any]:
+    """An error with the number of its line, as far as it tells one."""
+    where = re.match(rf"{re.escape(wanted.name)}:(\d+): ", line)
+    if where is not None:
+        return {"line": int(where[1]), "text": line[where.end() :]}
+    text = line.removeprefix(f"{wanted.name}: ")
+    if told := re.search(r"\(at line (\d+)", text):
+        return {"line": int(told[1]), "text": text}
+    named = re.match(r'(?:there is no )?strategy "?(\w+)', text)
+    lines = wanted.text.splitlines()
+    at = next((n for n, one in enumerate(lines, 1) if named and re.search(rf'use\s*=\s*"{named[1]}"', one)), None)
+    return {"line": at, "text": text}
+
+
+def _params(name: str) -> list[dict[str, Any]]:
+    fields = STRATEGIES[name].Params.model_fields
+    return [{"name": key, "default": None if one.is_required() else str(one.default)} for key, one in fields.items()]
