@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,12 @@ from starlette.testclient import TestClient
 import liqstrat as lq
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.price import liquidation_price
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.liquidation.signals import SignalRules
+from liqstrat.market.store import open_store
 from liqstrat.serve.answers import ARROW
 from liqstrat.serve.app import create_app
+from liqstrat.sweeps import standing_at
 
 MAP = "/liquidations/map?symbol=BTCUSDT"
 HEAT = "/liquidations/heatmap?symbol=BTCUSDT&window=24h&interval=1h"
@@ -178,7 +182,7 @@ def test_a_known_answer_is_not_sent_again(client: TestClient) -> None:
     assert "content-encoding" not in plain.headers
     assert first.headers["content-encoding"] == "gzip"
     assert plain.json() == first.json()
-    assert client.get(MAP, headers={"Accept": "text/csv"}).status_code == 406
+    assert client.get(MAP, headers={"Accept": "text/html"}).status_code == 406
 
 
 def test_data_that_change_are_answered_anew(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -221,3 +225,46 @@ def test_the_server_lets_a_writer_in_between_questions(client: TestClient, folde
     get(client, f"{MAP}&at=2024-03-02T00:07")
     script = f"import duckdb; duckdb.connect({str(folders[0] / 'demo' / 'market.duckdb')!r}).close()"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_liquidations_are_those_on_record(client: TestClient, folders: tuple[Path, Path]) -> None:
+    rows = get(client, "/liquidations/history?symbol=BTCUSDT&limit=50000")
+    with open_store(folders[0] / "demo" / "market.duckdb") as store:
+        expected = store.liquidations("BTCUSDT").to_pandas()
+    assert rows["recorded"] == len(rows["liquidations"]) == len(expected)
+    total = (expected.price * expected.contracts).sum()
+    assert sum(row["usdt"] for row in rows["liquidations"]) == pytest.approx(total)
+    sums = get(client, "/liquidations/history?symbol=BTCUSDT&aggregate=1h")["liquidations"]
+    assert sum(row["usdt"] for row in sums) == pytest.approx(total)
+    assert sum(row["count"] for row in sums) == len(expected)
+    assert all(row["time"].endswith(":00:00Z") for row in sums)
+    longs = get(client, "/liquidations/history?symbol=BTCUSDT&side=long&limit=3")
+    assert len(longs["liquidations"]) == 3
+    assert longs["left_out"] == (expected.side == "long").sum() - 3
+    assert get(client, "/liquidations/history?symbol=BTCUSDT&start_time=2030-01-01")["liquidations"] == []
+
+
+def test_models_are_held_against_the_first(client: TestClient) -> None:
+    told = get(client, "/liquidations/compare-models?symbol=BTCUSDT&models=conserving,oi_candle")
+    one, other = told["models"]
+    assert one["agreement"] == pytest.approx({"rank": 1, "linear": 1, "overlap": 1})
+    assert 0 < other["agreement"]["overlap"] < 1
+    assert other["levels"] == [
+        {key: row[key] for key in other["levels"][0]}
+        for row in sorted(_by_bin(client), key=lambda row: (row["side"], row["price_low"]))
+    ]
+
+
+def _by_bin(client: TestClient) -> list[dict[str, Any]]:
+    told = get(client, "/liquidations/levels?symbol=BTCUSDT&model=oi_candle")
+    return [*told["long_liquidations"], *told["short_liquidations"]]
+
+
+def test_signals_are_those_of_the_command(client: TestClient, folders: tuple[Path, Path]) -> None:
+    told = get(client, "/signals?symbol=BTCUSDT&at=2024-03-02T12:00&watch=0.05")
+    with open_store(folders[0] / "demo" / "market.duckdb") as store:
+        moment = datetime(2024, 3, 2, 12, tzinfo=UTC)
+        standing = standing_at(store, "BTCUSDT", moment, ModelSettings(), timedelta(days=14))
+    expected = standing.signals(SignalRules.of({"watch": 0.05}))
+    assert [(one["kind"], one["reason"]) for one in told["signals"]] == [(one.kind, one.reason) for one in expected]
+    assert told["rules"]["watch"] == 0.05

@@ -75,8 +75,7 @@ function binned({ levels }) {
 
 function range() {
   if (!view && state.get("view")) view = state.get("view").split("-").map(Number);
-  if (!view || !(view[0] < view[1])) view = [map.price * (1 - SPAN), map.price * (1 + SPAN)];
-  return view;
+  return view && view[0] < view[1] ? view : [map.price * (1 - SPAN), map.price * (1 + SPAN)];
 }
 
 function draw(context, width, height) {

@@ -1,0 +1,331 @@
+"""The pages in a real browser: everything is drawn, every selector changes the data behind it, nothing goes wrong."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route
+
+from tests.serve.browsing import chromium, opened, serving, settle, until
+
+pytestmark = pytest.mark.slow
+
+PAGES = ["map", "heatmap", "compare", "liquidations", "results", "run", "docs"]
+DRAWN = ["map", "heatmap", "compare", "liquidations"]
+
+RUN_FILE = """\
+name = "from-the-page"
+symbols = ["BTCUSDT"]
+from = 2024-03-02
+to = 2024-03-03
+resolution = "5m"
+
+[data]
+db = {db}
+catalog = {catalog}
+
+[[strategies]]
+use = "LevelFade"
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def house(folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Folders as the package's tests have them, with a second run and a run file, to be changed here."""
+    root = tmp_path_factory.mktemp("house")
+    catalog, results, configs = (root / name for name in ("catalog", "results", "configs"))
+    shutil.copytree(folders[0], catalog)
+    shutil.copytree(folders[1], results)
+    (first,) = results.glob("demo-*")
+    shutil.copytree(first, results / "demo-second")
+    configs.mkdir()
+    database, cache = catalog / "demo" / "market.duckdb", root / "nautilus"
+    text = RUN_FILE.format(db=json.dumps(str(database)), catalog=json.dumps(str(cache)))
+    (configs / "quick.toml").write_text(text, encoding="utf-8")
+    return catalog, results, configs
+
+
+@pytest.fixture(scope="module")
+def address(house: tuple[Path, Path, Path]) -> Iterator[str]:
+    with serving(*house) as address:
+        yield address
+
+
+def shown(page: Page) -> str:
+    """A hash of the data behind what is drawn."""
+    return hashlib.sha256(json.dumps(page.evaluate("window.shown")).encode()).hexdigest()
+
+
+def pictures(page: Page) -> list[str]:
+    """Hashes of what the canvases show."""
+    drawn = page.evaluate("[...document.querySelectorAll('main canvas')].map((one) => one.toDataURL())")
+    return [hashlib.sha256(one.encode()).hexdigest() for one in drawn]
+
+
+@pytest.mark.parametrize("width", [1400, 800])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_and_is_accessible(browser: Browser, address: str, name: str, width: int) -> None:
+    for scheme in ("dark", "light"):
+        with opened(browser, f"{address}/{name}", width, scheme) as page:
+            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+            assert page.locator(".state.told").count() == 0
+            found = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+            assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_picture_has_colours(browser: Browser, address: str, name: str) -> None:
+    with opened(browser, f"{address}/{name}") as page:
+        colours = page.evaluate("""() => {
+          const canvas = document.querySelector("main canvas"), context = canvas.getContext("2d");
+          const pixels = new Uint32Array(context.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+          return new Set(pixels).size;
+        }""")
+        assert colours > 20
+        assert page.locator("#origin").inner_text() == "SIMULATED"
+
+
+SELECTORS = {
+    "map": [
+        ("select", "model", "oi_candle"),
+        ("radio", "timeframe", "12h"),
+        ("radio", "side", "long"),
+        ("range", "threshold", "50"),
+        ("time", "at", "2024-03-02T06:00"),
+        ("chip", "[data-tier='20']", ""),
+    ],
+    "heatmap": [
+        ("select", "model", "large_trades"),
+        ("radio", "window", "24h"),
+        ("select", "interval", "1h"),
+        ("radio", "side", "short"),
+        ("range", "threshold", "50"),
+        ("select", "run", "demo-second"),
+        ("chip", "[data-layer='oi']", ""),
+    ],
+    "compare": [("radio", "timeframe", "12h"), ("time", "at", "2024-03-02T06:00")],
+    "liquidations": [
+        ("radio", "window", "24h"),
+        ("select", "interval", "15m"),
+        ("time", "until", "2024-03-02T06:00"),
+        ("select", "model", "large_trades"),
+    ],
+}
+LOOKS = {"map": [("scale", "log")], "heatmap": [("scale", "log")], "compare": [("height", "usdt")]}
+LOOKS |= {"liquidations": [("measure", "count")]}
+
+
+def choose(page: Page, kind: str, name: str, value: str) -> None:
+    match kind:
+        case "select":
+            page.select_option(f"[name={name}]", value)
+        case "radio":
+            page.check(f"[name={name}][value='{value}']", force=True)
+        case "chip":
+            page.click(name)
+        case _:
+            page.fill(f"[name={name}]", value)
+            page.dispatch_event(f"[name={name}]", "change")
+    page.wait_for_timeout(250)
+    settle(page)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_each_selector_changes_the_data_and_is_in_the_link(browser: Browser, address: str, name: str) -> None:
+    for kind, control, value in SELECTORS[name]:
+        with opened(browser, f"{address}/{name}") as page:
+            before = shown(page)
+            choose(page, kind, control, value)
+            after = shown(page) if kind != "chip" or name == "map" else json.dumps(page.evaluate("shown.view"))
+            assert after != before, control
+            link = page.url
+            assert link != f"{address}/{name}"
+            drawn = pictures(page)
+        with opened(browser, link) as page:
+            assert pictures(page) == drawn, control
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_each_way_of_looking_changes_the_picture(browser: Browser, address: str, name: str) -> None:
+    for control, value in LOOKS[name]:
+        with opened(browser, f"{address}/{name}") as page:
+            before = pictures(page)
+            choose(page, "radio", control, value)
+            assert pictures(page) != before, control
+
+
+def test_the_slider_never_shows_what_came_after(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/heatmap?window=24h&interval=30m") as page:
+        last = int(page.get_attribute("#known", "max") or 0)
+        for index in (last, last * 2 // 3, last // 3, 2):
+            page.fill("#known", str(index))
+            settle(page)
+            seen = page.evaluate("""() => {
+              const { heat, until, latest, panes, candles, bubbles } = window.shown;
+              const canvas = document.getElementById("chart"), [from, to] = window.shown.view;
+              const copy = document.createElement("canvas");
+              [copy.width, copy.height] = [canvas.width, canvas.height];
+              const context = copy.getContext("2d", { willReadFrequently: true });
+              context.drawImage(canvas, 0, 0);
+              const ratio = devicePixelRatio, wide = canvas.width / ratio - 66 - 120;
+              const x = Math.ceil(((until + heat.step - from) / (to - from)) * wide) + 2;
+              const pixels = x + 4 < wide ? context.getImageData(x, 60, wide - x - 2, 120).data : [];
+              const ink = new Set();
+              for (let at = 0; at < pixels.length; at += 4) ink.add(pixels.slice(at, at + 3).join());
+              return { until, latest, panes, candles, bubbles, ink: ink.size, index: heat.ms.indexOf(until) };
+            }""")
+            assert seen["index"] == index
+            assert seen["latest"] <= seen["until"]
+            assert all(pane["latest"] is None or pane["latest"] <= seen["until"] for pane in seen["panes"])
+            # Right of the moment: the ground, and grid lines across it.
+            assert index == last or seen["ink"] <= 6
+        link = page.url
+        assert "known=" in link
+    with opened(browser, link) as page:
+        assert page.input_value("#known") == "2"
+
+
+def _raised(factor: float, route: Route) -> None:
+    answer = route.fetch()
+    content = answer.json()
+    for row in content["klines"]:
+        if row["time"] >= "2024-03-02T12:00":
+            row["high"] *= factor
+    route.fulfill(response=answer, json=content)
+
+
+def test_colours_and_the_range_of_prices_know_nothing_of_what_comes(browser: Browser, address: str) -> None:
+    """Candles of the future, made a hundred times as high, change nothing of the picture of a moment before them."""
+    pictured = []
+    for factor in (1, 100):
+        with opened(browser, f"{address}/map") as page:
+            page.route("**/prices/klines?*", partial(_raised, factor))
+            page.goto(f"{address}/heatmap?window=24h&interval=1h&known=2024-03-02T12:00")
+            settle(page)
+            pictured.append(pictures(page))
+    assert pictured[0] == pictured[1]
+
+
+def test_zoom_and_keys_move_the_view(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/heatmap") as page:
+        view = page.evaluate("window.shown.view")
+        page.focus("#over")
+        page.keyboard.press("ArrowLeft")
+        assert "from price" in page.inner_text("#readout")
+        page.keyboard.press("+")
+        page.keyboard.press("Shift+ArrowLeft")
+        page.wait_for_timeout(400)
+        assert re.search(r"view=[\d.]+(~|%7E)", page.url)
+        page.keyboard.press("Home")
+        page.wait_for_timeout(50)
+        assert "view=" not in page.url
+        assert page.evaluate("window.shown.view") == view
+
+
+def test_exports_are_files_of_what_is_shown(browser: Browser, address: str, tmp_path: Path) -> None:
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
+    with opened(browser, f"{address}/heatmap?window=12h&interval=1h") as page:
+        sums = page.evaluate("window.shown.heat.usdt.flat().reduce((sum, one) => sum + one, 0)")
+        files: dict[str, Path] = {}
+        for kind in ("png", "csv", "parquet"):
+            with page.expect_download() as waiting:
+                page.click(f"#{kind}")
+            files[kind] = tmp_path / waiting.value.suggested_filename
+            waiting.value.save_as(files[kind])
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
+    assert pyarrow.csv.read_csv(files["csv"])["usdt"].to_pandas().sum() == pytest.approx(sums)
+    table = pq.read_table(files["parquet"])
+    assert table["usdt"].to_pandas().sum() == pytest.approx(sums)
+    assert json.loads(table.schema.metadata[b"about"])["origin"] == "SIMULATED"
+
+
+def test_runs_are_tagged_noted_put_aside_and_brought_back(browser: Browser, address: str) -> None:
+    hostile = "<script>window.broken = 1</script><img src=x onerror='window.broken = 1'>"
+    with opened(browser, f"{address}/results") as page:
+        assert page.locator("#runs tbody tr:not([hidden])").count() >= 2
+        page.check("[aria-label='Tick demo-second']")
+        page.click("#note")
+        page.fill("#dialog-text", hostile)
+        page.click("dialog .primary")
+        page.wait_for_selector("td.note[title*=script]")
+        assert page.inner_text("td.note[title*=script]") == hostile
+        page.click("#tag")
+        page.fill("#dialog-text", "second, <b>bold</b>")
+        page.click("dialog .primary")
+        until(page, "document.querySelectorAll('.pill:not(.simulated)').length === 2")
+        assert page.evaluate("window.broken") is None
+        page.fill("[name=filter]", "trades >= 0 and run == 'demo-second'")
+        until(page, "window.shown.rows.length === 1")
+        page.fill("[name=filter]", "")
+        until(page, "window.shown.rows.length >= 2")
+        page.click("#delete")
+        until(page, "!window.shown.rows.some((row) => row.run === 'demo-second')")
+        page.click("#undo")
+        until(page, "window.shown.rows.some((row) => row.run === 'demo-second')")
+
+
+def test_a_report_and_a_comparison_open_inside(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/results?run=demo-second") as page:
+        frame = page.frame_locator("#frame")
+        frame.locator("h1").first.wait_for()
+        frame.locator(".plot .main-svg").first.wait_for()
+    with opened(browser, f"{address}/results") as page:
+        for tick in page.locator("#runs tbody input").all()[:2]:
+            tick.check()
+        page.click("#compare")
+        page.frame_locator("#frame").get_by_text("What differs").wait_for()
+        assert "compare=" in page.url
+
+
+def test_a_run_is_edited_started_and_shown(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/run") as page:
+        page.wait_for_selector("#errors .fine")
+        text = page.input_value("#text")
+        page.fill("#text", text.replace('resolution = "5m"', "resolutoin = 5"))
+        page.wait_for_selector("#errors button")
+        assert page.inner_text("#errors").startswith('line 5unknown key "resolutoin" (did you mean "resolution"?)')
+        assert page.is_disabled("#start")
+        assert page.inner_text("#lines .bad").strip() == "5"
+        page.fill("#text", text.replace("LevelFade", "LevelFad"))
+        until(page, "document.getElementById('errors').innerText.includes('did you mean')")
+        page.click("#revert")
+        page.wait_for_selector("#errors .fine")
+        page.click("#start")
+        link = page.wait_for_selector("#jobs a")
+        assert link is not None
+        page.goto(f"{address}{link.get_attribute('href')}")
+        page.frame_locator("#frame").get_by_text("from-the-page").first.wait_for()
+
+
+def test_completion_offers_what_fits(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/run") as page:
+        page.wait_for_selector("#errors .fine")
+        page.focus("#text")
+        page.keyboard.press("Control+End")
+        page.keyboard.type("params = { tu")
+        assert page.inner_text("#complete") == "turn"
+        page.keyboard.press("Tab")
+        page.keyboard.type(" = 0.003 }")
+        assert page.input_value("#text").rstrip().endswith("params = { turn = 0.003 }")
+        page.wait_for_selector("#errors .fine")
+
+
+def test_an_empty_house_says_what_to_do(browser: Browser, tmp_path: Path) -> None:
+    with serving(tmp_path / "catalog", tmp_path / "results", tmp_path / "configs") as address:
+        for name in (*DRAWN, "results"):
+            with opened(browser, f"{address}/{name}") as page:
+                assert "liqstrat demo" in page.inner_text(".state.told")

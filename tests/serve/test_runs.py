@@ -1,0 +1,169 @@
+"""Results over the API: listed as by the command, changed only by who may, and never a path."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from starlette.testclient import TestClient
+
+import liqstrat as lq
+from liqstrat.serve.answers import ARROW
+from liqstrat.serve.app import create_app
+
+HERE = "http://localhost"
+
+
+@pytest.fixture
+def house(folders: tuple[Path, Path], tmp_path: Path) -> Iterator[tuple[TestClient, Path, str]]:
+    """A client, the results folder with two runs that a test may change, and the name of the first."""
+    shutil.copytree(folders[1], tmp_path / "results")
+    (first,) = (tmp_path / "results").glob("demo-*")
+    shutil.copytree(first, tmp_path / "results" / "demo-second")
+    app = create_app(folders[0], tmp_path / "results", tmp_path / "configs")
+    with TestClient(app, base_url=HERE) as client:
+        yield client, tmp_path / "results", first.name
+    app.state.served.jobs.close()
+
+
+def test_runs_are_listed_as_by_the_package(house: tuple[TestClient, Path, str]) -> None:
+    client, results, first = house
+    told = client.get("/runs?sort=run&filter=trades >= 0").json()
+    assert [row["run"] for row in told["runs"]] == sorted([first, "demo-second"])
+    table = lq.results(results)
+    assert told["runs"][0]["net_return"] == pytest.approx(table["net_return"].iloc[0])
+    assert client.get("/runs?filter=trades < 0").json()["runs"] == []
+    refused = client.get("/runs?filter=trade > 3")
+    assert (refused.status_code, 'did you mean "trades"' in refused.json()["detail"]) == (422, True)
+    assert client.get("/runs?sort=sharp").status_code == 422
+
+
+def test_a_run_and_its_tables(house: tuple[TestClient, Path, str]) -> None:
+    client, results, first = house
+    run = lq.load(results / first)
+    told = client.get(f"/runs/{first}").json()
+    assert told["metrics"]["net_return"] == run.metrics["net_return"]
+    assert told["about"]["simulated"] is True
+    trades = client.get(f"/runs/{first}/trades", headers={"Accept": ARROW})
+    assert pa.ipc.open_stream(trades.content).read_all().num_rows == len(run.trades)
+    rows = client.get(f"/runs/{first}/trades").json()["rows"]
+    assert [row["pnl"] for row in rows] == pytest.approx(run.trades["pnl"].tolist())
+    assert client.get(f"/runs/{first}/equity").json()["rows"][-1]["equity"] == run.equity["equity"].iloc[-1]
+    report = client.get(f"/runs/{first}/report")
+    assert report.text.startswith("<!doctype html>")
+    assert report.headers["content-security-policy"].startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in report.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("name", ["%2e%2e", "..%2f..%2fetc%2fpasswd", ".trash", ".notes", "nothing", "%00"])
+def test_a_name_is_never_a_path(house: tuple[TestClient, Path, str], name: str) -> None:
+    client, _, _ = house
+    for more in ("", "/report", "/trades"):
+        assert client.get(f"/runs/{name}{more}").status_code in (404, 405, 422)
+    body = {"runs": [name.replace("%2e", ".").replace("%2f", "/")]}
+    assert client.post("/runs/delete", json=body).status_code == 404
+    assert client.post("/runs/note", json={**body, "text": "x"}).status_code == 404
+
+
+def test_notes_tags_and_the_trash(house: tuple[TestClient, Path, str]) -> None:
+    client, results, first = house
+    hostile = "<script>alert(1)</script>"
+    assert client.post("/runs/note", json={"runs": ["demo-second"], "text": hostile}).status_code == 200
+    assert client.post("/runs/tags", json={"runs": ["demo-second"], "add": ["a", "b"]}).status_code == 200
+    client.post("/runs/tags", json={"runs": ["demo-second"], "remove": ["a"]})
+    told = client.get("/runs/demo-second").json()
+    assert (told["note"], told["tags"]) == (hostile, ["b"])
+    assert client.post("/runs/tags", json={"runs": [first], "add": ["a,b"]}).status_code == 422
+    gone = client.post("/runs/delete", json={"runs": [first, "demo-second"]}).json()
+    assert sorted(gone["changed"]) == sorted([first, "demo-second"])
+    assert client.get("/runs").json()["runs"] == []
+    assert len(client.post("/runs/undo", json={}).json()["changed"]) == 2
+    assert (results / first / "run.json").is_file()
+    assert client.post("/runs/undo", json={}).status_code == 404
+
+
+def test_only_pages_of_this_server_change_anything(house: tuple[TestClient, Path, str]) -> None:
+    client, _, first = house
+    body = {"runs": [first]}
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        assert client.post("/runs/delete", json=body, headers=headers).status_code == 403
+    plain = {"Content-Type": "text/plain"}
+    assert client.post("/runs/delete", content=json.dumps(body), headers=plain).status_code == 415
+    assert client.post("/runs/note", json={"runs": [first], "text": "x" * 900_000}).status_code == 413
+    assert client.get("/runs").json()["of"] == 2
+
+
+def test_runs_are_compared(house: tuple[TestClient, Path, str]) -> None:
+    client, _, first = house
+    told = client.get(f"/runs/compare?run={first}&run=demo-second").json()
+    assert list(told["runs"]) == ["A", "B"]
+    assert "What differs" in client.get(f"/runs/compare/page?run={first}&run=demo-second").text
+    assert client.get(f"/runs/compare?run={first}").status_code == 422
+
+
+RUN = """\
+name = "posted"
+symbols = ["BTCUSDT"]
+from = 2024-03-02
+to = 2024-03-02T06:00:00
+resolution = "1h"
+[data]
+db = {db}
+catalog = {catalog}
+[[strategies]]
+use = "LevelFade"
+"""
+
+
+def waited(client: TestClient, number: int, *states: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        (job,) = [one for one in client.get("/jobs").json()["jobs"] if one["id"] == number]
+        if job["state"] in states:
+            return dict(job)
+        time.sleep(0.05)
+    raise TimeoutError(str(job))
+
+
+@pytest.mark.slow
+def test_a_run_is_started_queued_cancelled(house: tuple[TestClient, Path, str], folders: tuple[Path, Path]) -> None:
+    client, results, _ = house
+    database = json.dumps(str(folders[0] / "demo" / "market.duckdb"))
+    text = RUN.format(db=database, catalog=json.dumps(str(results.parent / "nautilus")))
+    first, second, third = (client.post("/jobs", json={"name": "a.toml", "text": text}).json()["id"] for _ in range(3))
+    assert client.post(f"/jobs/{second}/cancel", json={}).json()["state"] == "cancelled"
+    done = waited(client, first, "done", "failed")
+    assert done["error"] is None
+    assert client.get(f"/runs/{done['run']}").json()["about"]["name"] == "posted"
+    waited(client, third, "running", "done")
+    client.post(f"/jobs/{third}/cancel", json={})
+    assert client.post("/jobs/99/cancel", json={}).status_code == 404
+    nowhere = client.post("/jobs", json={"name": "a.toml", "text": text.replace("BTCUSDT", "ETHUSDT")}).json()
+    failed = waited(client, nowhere["id"], "failed")
+    assert failed["run"] is None
+    assert "no history of ETHUSDT" in failed["error"]
+
+
+def test_errors_of_a_run_file_have_their_lines(house: tuple[TestClient, Path, str]) -> None:
+    client, _, _ = house
+
+    def errors(text: str) -> Any:
+        return client.post("/run-files/check", json={"name": "a.toml", "text": text}).json()["errors"]
+
+    good = RUN.format(db='"x"', catalog='"y"')
+    assert errors(good) == []
+    (one,) = errors(good.replace("resolution", "resolutoin"))
+    assert one["line"] == 5
+    assert 'did you mean "resolution"' in one["text"]
+    (broken,) = errors(good.replace('"posted"', "posted"))
+    assert broken["line"] == 1
+    (strategy,) = errors(good.replace("LevelFade", "LevelFad"))
+    assert strategy["line"] == 10
+    assert 'did you mean "LevelFade"' in strategy["text"]
+    refused = client.post("/jobs", json={"name": "a.toml", "text": "name = 1"})
+    assert refused.status_code == 422
+    assert client.post("/run-files/check", json={"name": "../a.toml", "text": ""}).status_code == 422
