@@ -8,14 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from nautilus_trader.model import OrderSide
 
 from liqstrat.backtest.costs.depth import RecentDepth
-from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import VenueSettings
-from liqstrat.moments import MINUTE_NS
 from tests.backtest.replay import after_start, buy, make_catalog, replay, sell, tape
 from tests.history import Trades
 
@@ -84,39 +80,6 @@ def test_more_of_the_volume_resting_makes_it_cheaper_and_without_depth_it_costs_
     assert slippage(make_market(), "9.000", deeper) == pytest.approx(0.05 + 9 / 2 / 10, abs=0.051)
     without = RICH.model_copy(update={"depth": False})
     assert slippage(make_market(), "9.000", without) == pytest.approx(0)
-
-
-def test_only_minutes_that_have_ended_count() -> None:
-    bars = _bars(volume=[600.0, 600.0, 1e9], swing=[30.0, 30.0, 1.0])
-    depth = RecentDepth({"BTCUSDT": bars}, share=0.1)
-    just_before_the_end = bars.start_ns + 3 * MINUTE_NS - 1
-    assert depth.contracts_by_price("BTCUSDT", just_before_the_end) == pytest.approx(2.0)
-    assert depth.contracts_by_price("BTCUSDT", just_before_the_end + 1) > 1e6
-    assert depth.contracts_by_price("BTCUSDT", bars.start_ns + MINUTE_NS - 1) == 0
-
-
-@given(
-    parts=st.lists(st.floats(0.001, 500), min_size=1, max_size=6),
-    volume=st.floats(1, 1e5),
-    swing=st.floats(0.1, 1e3),
-)
-def test_an_order_filled_in_parts_pays_what_it_pays_in_one(parts: list[float], volume: float, swing: float) -> None:
-    bars = _bars(volume=[volume] * 3, swing=[swing] * 3)
-    depth, now, tick = RecentDepth({"BTCUSDT": bars}, share=0.1), bars.start_ns + 3 * MINUTE_NS, 1e-9
-    whole = depth.slippage("BTCUSDT", now, 0.0, sum(parts), tick) * sum(parts)
-    filled, paid = 0.0, 0.0
-    for part in parts:
-        paid += depth.slippage("BTCUSDT", now, filled, part, tick) * part
-        filled += part
-    assert paid == pytest.approx(whole, rel=1e-9)
-
-
-def test_depth_is_that_of_minutes_that_traded(tmp_path: Path) -> None:
-    """After a silence an order finds the book as deep as it was, not a book without bottom."""
-    bars = _bars(volume=[600.0] * 20 + [0.0] * 30, swing=[30.0] * 20 + [0.0] * 30)
-    depth = RecentDepth({"BTCUSDT": bars}, share=0.1)
-    assert depth.contracts_by_price("BTCUSDT", bars.start_ns + 50 * MINUTE_NS) == pytest.approx(2.0)
-    assert depth.recent_volume("BTCUSDT", bars.start_ns + 50 * MINUTE_NS) == pytest.approx(15 * 600.0)
 
 
 def test_fees_are_charged_on_the_price_with_depth_and_the_account_pays_both(make_market: MakeMarket) -> None:
@@ -255,8 +218,3 @@ def test_an_error_while_filling_ends_the_run_with_it(make_market: MakeMarket, mo
     monkeypatch.setattr(RecentDepth, "slippage", fail)
     with pytest.raises(ValueError, match="no depth"):
         replay(make_market(), [{100: buy("1.000")}], RICH)
-
-
-def _bars(volume: list[float], swing: list[float]) -> MinuteBars:
-    price = np.full(len(volume), 60_000.0)
-    return MinuteBars(0, price, price + np.array(swing), price, price, np.array(volume), np.full(len(price), True))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liqstrat.backtest.account.equity import equity_curve
+from liqstrat.backtest.account.equity import EquityCurve, equity_curve, prices_at
 from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, RoundTrip
 from liqstrat.backtest.account.metrics import (
     as_json,
     exposure,
+    hourly_returns,
     max_drawdown,
     metrics_of,
     profit_factor,
@@ -135,3 +137,95 @@ def test_a_profit_is_unrealized_while_the_position_is_open_and_in_the_balance_af
     curve = equity_curve(Ledger([], made, [], []), START_BALANCE, {"BTCUSDT": bars}, START, end)
     assert curve.balance == pytest.approx([100_000, 99_988, 99_988, 101_975.6, 101_975.6])
     assert curve.unrealized == pytest.approx([0, 0, 1_000, 0, 0])
+
+
+def test_figures_add_up_what_the_ledger_has() -> None:
+    """Two trades that are over, one still open; by hand."""
+
+    def ended(closed_hour: float | None, pnl: str) -> RoundTrip:
+        return replace(trip(0, closed_hour), opened_ns=START_NS, closed_ns=_at(closed_hour), pnl=Decimal(pnl))
+
+    times = START_NS + np.arange(5) * HOUR_NS
+    balance = np.array([100.0, 100, 130, 110, 110])
+    curve = EquityCurve(times, balance, np.array([0.0, 20, 0, 0, 7]), np.zeros(5))
+    made = [replace(fill(60 * n, n, 1_000, 600_000, False), fee=Decimal(n), slippage=Decimal(2 * n)) for n in (1, 2)]
+    paid = [Funding(START_NS, "S", "BTCUSDT", Decimal(amount)) for amount in ("0.5", "-2")]
+    ledger = Ledger([], made, paid, [ended(1, "30"), ended(2, "-20"), ended(None, "-3")])
+    figures = metrics_of(ledger, curve, Decimal(100))
+    assert figures.net_pnl == pytest.approx(30 - 20 - 3 + 7)
+    assert figures.net_return == pytest.approx(0.14)
+    assert figures.final_equity == pytest.approx(114)
+    assert (figures.trades, figures.win_rate, figures.profit_factor) == (2, 0.5, 1.5)
+    assert (figures.fees, figures.slippage, figures.funding) == (3, 6, -1.5)
+    assert figures.exposure == 1
+    assert figures.max_drawdown == pytest.approx(1 - 110 / 130)
+    assert figures.sharpe is None
+    assert metrics_of(ledger, curve, Decimal("1e-320")).net_return is None, "beyond all numbers"
+
+
+def _at(hour: float | None) -> int | None:
+    return None if hour is None else START_NS + round(hour * HOUR_NS)
+
+
+def test_figures_that_mean_nothing_are_not_told() -> None:
+    assert max_drawdown(np.array([])) is None
+    assert max_drawdown(np.array([0.0, 5.0])) is None
+    assert max_drawdown(np.array([0.5, 0.25])) == 0.5
+    assert profit_factor([0.0, 0.0]) is None
+    assert profit_factor([0.0, -2.0]) == 0
+    assert profit_factor([1.0, -0.5]) == 2
+    assert profit_factor([1.0, -5e-324]) is None
+    assert exposure([trip(1, 3)], 5, 5) == 0
+    assert exposure([trip(1, 3)], 0, 1) > 0
+    assert hourly_returns(np.arange(3) * HOUR_NS, np.array([2.0, 0.0, 1.0])) is None
+    assert hourly_returns(np.arange(3) * HOUR_NS, np.array([2.0, 1.0, 1.5])) == pytest.approx([-0.5, 0.5])
+    assert hourly_returns(np.arange(3) * HOUR_NS, np.array([0.5, 0.25, 0.25])) == pytest.approx([-0.5, 0])
+    assert sharpe(np.arange(60) * HOUR_NS, np.concatenate(([1.0] * 59, [0.5]))) == pytest.approx(
+        -1 / 59 / math.sqrt((1 / 59) * (1 - 1 / 59) * 59 / 58) * math.sqrt(8760)
+    )
+
+
+def test_json_has_ten_decimals_and_says_how_often_equity_was_looked_at() -> None:
+    curve = EquityCurve(np.array([0, 1]), np.array([3.0, 3.0]), np.zeros(2), np.zeros(2))
+    told = as_json(metrics_of(Ledger([], [], [], [replace(trip(0, 1), pnl=Decimal(1))]), curve, Decimal(3)))
+    assert told["net_return"] == 0.3333333333
+    assert told["trades"] == 1
+    assert told["sharpe_sampling"] == "hourly returns that do not overlap, annualised by sqrt(8760), from 48 hours on"
+
+
+def test_the_account_is_told_to_its_end_also_within_a_minute() -> None:
+    close = np.array([60_000.0, 61_000.0])
+    bars = MinuteBars(START_NS, close - 10, close, close, close, np.ones(2), np.full(2, True))
+    made = [fill(0, 1, 1_000, 600_000, True)]
+    end = START + timedelta(seconds=90)
+    until = equity_curve(Ledger([], made, [], []), START_BALANCE, {"BTCUSDT": bars}, START, end, {"BTCUSDT": 60_500.0})
+    assert (until.times - START_NS).tolist() == [0, MINUTE_NS, 90_000_000_000]
+    assert until.unrealized == pytest.approx([-10, 0, 500])
+    assert until.notional == pytest.approx([59_990, 60_000, 60_500])
+    assert until.equity == pytest.approx(until.balance + until.unrealized)
+    without = equity_curve(Ledger([], made, [], []), START_BALANCE, {"BTCUSDT": bars}, START, end)
+    assert without.unrealized[-1] == 0
+    # Prices of before history, and after it.
+    assert prices_at(bars, START_NS + np.array([-1, 0, 1, 2, 9]) * MINUTE_NS) == pytest.approx(
+        [59_990, 59_990, 60_000, 61_000, 61_000]
+    )
+
+
+def test_two_strategies_and_two_symbols_are_one_account() -> None:
+    price = np.array([100.0, 110.0, 120.0])
+    bars = {
+        name: MinuteBars(START_NS, price * by, price * by, price * by, price * by, np.ones(3), np.full(3, True))
+        for name, by in (("BTCUSDT", 1.0), ("ETHUSDT", 2.0))
+    }
+    free = {"fee": Decimal(0)}
+    made = [
+        replace(fill(1, 1, 1_000, 1_000, True), **free),
+        replace(fill(1, 2, -2_000, 1_000, True), strategy="T", **free),
+        replace(fill(2, 3, 1_000, 2_200, True), symbol="ETHUSDT", **free),
+    ]
+    paid = [Funding(START_NS + MINUTE_NS, "S", "BTCUSDT", Decimal(4))]
+    curve = equity_curve(Ledger([], made, paid, []), Decimal(1_000), bars, START, START + timedelta(minutes=3))
+    # A long of 1 from 100 and a short of 2 from 100 in one symbol, a long of 1 from 220 in the other.
+    assert curve.unrealized == pytest.approx([0, 0, 10 - 20, 20 - 40 + 20])
+    assert curve.notional == pytest.approx([0, 100 - 200, 110 - 220 + 220, 120 - 240 + 240])
+    assert curve.balance == pytest.approx([1_000, 1_004, 1_004, 1_004])
