@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import Floats, Ints, log_step
-from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.map import LiquidationMap, Profile, over_tiers
 from liqstrat.moments import HOUR_NS
 
 SideName = Literal["long", "short"]
+
+#: Clusters of a side, and how high their peaks must be as a share of its highest, where nobody says otherwise.
+MOST_A_SIDE, LEAST_PEAK = 8, 0.15
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ class Clusters(Sequence[Cluster]):
         """`levels` is the part of the map that is searched; see `find_clusters`."""
         self._levels = levels
         self._ranges, self._is_long, self._prices, self.next_long, self.next_short = _dense_ranges_by_distance(
-            levels.longs, levels.shorts, levels.first_bin, log_step(levels.width), levels.price, most, least_peak
-        )
+            over_tiers(levels.longs), over_tiers(levels.shorts), levels.first_bin, log_step(levels.width),
+            levels.price, most, least_peak,
+        )  # fmt: skip
         self._described: dict[int, Cluster] = {}
 
     def __len__(self) -> int:
@@ -70,7 +74,9 @@ class Clusters(Sequence[Cluster]):
         return self._described[at]
 
 
-def find_clusters(levels: LiquidationMap, *, span: float = 0.2, most: int = 8, least_peak: float = 0.15) -> Clusters:
+def find_clusters(
+    levels: LiquidationMap, *, span: float = 0.2, most: int = MOST_A_SIDE, least_peak: float = LEAST_PEAK
+) -> Clusters:
     """The densest ranges within the fraction `span` of price, at most `most` a side, nearest to price first.
 
     A cluster is a peak of the lightly smoothed density with all neighbouring bins of at least half its height. Peaks
@@ -79,17 +85,38 @@ def find_clusters(levels: LiquidationMap, *, span: float = 0.2, most: int = 8, l
     return Clusters(levels.within(span), most, least_peak)
 
 
+def next_hearts(profile: Profile, *, most: int = MOST_A_SIDE, least_peak: float = LEAST_PEAK) -> tuple[float, float]:
+    """`next_long` and `next_short` of the clusters that `find_clusters` finds in the map that has this profile."""
+    found: tuple[float, float] = _next_hearts(
+        profile.longs, profile.shorts, profile.first_bin, log_step(profile.width), most, least_peak
+    )
+    return found
+
+
 @compiled
-def _dense_ranges(contracts: Floats, most: int, least_peak: float) -> Ints:
+def _next_hearts(
+    longs: Floats, shorts: Floats, first_bin: int, step: float, most: int, least_peak: float
+) -> tuple[float, float]:
+    next_long, next_short = -np.inf, np.inf
+    for side in range(2):
+        found = _dense_ranges(longs if side == 0 else shorts, most, least_peak)
+        for i in range(len(found)):
+            at = np.exp((first_bin + found[i, 2] + 0.5) * step)
+            if side == 0:
+                next_long = max(next_long, at)
+            else:
+                next_short = min(next_short, at)
+    return next_long, next_short
+
+
+@compiled
+def _dense_ranges(total: Floats, most: int, least_peak: float) -> Ints:
     """Rows of first bin, bin after the last, and densest bin: ranges around the highest peaks that do not overlap.
 
     A slope that was cut off at half a taken cluster's height is that cluster's tail, not a peak of its own.
     """
-    tiers, bins = contracts.shape
-    total, density, highest = np.zeros(bins), np.empty(bins), 0.0
-    for tier in range(tiers):
-        for column in range(bins):
-            total[column] += contracts[tier, column]
+    bins = len(total)
+    density, highest = np.empty(bins), 0.0
     for column in range(bins):
         before = total[column - 1] if column > 0 else 0.0
         after = total[column + 1] if column + 1 < bins else 0.0

@@ -7,7 +7,7 @@ import numpy as np
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints
-from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.map import LiquidationMap, Profile
 from liqstrat.liquidation.model import NOTHING, Consumed, LiquidationModel, Saved, Since
 from liqstrat.liquidation.settings import ModelSettings
 
@@ -72,6 +72,10 @@ class Ensemble:
     def reaches(self, low: float, high: float) -> bool:
         """Whether any member's levels may be run through."""
         return any(model.reaches(low, high) for _, model in self._members)
+
+    def profile(self, span: float) -> Profile:
+        """That of the mixture's map."""
+        return self.map(span=span).profile()
 
     def map(self, since: Since = NOTHING, *, span: float | None = None) -> LiquidationMap:
         """The mixture of all members' maps."""

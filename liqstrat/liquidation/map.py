@@ -2,12 +2,32 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import Floats, Ints, bins_within, low_edge, middle
+
+
+class Profile(NamedTuple):
+    """Contracts of all leverages by price bin, from bin `first_bin` on, of longs and of shorts."""
+
+    first_bin: int
+    width: float
+    longs: Floats
+    shorts: Floats
+
+
+@compiled
+def over_tiers(contracts: Floats) -> Floats:
+    """The sums over the tiers of `[tier, bin]`."""
+    total = np.zeros(contracts.shape[1])
+    for tier in range(contracts.shape[0]):
+        for column in range(contracts.shape[1]):
+            total[column] += contracts[tier, column]
+    return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +73,10 @@ class LiquidationMap:
     @property
     def _bins(self) -> Ints:
         return self.first_bin + np.arange(self.longs.shape[1], dtype=np.int64)
+
+    def profile(self) -> Profile:
+        """What stands in each bin, of all leverages."""
+        return Profile(self.first_bin, self.width, over_tiers(self.longs), over_tiers(self.shorts))
 
     def within(self, span: float) -> "LiquidationMap":
         """The same map, less the bins that are farther from price than that fraction of it."""

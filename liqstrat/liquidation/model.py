@@ -11,7 +11,7 @@ import numpy.typing as npt
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints
-from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.map import LiquidationMap, Profile
 from liqstrat.liquidation.settings import ModelSettings
 
 
@@ -104,6 +104,9 @@ class LiquidationModel(Protocol):
     def reaches(self, low: float, high: float) -> bool:
         """Whether prices from `low` to `high` (USDT) may run through something of the map: false only where there are
         no longs at or above the one and no shorts at or below the other."""
+
+    def profile(self, span: float) -> Profile:
+        """That of `map(span=span)`, much sooner."""
 
     def map(self, since: Since = NOTHING, *, span: float | None = None) -> LiquidationMap:
         """The levels as of the last step, less what price ran through `since`; `span` leaves out bins that are farther

@@ -279,6 +279,30 @@ def windows(  # type: ignore[no-untyped-def]
 
 
 @compiled
+def profiles(  # type: ignore[no-untyped-def]
+    long_amounts, long_rows, long_first, short_amounts, short_rows, short_first, first, last, parts
+):  # fmt: skip
+    """The contracts of `windows` summed over tiers, of longs and of shorts: added up in the same order, to the bit."""
+    shown = np.zeros((2, last - first))
+    for side in range(2):
+        amounts, rows, begin = (
+            (long_amounts, long_rows, long_first) if side == 0 else (short_amounts, short_rows, short_first)
+        )
+        low, high = max(first * parts, begin), min(last * parts, begin + amounts.shape[2])
+        columns = range(low // parts - first, (high - 1) // parts - first + 1) if high > low else range(0)
+        seen = shown[side]
+        for tier in range(rows.shape[1]):
+            held, scale, at = amounts[CONTRACTS, tier], rows[SCALE, tier], low
+            for column in columns:
+                contracts, stop = 0.0, min((first + column + 1) * parts, high)
+                while at < stop:
+                    contracts += held[at - begin]
+                    at += 1
+                seen[column] += contracts * scale
+    return shown[0], shown[1]
+
+
+@compiled
 def seeded_share(long_rows: Floats, short_rows: Floats) -> float:
     """Part of both sides' contracts that was open when history began."""
     seeded, contracts = 0.0, total(long_rows) + total(short_rows)

@@ -8,10 +8,10 @@ import numpy as np
 from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Ints, bin_at, bins_within
-from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.map import LiquidationMap, Profile
 from liqstrat.liquidation.model import NOTHING, Consumed, Saved, Since
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.liquidation.side import FAR, SCALE, UNPLACED, Side, seeded_share, windows
+from liqstrat.liquidation.side import FAR, SCALE, UNPLACED, Side, profiles, seeded_share, windows
 from liqstrat.moments import DAY_NS, at_ns
 
 
@@ -68,17 +68,20 @@ class TwoSidedModel:
         """Whether prices from `low` to `high` may run through something, see `LiquidationModel.reaches`."""
         return self._longs.reaches(bin_at(low, self._width)) or self._shorts.reaches(bin_at(high, self._width))
 
+    def profile(self, span: float) -> Profile:
+        """The contracts of `map(span=span)` by bin, see `LiquidationModel.profile`."""
+        first, last = self._shown(self.price, span)
+        longs, shorts = profiles(
+            self._longs.amounts, self._longs.rows, self._longs.first,
+            self._shorts.amounts, self._shorts.rows, self._shorts.first, first, last, self.settings.bin_parts,
+        )  # fmt: skip
+        return Profile(first, self.settings.width, longs, shorts)
+
     def map(self, since: Since = NOTHING, *, span: float | None = None) -> LiquidationMap:
         """The levels as of the last step, see `LiquidationModel.map`."""
         price = self.price if since.price is None else since.price
         width, parts = self.settings.width, self.settings.bin_parts
-        sides = [side for side in (self._longs, self._shorts) if side.bins]
-        first = min((side.first // parts for side in sides), default=0)
-        last = max(((side.first + side.bins - 1) // parts + 1 for side in sides), default=0)
-        if span is not None and sides:
-            lowest, after = bins_within(price, span, width)
-            first = min(max(first, lowest), last)
-            last = max(min(last, after), first)
+        first, last = self._shown(price, span)
         longs, shorts, long_hours, short_hours = windows(
             self._longs.amounts, self._longs.rows, self._longs.first,
             self._shorts.amounts, self._shorts.rows, self._shorts.first, first, last, parts,
@@ -101,3 +104,15 @@ class TwoSidedModel:
             short_unplaced=self._shorts.rows[UNPLACED] * self._shorts.rows[SCALE],
             seeded_share=self.seeded_share,
         )
+
+    def _shown(self, price: float, span: float | None) -> tuple[int, int]:
+        """The first bin of a map, and the one after its last."""
+        parts = self.settings.bin_parts
+        sides = [side for side in (self._longs, self._shorts) if side.bins]
+        first = min((side.first // parts for side in sides), default=0)
+        last = max(((side.first + side.bins - 1) // parts + 1 for side in sides), default=0)
+        if span is not None and sides:
+            lowest, after = bins_within(price, span, self.settings.width)
+            first = min(max(first, lowest), last)
+            last = max(min(last, after), first)
+        return first, last

@@ -24,5 +24,8 @@ class FlowTape(MinuteTape):
         self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None
     ) -> Flow:
         """The flow of `[start_ns, end_ns)` by trades, or by bars where there is none."""
-        by_bars = super().close(start_ns, end_ns, width=width, brackets=brackets, large=large)
-        return self._flows.pop(end_ns, by_bars)
+        counted = self._flows.pop(end_ns, None)
+        if counted is None:
+            return super().close(start_ns, end_ns, width=width, brackets=brackets, large=large)
+        self._ended(end_ns)
+        return counted

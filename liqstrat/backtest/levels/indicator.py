@@ -8,7 +8,7 @@ from typing import Any
 from nautilus_trader.model import Bar, QuoteTick, TradeTick
 
 from liqstrat.backtest.levels.interval import BarInterval, Interval, TradeInterval, Trades
-from liqstrat.liquidation.clusters import Cluster, find_clusters
+from liqstrat.liquidation.clusters import Cluster, find_clusters, next_hearts
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel, Since
@@ -173,7 +173,7 @@ class LiquidationLevels:
     def _begin_interval(self) -> None:
         self._found_low, self._found_high = inf, -inf
         self._free_low, self._free_high = inf, -inf
-        self._found = None
+        self._found, self._knows_hearts = None, False
 
     def _found_at_first(self) -> Sequence[Cluster]:
         """Find the clusters as the interval began: the book has not changed since."""
@@ -190,15 +190,19 @@ class LiquidationLevels:
         if not self._interval.look():
             return
         low, high = self._interval.low, self._interval.high
-        if self._found is None:
+        if self._found is None and not self._knows_hearts:
             if low >= self._free_low and high <= self._free_high:
                 return
             if not self._book.reaches(low, high):
                 self._free_low, self._free_high = low, high
                 return
-            self._found_at_first()
+            # Where the nearest hearts are is known much sooner than all clusters.
+            self._next_long, self._next_short = next_hearts(self._book.profile(self.span))
+            self._knows_hearts = True
         if low > self._next_long and high < self._next_short:
             return
+        if self._found is None:
+            self._found_at_first()
         swept = [c for c in self._standing if (c.price >= low if c.side == "long" else c.price <= high)]
         now = self._interval.time_ns
         self._swept += [Swept(c, now, low if c.side == "long" else high) for c in swept]

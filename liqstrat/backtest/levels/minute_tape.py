@@ -71,10 +71,8 @@ class MinuteTape:
         self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None
     ) -> Flow:
         """The flow of the bars that closed in `(start_ns, end_ns]`; `large` finds nothing in bars."""
-        self.look()
-        ended = bisect_right(self._closes, end_ns, self._first, self._seen)
-        bars = slice(self._first, ended)
-        flow = flow_from_bars(
+        bars = self._ended(end_ns)
+        return flow_from_bars(
             start_ns,
             end_ns,
             self._high[bars],
@@ -84,9 +82,14 @@ class MinuteTape:
             width=width,
             brackets=brackets,
         )
-        self._first, self.low, self.high = ended, np.inf, -np.inf
-        self._take(ended, self._seen)
-        return flow
+
+    def _ended(self, end_ns: int) -> slice:
+        """The bars of the interval that ends at `end_ns`; from now on it is the next one's that count."""
+        self.look()
+        first, self._first = self._first, bisect_right(self._closes, end_ns, self._first, self._seen)
+        self.low, self.high = np.inf, -np.inf
+        self._take(self._first, self._seen)
+        return slice(first, self._first)
 
     def _take(self, first: int, stop: int) -> None:
         """Let the low and the high take in the bars from `first` up to `stop`."""
