@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from math import nan
 from typing import NamedTuple
 
@@ -112,5 +113,9 @@ class Markets:
 
     def settle(self, time_ns: int) -> None:
         """Say that all market data stamped up to and at `time_ns` has arrived."""
-        for one in self.known.values():
-            one.levels.settle(time_ns)
+        for settle in self._settle_each:
+            settle(time_ns)
+
+    @cached_property
+    def _settle_each(self) -> list[Callable[[int], None]]:
+        return [one.levels.settle for one in self.known.values()]

@@ -138,7 +138,9 @@ class LevelStrategy(Holding):
 
     def map_has_come(self) -> None:
         """There is a new map: tell the strategy as soon as all that belongs to this moment is over."""
-        if self._setup.levels.initialized:
+        # To set an alert for nothing would cost as much as a decision.
+        is_heard = getattr(self.on_levels, "__func__", None) is not LevelStrategy.on_levels
+        if is_heard and self._setup.levels.initialized:
             name, now = f"6-levels-{self._setup.number:03d}", self.clock.timestamp_ns()
             self.clock.set_time_alert_ns(name, now + 1, lambda event: self._perform(self._tell_of_levels))
 

@@ -71,19 +71,14 @@ class LiquidationBook(TwoSidedModel):
             return Consumed.nothing(flow.end_ns, len(self.tiers))
         at = bin_at(self.price, width)
         low, high = (at, at) if isnan(flow.low) else (bin_at(flow.low, width), bin_at(flow.high, width))
-        self._check(flow, low, high)
-        self.open_interest = open_interest
         if not self._seeded:
-            self._seeded = True
+            self._check(flow, low, high)
+            self.open_interest, self._seeded = open_interest, True
             self._seed(self._longs, flow, at, low)
             self._seed(self._shorts, flow, at, high)
             return Consumed.nothing(flow.end_ns, len(self.tiers))
         unrest = self.settings.unrest * log(flow.high / flow.low) ** 2 if volume > 0 else 0.0
-        taken = (
-            self._work(self._longs, flow, (low, at, high), low, unrest, volume),
-            self._work(self._shorts, flow, (low, at, high), high, unrest, volume),
-        )
-        return Consumed(flow.end_ns, *taken[0], *taken[1])
+        return self._work(flow, open_interest, (low, at, high), unrest, volume)
 
     def saved(self) -> Saved:
         """All that was learnt, see `LiquidationModel.saved`."""
@@ -105,20 +100,26 @@ class LiquidationBook(TwoSidedModel):
             )
 
     def _work(
-        self, side: Side, flow: Flow, bins: tuple[int, int, int], edge: int, unrest: float, volume: float
-    ) -> tuple[int, Floats]:
-        """One side of a step, see the module; `bins` are those of the low, the close and the high, and `edge` is that
-        of the price reached against this side."""
-        spread, settings = self._spread[side.sign], self.settings
-        side.make_room(min(bins), max(bins), spread, edge)
-        first, taken, side.nearest = _work(
-            side.amounts, side.rows, side.first, side.nearest, side.sign,
-            flow.bins, flow.buy, flow.brackets, flow.contracts, bins[1], edge,
-            spread.share, spread.shift, spread.fraction, spread.placed,
+        self, flow: Flow, open_interest: float, bins: tuple[int, int, int], unrest: float, volume: float
+    ) -> Consumed:
+        """A step of both sides, see the module; `bins` are those of the low, the close and the high."""
+        longs, shorts, settings, (low, at, high) = self._longs, self._shorts, self.settings, bins
+        bought, sold = self._spread[+1], self._spread[-1]
+        longs.make_room(min(bins), max(bins), bought, low)
+        shorts.make_room(min(bins), max(bins), sold, high)
+        fits, long_first, taken_longs, long_nearest, short_first, taken_shorts, short_nearest = _work_both(
+            longs.amounts, longs.rows, longs.first, longs.nearest,
+            shorts.amounts, shorts.rows, shorts.first, shorts.nearest,
+            flow.bins, flow.buy, flow.brackets, flow.contracts, low, at, high,
+            bought.share, bought.shift, bought.fraction, bought.placed,
+            sold.share, sold.shift, sold.fraction, sold.placed,
             self.tiers, self._haste, unrest, settings.turnover * volume, settings.taker_weight,
-            self.open_interest, flow.end_ns / HOUR_NS,
+            open_interest, flow.end_ns / HOUR_NS,
         )  # fmt: skip
-        return first, taken
+        if not fits:
+            self._check(flow, low, high)
+        self.open_interest, longs.nearest, shorts.nearest = open_interest, long_nearest, short_nearest
+        return Consumed(flow.end_ns, long_first, taken_longs, short_first, taken_shorts)
 
     def _seed(self, side: Side, flow: Flow, at: int, edge: int) -> None:
         """What was open before history was opened around the first price, as far as price wanders in the time for which
@@ -160,6 +161,33 @@ def _extremes(bins: Ints, brackets: Ints) -> tuple[int, int, int]:
     for i in range(len(bins)):
         lowest, highest, bracket = min(lowest, bins[i]), max(highest, bins[i]), max(bracket, brackets[i])
     return lowest, highest, bracket
+
+
+@compiled
+def _work_both(  # type: ignore[no-untyped-def]
+    long_amounts, long_rows, long_first, long_nearest, short_amounts, short_rows, short_first, short_nearest,
+    bins, buy, brackets, contracts, low, at, high,
+    long_share, long_shift, long_fraction, long_placed, short_share, short_shift, short_fraction, short_placed,
+    tiers, haste, unrest, usual, taker_weight, open_interest, hour,
+):  # fmt: skip
+    """`_work` of both sides in one call, which costs as much as a step itself; first, whether the flow fits the book:
+    where it does not, nothing is done."""
+    if len(bins):
+        lowest, highest, bracket = _extremes(bins, brackets)
+        if lowest < low - 1 or highest > high + 1 or bracket >= len(long_share):
+            nothing = np.zeros((len(tiers), 0))
+            return False, 0, nothing, long_nearest, 0, nothing, short_nearest
+    begin, taken, long_nearest = _work(
+        long_amounts, long_rows, long_first, long_nearest, 1, bins, buy, brackets, contracts, at, low,
+        long_share, long_shift, long_fraction, long_placed, tiers, haste, unrest, usual, taker_weight,
+        open_interest, hour,
+    )  # fmt: skip
+    short_begin, taken_shorts, short_nearest = _work(
+        short_amounts, short_rows, short_first, short_nearest, -1, bins, buy, brackets, contracts, at, high,
+        short_share, short_shift, short_fraction, short_placed, tiers, haste, unrest, usual, taker_weight,
+        open_interest, hour,
+    )  # fmt: skip
+    return True, begin, taken, long_nearest, short_begin, taken_shorts, short_nearest
 
 
 @compiled

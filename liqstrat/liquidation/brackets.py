@@ -42,7 +42,7 @@ class BracketTable:
 
     def index_of(self, notional: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The bracket of each position notional (USDT); above the highest cap, the highest bracket."""
-        return np.maximum(np.searchsorted(self.floors, notional, side="left") - 1, 0)
+        return np.maximum(np.searchsorted(self.floors, notional) - 1, 0)
 
     def maintenance_margin(self, notional: npt.ArrayLike) -> Floats:
         """Margin in USDT below which a position of `notional` USDT is liquidated."""

@@ -1,5 +1,6 @@
 import json
-from datetime import UTC, date, datetime
+import time
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from liqstrat.liquidation.brackets import (
     BracketTable,
     bracket_table,
     brackets_for,
+    in_force,
     known_brackets,
 )
 from liqstrat.liquidation.settings import ModelSettings
@@ -130,3 +132,27 @@ def test_a_table_holds_its_rows_as_numbers_and_the_amounts_that_follow() -> None
 def test_tables_with_smaller_faults_are_refused_too(rows: list[tuple[str, str, str, int]]) -> None:
     with pytest.raises(ValueError, match="as of 2024-01-01"):
         bracket_table("X", date(2024, 1, 1), [(Decimal(f), Decimal(c), Decimal(r), lev) for f, c, r, lev in rows])
+
+
+def test_the_most_that_a_leverage_allows() -> None:
+    rows = [("0", "10", "0.01", 50), ("10", "30", "0.02", 20), ("30", "90", "0.05", 5)]
+    table = bracket_table("XUSDT", date(2024, 3, 1), [(*map(Decimal, row[:3]), row[3]) for row in rows])  # type: ignore[misc, arg-type]
+    most = {51: 0, 50: 10, 21: 10, 20: 30, 6: 30, 5: 90, 1: 90}
+    assert {leverage: table.most_notional(leverage) for leverage in most} == most
+
+
+def test_a_table_is_in_force_from_midnight_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the machine stands, and however a moment is written."""
+    tables = [
+        bracket_table("XUSDT", day, [(Decimal(0), Decimal(cap), Decimal("0.01"), 50)])
+        for day, cap in ((date(2024, 3, 1), 10), (date(2024, 3, 2), 20))
+    ]
+    moments = {at("2024-03-01T23:59"): 10, at("2024-03-02T00:00"): 20}
+    for zone in ("UTC", "America/Los_Angeles", "Pacific/Auckland"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        for moment, cap in moments.items():
+            for written in (moment, moment.astimezone(timezone(timedelta(hours=9)))):
+                assert in_force(tables, written).caps[0] == cap
+    monkeypatch.undo()
+    time.tzset()

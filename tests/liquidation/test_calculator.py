@@ -6,7 +6,7 @@ import pytest
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import bracket_table, brackets_for
-from liqstrat.liquidation.calculator import position_risks, require_perpetual
+from liqstrat.liquidation.calculator import HIGH_RISK_BELOW, LOW_RISK_FROM, _risk, position_risks, require_perpetual
 
 BTC = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
 LATER = (Decimal(10_000), Decimal("Infinity"), Decimal("0.02"), 5)
@@ -104,3 +104,24 @@ def test_an_endless_notional_is_refused() -> None:
     for notional in (0.0, math.inf):
         with pytest.raises(ValueError, match="expected both above zero"):
             position_risks(60_000, [10], BTC, notional)
+
+
+def test_perpetuals_quoted_in_usdt_are_taken() -> None:
+    require_perpetual("BTCUSDT")
+    require_perpetual("1000PEPEUSDT")
+    for symbol in ("USDT", "BTCUSD", "btcusdt", "BTCUSDC"):
+        with pytest.raises(LiqstratError, match=f'symbol "{symbol}" is no perpetual'):
+            require_perpetual(symbol)
+
+
+def test_a_cheap_coin_has_distances_too() -> None:
+    long, short = position_risks(0.5, [5], BTC)
+    assert long.liquidation_price == pytest.approx(0.5 * 0.8 / 0.996)
+    assert long.distance == pytest.approx(1 - 0.8 / 0.996)
+    assert short.distance_usdt == pytest.approx(0.5 * (1.2 / 1.004 - 1))
+
+
+def test_risk_changes_at_its_borders() -> None:
+    assert _risk(None) == "low"
+    assert [_risk(LOW_RISK_FROM), _risk(LOW_RISK_FROM - 1e-9)] == ["low", "medium"]
+    assert [_risk(HIGH_RISK_BELOW), _risk(HIGH_RISK_BELOW - 1e-9)] == ["medium", "high"]

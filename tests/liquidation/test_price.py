@@ -1,12 +1,13 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liqstrat.liquidation.brackets import BracketTable, brackets_for, known_brackets
-from liqstrat.liquidation.price import bracket_liquidation_price, liquidation_price
+from liqstrat.liquidation.brackets import BracketTable, bracket_table, brackets_for, known_brackets
+from liqstrat.liquidation.price import bracket_at_liquidation, bracket_liquidation_price, liquidation_price
 
 BTC = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
 TABLES = [table for tables in known_brackets().values() for table in tables]
@@ -83,3 +84,19 @@ def test_what_no_price_can_liquidate_is_zero() -> None:
 def test_the_linear_formula_misses_by_two_thirds_at_100x() -> None:
     exact, linear = (float(liquidation_price(100.0, 100, 5.0, "long", BTC, f)) for f in ("exact", "linear"))
     assert (100 - linear) / (100 - exact) == pytest.approx(1.65, abs=0.01)
+
+
+def test_coins_below_a_dollar_have_prices_below_a_dollar() -> None:
+    assert float(liquidation_price(0.5, 10, 100, "long", BTC, "linear")) == pytest.approx(0.5 * (1 - 0.1 + 0.0004))
+    assert float(liquidation_price(0.5, 10, 100, "long", BTC)) == pytest.approx(0.5 * 0.9 / 0.996)
+
+
+def test_the_bracket_is_told_apart_to_the_dollar() -> None:
+    """At 10x a long of 11,000 USDT is liquidated with 10,000 left, where the second bracket begins; one that is half a
+    dollar smaller below that."""
+    rows = [(0, 10_000, "0.01", 50), (10_000, 100_000, "0.02", 20)]
+    table = bracket_table("XUSDT", date(2024, 3, 1), [tuple(map(Decimal, row)) for row in rows])  # type: ignore[misc]
+    sizes = [10_999.4, 11_000.6]
+    assert bracket_at_liquidation(sizes, 10, "long", table).tolist() == [0, 1]
+    # A short grows on its way: 9,183.67 * 1.1 = 10,102, of which 102 are margin above the 10,000.
+    assert bracket_at_liquidation([9_000, 9_300], 10, "short", table).tolist() == [0, 1]

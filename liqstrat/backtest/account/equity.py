@@ -44,7 +44,7 @@ def equity_curve(
     """The account over `[start, end]`, which began with `balance`. Minutes hold prices of the symbols traded, `last`
     those at the end, which may lie within a minute; where it has none, the last minute's close is taken."""
     first_ns, end_ns = nanoseconds(start), nanoseconds(end)
-    times = np.unique(np.append(np.arange(first_ns, end_ns, MINUTE_NS, dtype=np.int64), end_ns))
+    times = np.append(np.arange(first_ns, end_ns, MINUTE_NS, dtype=np.int64), end_ns)
     unrealized, notional = np.zeros(len(times)), np.zeros(len(times))
     paid = np.cumsum([0.0, *(float(payment.amount) for payment in ledger.funding)])
     paid_at = np.array([payment.time_ns for payment in ledger.funding], dtype=np.int64)
@@ -64,5 +64,5 @@ def equity_curve(
 
 def prices_at(minutes: MinuteBars, times: Ints) -> Floats:
     """The last price at each of `times`; before the first minute has ended, its open."""
-    ended = np.clip((times - minutes.start_ns) // MINUTE_NS, 0, len(minutes))
+    ended: Ints = np.minimum((times - minutes.start_ns) // MINUTE_NS, len(minutes))
     return np.where(ended > 0, minutes.close[np.maximum(ended - 1, 0)], minutes.open[0])

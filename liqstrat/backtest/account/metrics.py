@@ -59,15 +59,15 @@ def metrics_of(ledger: Ledger, curve: EquityCurve, balance: Decimal) -> Metrics:
         win_rate=win_rate([float(trip.pnl) for trip in closed]),
         trades=len(closed),
         exposure=exposure(ledger.trips, int(curve.times[0]), int(curve.times[-1])),
-        fees=float(sum((fill.fee for fill in ledger.fills), Decimal(0))),
-        funding=float(sum((payment.amount for payment in ledger.funding), Decimal(0))),
-        slippage=float(sum((fill.slippage for fill in ledger.fills), Decimal(0))),
+        fees=float(sum(fill.fee for fill in ledger.fills)),
+        funding=float(sum(payment.amount for payment in ledger.funding)),
+        slippage=float(sum(fill.slippage for fill in ledger.fills)),
     )
 
 
 def net_pnl(trips: Sequence[RoundTrip]) -> float:
     """Realized profit of all positions, open ones too, net of fees and funding."""
-    return float(sum((trip.pnl for trip in trips), Decimal(0)))
+    return float(sum(trip.pnl for trip in trips))
 
 
 def max_drawdown(equity: Floats) -> float | None:

@@ -52,12 +52,13 @@ class ExchangeFees(FeeModel):
     @guarded
     def _charge(self, order: Any, fill_quantity: Quantity, fill_px: Price) -> Money:
         self.on_fill()
-        notional = fill_quantity.as_decimal() * fill_px.as_decimal()
+        return Money.from_decimal(self._fee(order, fill_quantity.as_decimal() * fill_px.as_decimal()), QUOTE)
+
+    def _fee(self, order: Any, notional: Decimal) -> Decimal:
         if LIQUIDATION_TAG in (order.tags or []):
             fee = min(notional * (self.taker + CLEARANCE_RATE), self.left).quantize(_SMALLEST)
             self.left -= fee
-        elif str(order.client_order_id) in self._spared:
-            fee = Decimal(0)
-        else:
-            fee = notional * (self.maker if order.liquidity_side == LiquiditySide.MAKER else self.taker)
-        return Money.from_decimal(fee, QUOTE)
+            return fee
+        if str(order.client_order_id) in self._spared:
+            return Decimal(0)
+        return notional * (self.maker if order.liquidity_side == LiquiditySide.MAKER else self.taker)

@@ -48,6 +48,8 @@ class LiquidationLevels:
         self.span = span
         self._recent_ns = recent_minutes * MINUTE_NS
         self._interval: Interval = interval or TradeInterval()
+        #: Say that all market data stamped up to and at a moment (nanoseconds) has arrived.
+        self.settle: Callable[[int], None] = self._interval.settle
         # Straight to list.append where these are wanted: they run once a trade or bar.
         self.handle_trade_tick: Callable[[TradeTick], None] = _ignore
         self.handle_bar: Callable[[Bar], None] = _ignore
@@ -84,10 +86,6 @@ class LiquidationLevels:
         if since is not None:
             self._interval.put_before(since)
         self._begin_interval()
-
-    def settle(self, time_ns: int) -> None:
-        """Say that all market data stamped up to and at `time_ns` has arrived."""
-        self._interval.settle(time_ns)
 
     def handle_quote_tick(self, quote: QuoteTick) -> None:
         """Quotes say nothing about positions."""

@@ -161,6 +161,10 @@ def test_figures_add_up_what_the_ledger_has() -> None:
     assert figures.max_drawdown == pytest.approx(1 - 110 / 130)
     assert figures.sharpe is None
     assert metrics_of(ledger, curve, Decimal("1e-320")).net_return is None, "beyond all numbers"
+    hours = START_NS + np.arange(60) * HOUR_NS
+    equity = np.linspace(100.0, 130.0, 60) + np.arange(60) % 2
+    longer = EquityCurve(hours, equity, np.zeros(60), np.zeros(60))
+    assert metrics_of(ledger, longer, Decimal(100)).sharpe == sharpe(hours, equity) is not None
 
 
 def _at(hour: float | None) -> int | None:
@@ -169,13 +173,17 @@ def _at(hour: float | None) -> int | None:
 
 def test_figures_that_mean_nothing_are_not_told() -> None:
     assert max_drawdown(np.array([])) is None
-    assert max_drawdown(np.array([0.0, 5.0])) is None
+    with np.errstate(all="raise"):
+        assert max_drawdown(np.array([0.0, 5.0])) is None
+        assert max_drawdown(np.array([-1.0, 5.0])) is None
     assert max_drawdown(np.array([0.5, 0.25])) == 0.5
     assert profit_factor([0.0, 0.0]) is None
     assert profit_factor([0.0, -2.0]) == 0
-    assert profit_factor([1.0, -0.5]) == 2
+    assert profit_factor([0.5, 1.0, -0.5]) == 3
+    assert win_rate([0.5, -1.0]) == 0.5
     assert profit_factor([1.0, -5e-324]) is None
     assert exposure([trip(1, 3)], 5, 5) == 0
+    assert exposure([trip(1, 3), trip(2, 2.5)], 0, 10 * HOUR_NS) == 0.2, "to the nanosecond"
     assert exposure([trip(1, 3)], 0, 1) > 0
     assert hourly_returns(np.arange(3) * HOUR_NS, np.array([2.0, 0.0, 1.0])) is None
     assert hourly_returns(np.arange(3) * HOUR_NS, np.array([2.0, 1.0, 1.5])) == pytest.approx([-0.5, 0.5])

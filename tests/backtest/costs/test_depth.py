@@ -77,3 +77,18 @@ def test_only_the_last_quarter_of_an_hour_counts_and_of_its_own_symbol() -> None
         assert depth.recent_volume("BTCUSDT", ended * MINUTE_NS) == pytest.approx(sum(counted))
     assert depth.recent_volume("ETHUSDT", 20 * MINUTE_NS) == 7
     assert depth.contracts_by_price("ETHUSDT", 20 * MINUTE_NS) == pytest.approx(3.5)
+
+
+def test_a_minute_of_longer_candles_has_its_part_of_them() -> None:
+    """Candles of four minutes with 400 contracts over 20 USDT: 100 contracts and 10 USDT a minute, as price wanders."""
+    recorded = np.arange(40) % 4 == 3
+    price = np.full(40, 60_000.0)
+    bars = MinuteBars(0, price, price + 20.0 * recorded, price, price, 400.0 * recorded, recorded)
+    depth = RecentDepth({"BTCUSDT": bars}, share=1.0)
+    assert depth.recent_volume("BTCUSDT", 40 * MINUTE_NS) == pytest.approx(10 * 100)
+    assert depth.contracts_by_price("BTCUSDT", 40 * MINUTE_NS) == pytest.approx(100 / 10)
+
+
+def test_a_book_can_be_deep_where_price_hardly_moves() -> None:
+    bars = _bars(volume=[600.0], swing=[0.25])
+    assert RecentDepth({"BTCUSDT": bars}, 0.1).contracts_by_price("BTCUSDT", MINUTE_NS) == pytest.approx(240)
