@@ -17,7 +17,7 @@ import numpy as np
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_at
-from liqstrat.liquidation.map import LiquidationMap
+from liqstrat.liquidation.map import LiquidationMap, Profile
 from liqstrat.liquidation.model import NOTHING, Consumed, LiquidationModel, Saved, Since
 from liqstrat.liquidation.settings import ModelSettings
 
@@ -110,6 +110,10 @@ class Placebo:
         longs, shorts = (np.flatnonzero(side.any(axis=0)) for side in (shown.longs, shown.shorts))
         by_low = len(longs) > 0 and shown.first_bin + longs[-1] >= bin_at(low, shown.width)
         return bool(by_low or (len(shorts) > 0 and shown.first_bin + shorts[0] <= bin_at(high, shown.width)))
+
+    def profile(self, span: float) -> Profile:
+        """That of the map that is shown."""
+        return self.map(span=span).profile()
 
     def map(self, since: Since = NOTHING, *, span: float | None = None) -> LiquidationMap:
         """What is shown, as of now; nothing at first, until there are maps of other times."""

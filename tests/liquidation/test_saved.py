@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from liqstrat.liquidation.brackets import brackets_for
+from liqstrat.liquidation.clusters import find_clusters, next_hearts
 from liqstrat.liquidation.flow import Flow, flow_from_bars, flow_from_trades
 from liqstrat.liquidation.flow_arrays import flow_arrays, flows_of
 from liqstrat.liquidation.kinds import new_model
@@ -80,3 +81,20 @@ def test_flows_come_back_from_arrays(name: str) -> None:
             assert one.large.bins.tolist() == other.large.bins.tolist()
             assert one.large.buy.tolist() == other.large.buy.tolist()
     assert flows_of(flow_arrays([])) == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("span", [0.002, 0.2])
+def test_hearts_are_those_of_the_clusters_to_the_bit(name: str, span: float) -> None:
+    model = new_model(KINDS[name], "BTCUSDT")
+    for number, flow in enumerate(flows(KINDS[name], 12)):
+        model.step(flow, 1_000.0 + 10 * number)
+        levels, profile = model.map(span=span), model.profile(span)
+        assert profile.longs == pytest.approx(levels.longs.sum(axis=0))
+        assert [np.asarray(part).tobytes() for part in profile] == [
+            np.asarray(part).tobytes() for part in levels.profile()
+        ]
+        clusters = find_clusters(levels, span=span)
+        assert next_hearts(profile) == (clusters.next_long, clusters.next_short)
+        longs = [cluster.price for cluster in clusters if cluster.side == "long"]
+        assert clusters.next_long == max(longs, default=-np.inf)
