@@ -11,14 +11,17 @@ from rich.table import Table
 from liqstrat.cli.options import Config, Database, From, Json, Symbol, To, Warmup, kinds, model_of, one_of, parsed
 from liqstrat.cli.program import out, progress
 from liqstrat.cli.score_amounts import print_amounts
+from liqstrat.cli.score_positions import print_positions
 from liqstrat.cli.text import print_json
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
 
 if TYPE_CHECKING:
+    from liqstrat.liquidation.settings import ModelSettings
     from liqstrat.market.store import Store
     from liqstrat.scoring.history import Scored
     from liqstrat.scoring.intervals import Estimate
+    from liqstrat.scoring.positions import PositionsScore
     from liqstrat.scoring.trial import Row
     from liqstrat.scoring.verdict import Verdict
 
@@ -45,6 +48,10 @@ def score(
             help="Single liquidations, or amounts by interval; by default what is recorded.",
         ),
     ] = None,
+    positions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Snapshots of real positions (CSV, Parquet), to hold distances against."),
+    ] = None,
     json: Json = False,
     check_lookahead: Annotated[
         int, typer.Option(min=0, max=100, metavar="CUTS", help="Cut the data at so many moments; exit 1 on look-ahead.")
@@ -64,6 +71,9 @@ def score(
     settings = model_of(config)
     models = {kind: replace(settings, kind=kind) for kind in model or [settings.kind]}
     warmup, length = timedelta(days=warmup_days), timedelta(minutes=every)
+    if positions is not None:
+        print_positions(_score_positions(positions, db, symbol, models, warmup), json=json)
+        return
     with open_store(db) as store:
         if (by or _recorded_by(store, symbol)) == "amounts":
             if target is not None:
@@ -80,6 +90,17 @@ def score(
         out.print(f"page: {target}", markup=False, soft_wrap=True)
     if any(scored.lookahead.values()):
         raise typer.Exit(1)
+
+
+def _score_positions(
+    path: Path, db: Path, symbol: str, models: "dict[str, ModelSettings]", warmup: timedelta
+) -> "PositionsScore":
+    from liqstrat.market.store import open_store
+    from liqstrat.scoring.positions import read_positions, score_positions
+
+    held = read_positions(path, symbol)
+    with open_store(db) as store:
+        return score_positions(store, symbol, held, models, warmup=warmup, progress=progress)
 
 
 def _recorded_by(store: "Store", symbol: str) -> str:

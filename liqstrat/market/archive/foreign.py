@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -44,6 +45,21 @@ class Rows:
         if name not in self.cells:
             raise RefusedError(f"has no column {name}{did_you_mean(name, self.columns)}; it has {_few(self.columns)}")
         return self.cells[name]
+
+    def moments(self, name: str) -> npt.NDArray[np.int64]:
+        """A column of times in microseconds since 1970."""
+        return _times(self, name)
+
+    def floats(self, name: str, rows: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Some rows of a column of numbers, NaN where blank."""
+        cells = self.of(name)
+        found = np.full(len(rows), np.nan)
+        for at, i in enumerate(rows):
+            try:
+                found[at] = float(cells[i]) if cells[i] else np.nan
+            except ValueError:
+                raise self.refused(i, name, "a number") from None
+        return found
 
     def refused(self, at: int, name: str, expected: str) -> RefusedError:
         found = self.cells[name][at][:40]
@@ -177,7 +193,7 @@ def _liquidations(
     return amounts.LAYOUT, columns, _left_out(keep, "amounts that are blank")
 
 
-def _times(rows: Rows, name: str) -> Any:
+def _times(rows: Rows, name: str) -> npt.NDArray[np.int64]:
     """Microseconds since 1970, one a row."""
     cells = rows.of(name)
     found = np.empty(len(cells), dtype=np.int64)
