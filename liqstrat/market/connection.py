@@ -8,6 +8,7 @@ loaded, no other file read, and no setting changed any more.
 
 import os
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,6 +27,10 @@ _NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
 #: Settings of a session that readers go on making.
 _OF_SESSIONS = "['TimeZone', 'arrow_output_version']"
 
+#: How DuckDB says that another process has the file, and how long a writer waits for that.
+_LOCKED = "Could not set lock"
+_PATIENCE_SECONDS, _LOOK_EVERY_SECONDS = 10.0, 0.02
+
 _allowed: list[Path] = []
 
 
@@ -39,8 +44,8 @@ def connect(path: Path, *, read_only: bool, files: Iterable[Path] = ()) -> duckd
 
     files: folders that a reader's views may read besides those of `allow`.
 
-    Raises `LiqstratError` when a reader's file is missing, when it is locked by another process, is no DuckDB file, or
-    has views of other files.
+    Raises `LiqstratError` when a reader's file is missing, when it is locked by another process (a writer waits some
+    seconds before), is no DuckDB file, or has views of other files.
     """
     if read_only and not path.exists():
         raise missing(path)
@@ -49,7 +54,7 @@ def connect(path: Path, *, read_only: bool, files: Iterable[Path] = ()) -> duckd
     if not read_only and "?" in str(path.absolute()):
         raise LiqstratError(f"{path}: has a ? in its path, from which on DuckDB would write elsewhere; rename it")
     try:
-        return _reader(path, [*_allowed, *files]) if read_only else _writer(path)
+        return _reader(path, [*_allowed, *files]) if read_only else _writer_in_turn(path)
     except duckdb.Error as error:
         raise _refusal(path, str(error)) from None
 
@@ -101,6 +106,18 @@ def _show(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> None
         raise LiqstratError(f"{path}: {table} cannot be read: {_first_line(str(error))}") from None
 
 
+def _writer_in_turn(path: Path) -> duckdb.DuckDBPyConnection:
+    """A writer; who reads the file for a moment, as a server does, is waited for."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return _writer(path)
+        except duckdb.IOException as error:
+            if _LOCKED not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_LOOK_EVERY_SECONDS)
+
+
 def _writer(path: Path) -> duckdb.DuckDBPyConnection:
     connection = _limited(duckdb.connect(str(path), config=_NO_EXTENSIONS))
     sql = """
@@ -127,7 +144,7 @@ def _literal(value: str) -> str:
 
 
 def _refusal(path: Path, message: str) -> LiqstratError:
-    if "Could not set lock" in message:
+    if _LOCKED in message:
         holder = re.search(r"PID (\d+)", message)
         by = f"process {holder[1]}" if holder else "another process"
         told = f"{path}: is in use by {by}; wait until it is done (readers can share a file, a writer is alone)"

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from liqstrat.ending import visible
 from liqstrat.errors import InUseError, LiqstratError, did_you_mean
+from liqstrat.serve.answers import OF_ROWS
 
 _RETRY_SECONDS = "5"
 
@@ -31,6 +32,16 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A parameter is unknown, cannot be understood, or beyond a limit."},
     503: {"model": Problem, "description": "The database is being written to; try again soon."},
 }
+
+
+def as_page() -> dict[int | str, dict[str, Any]]:
+    """Of a route that answers with a page, for the API's description."""
+    return {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+
+
+def as_rows() -> dict[int | str, dict[str, Any]]:
+    """Of a route whose rows are also given in other forms."""
+    return {200: {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in OF_ROWS}}}
 
 
 def listen(app: FastAPI) -> None:

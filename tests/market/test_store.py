@@ -121,7 +121,10 @@ def test_a_locked_file_names_the_process(history: Path) -> None:
         process.communicate("\n")
 
 
-def test_who_writes_is_told_who_reads(history: Path, write_archive: ArchiveWriter) -> None:
+def test_who_writes_is_told_who_reads(
+    history: Path, write_archive: ArchiveWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liqstrat.market.connection._PATIENCE_SECONDS", 0.1)
     more = write_archive("BTCUSDT-aggTrades-2024-03-03.zip", trade_lines(3, first_id=9, day=3))
     reader = f"import duckdb; c = duckdb.connect({str(history)!r}, read_only=True); print('open', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", reader], stdin=-1, stdout=-1, text=True) as process:

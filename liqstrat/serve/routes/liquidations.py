@@ -19,7 +19,7 @@ from liqstrat.serve.calculator import LevelsQuery, calculated
 from liqstrat.serve.estimates import Estimates, make_estimates, matrix_of, widest_bin
 from liqstrat.serve.limits import LONGEST, MOST_CELLS, MOST_MAPS, MOST_ROWS
 from liqstrat.serve.params import Every, Moment, OfMap, Timeframe, Window, minutes, window_length
-from liqstrat.serve.refusals import RefusedError
+from liqstrat.serve.refusals import RefusedError, as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.served import Here, Served, open_interest_span
 from liqstrat.serve.sources import Source
@@ -41,7 +41,7 @@ class MapQuery(OfMap):
     )
 
 
-@router.get("/levels", response_model=schema.Calculator | schema.Levels)
+@router.get("/levels", response_model=schema.Calculator | schema.Levels, responses=as_rows())
 def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Query()]) -> Response:
     """With `entry_price`: where positions opened there are liquidated. With `symbol`: the estimated map."""
     if (wrong := asked.mixed()) is not None:
@@ -61,7 +61,7 @@ def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Query()])
     return reply(request, here.answers.ask(source, ("levels", wanted.model_dump_json()), make))
 
 
-@router.get("/map", response_model=schema.Map)
+@router.get("/map", response_model=schema.Map, responses=as_rows())
 def map_at(request: Request, here: Here, asked: Annotated[MapQuery, Query()]) -> Response:
     """The estimated map at a moment, from what was known then: by side, price bin and leverage."""
 
@@ -88,7 +88,7 @@ class HeatmapQuery(OfMap):
     timeframe: Timeframe = WARMUP
 
 
-@router.get("/heatmap", response_model=schema.Heatmap)
+@router.get("/heatmap", response_model=schema.Heatmap, responses=as_rows())
 def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()]) -> Response:
     """Maps over a window as a matrix of price and time, to be drawn; as Arrow, its rows."""
 
@@ -128,7 +128,7 @@ class SeriesQuery(OfMap):
     timeframe: Timeframe = WARMUP
 
 
-@router.get("/heatmap-timeseries", response_model=schema.HeatmapSeries)
+@router.get("/heatmap-timeseries", response_model=schema.HeatmapSeries, responses=as_rows())
 def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuery, Query()]) -> Response:
     """Maps over time as rows: USDT by moment and price bin."""
     if asked.time_window and asked.start_time:

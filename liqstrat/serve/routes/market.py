@@ -17,7 +17,7 @@ from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer, Given
 from liqstrat.serve.limits import LONGEST, MOST_CANDLES
 from liqstrat.serve.params import Between, Interval, Nothing, OfSymbol, minutes
-from liqstrat.serve.refusals import RefusedError
+from liqstrat.serve.refusals import RefusedError, as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.served import Here
 
@@ -71,7 +71,7 @@ class KlinesQuery(Between):
     limit: Annotated[int, Field(ge=1, le=MOST_CANDLES, description="The latest of the range are given.")] = 1000
 
 
-@router.get("/prices/klines", response_model=schema.Klines)
+@router.get("/prices/klines", response_model=schema.Klines, responses=as_rows())
 def klines(request: Request, here: Here, asked: Annotated[KlinesQuery, Query()]) -> Response:
     """Candles by the time they open; recorded ones, or built from shorter ones or from trades."""
 
@@ -89,7 +89,7 @@ def klines(request: Request, here: Here, asked: Annotated[KlinesQuery, Query()])
     return reply(request, here.answers.ask(source, ("klines", asked.model_dump_json()), make))
 
 
-@router.get("/data/open-interest", response_model=schema.OpenInterest)
+@router.get("/data/open-interest", response_model=schema.OpenInterest, responses=as_rows())
 def open_interest(request: Request, here: Here, asked: Annotated[Between, Query()]) -> Response:
     """Open interest as recorded, contracts and USDT; the time is when it was known."""
 
@@ -102,7 +102,7 @@ def open_interest(request: Request, here: Here, asked: Annotated[Between, Query(
     return reply(request, here.answers.ask(source, ("open-interest", asked.model_dump_json()), make))
 
 
-@router.get("/data/funding", response_model=schema.Funding)
+@router.get("/data/funding", response_model=schema.Funding, responses=as_rows())
 def funding(request: Request, here: Here, asked: Annotated[Between, Query()]) -> Response:
     """Funding rates as settled."""
 

@@ -19,12 +19,13 @@ from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer
 from liqstrat.serve.estimates import Estimates
 from liqstrat.serve.params import Model, Moment, OfSymbol, Timeframe
+from liqstrat.serve.refusals import as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.routes.liquidations import WARMUP, MapQuery, by_price, one_map, rows_of
 from liqstrat.serve.served import Here, open_interest_span
 from liqstrat.sweeps import standing_at
 
-router = APIRouter()
+router = APIRouter(tags=["liquidations"])
 
 _KINDS = get_args(Kind)
 #: How far from price models are held against each other.
@@ -56,7 +57,9 @@ class CompareQuery(OfSymbol):
     at: Annotated[Moment | None, Field(description="UTC; by default the last open interest.")] = None
 
 
-@router.get("/liquidations/compare-models", response_model=schema.Comparison, tags=["liquidations"])
+@router.get(
+    "/liquidations/compare-models", response_model=schema.Comparison, responses=as_rows(), tags=["liquidations"]
+)
 def compare_models(request: Request, here: Here, asked: Annotated[CompareQuery, Query()]) -> Response:
     """The maps of several models at one moment, with the verdict on each, and how far they agree with the first."""
 
@@ -93,7 +96,7 @@ class SignalsQuery(OfSymbol):
     ] = None
 
 
-@router.get("/signals", response_model=schema.Signals, tags=["liquidations"])
+@router.get("/signals", response_model=schema.Signals)
 def signals(request: Request, here: Here, asked: Annotated[SignalsQuery, Query()]) -> Response:
     """What levels said at a moment, from what was known then: AVOID, WAIT, REVERSAL or WITH, and why."""
 

@@ -14,6 +14,7 @@ from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer
 from liqstrat.serve.limits import LONGEST, MOST_ROWS
 from liqstrat.serve.params import Between, Interval, Side, minutes
+from liqstrat.serve.refusals import as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.routes.market import bounded
 from liqstrat.serve.served import Here
@@ -28,7 +29,7 @@ class HistoryQuery(Between):
     limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="The latest of the range are given.")] = 5000
 
 
-@router.get("/history", response_model=schema.History)
+@router.get("/history", response_model=schema.History, responses=as_rows())
 def history(request: Request, here: Here, asked: Annotated[HistoryQuery, Query()]) -> Response:
     """Recorded liquidations, each or summed; where none are on record, an empty list."""
 

@@ -24,7 +24,7 @@ from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer, Given
 from liqstrat.serve.limits import MOST_ROWS
 from liqstrat.serve.params import Nothing
-from liqstrat.serve.refusals import RefusedError
+from liqstrat.serve.refusals import RefusedError, as_page, as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.reports import compare_page, report_of
 from liqstrat.serve.routes.market import as_floats
@@ -79,7 +79,7 @@ def compared(request: Request, here: Here, asked: Annotated[CompareQuery, Query(
     return reply(request, Given(Answer(compare(_several(here, asked.run)).to_json())))
 
 
-@router.get("/compare/page", response_class=HTMLResponse)
+@router.get("/compare/page", response_model=None, responses=as_page())
 def compared_page(here: Here, asked: Annotated[CompareQuery, Query()]) -> Response:
     """The same as a page."""
     return HTMLResponse(compare_page(_several(here, asked.run)), headers=_apart())
@@ -141,19 +141,19 @@ def one_run(request: Request, here: Here, run: Name, _: Annotated[Nothing, Query
     return reply(request, Given(Answer({"run": folder.name, **told, "about": about, "metrics": figures})))
 
 
-@router.get("/{run}/trades", response_model=schema.Rows)
+@router.get("/{run}/trades", response_model=schema.Rows, responses=as_rows())
 def trades(request: Request, here: Here, run: Name, _: Annotated[Nothing, Query()]) -> Response:
     """The round trips of a run."""
     return _table(request, here, run, "trades")
 
 
-@router.get("/{run}/equity", response_model=schema.Rows)
+@router.get("/{run}/equity", response_model=schema.Rows, responses=as_rows())
 def equity(request: Request, here: Here, run: Name, _: Annotated[Nothing, Query()]) -> Response:
     """The account of a run by time, thinned to what an answer may hold."""
     return _table(request, here, run, "equity")
 
 
-@router.get("/{run}/report", response_class=HTMLResponse)
+@router.get("/{run}/report", response_model=None, responses=as_page())
 def report(here: Here, run: Name, _: Annotated[Nothing, Query()]) -> Response:
     """The report of a run: one page."""
     return HTMLResponse(report_of(_folder(here, run)), headers=_apart())

@@ -1,0 +1,177 @@
+"""How the server stands many clients: maps and heatmaps for a minute, next to the bare framework."""
+
+import asyncio
+import multiprocessing
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import uvicorn
+from fastapi import FastAPI
+
+from liqstrat.market.ingest import ingest
+from liqstrat.market.simulator import SimulationSettings, simulate
+from tests.benchmarks.measure import Place, Row
+
+_CLIENTS, _SECONDS, _REQUESTS = 50, 60.0, 10_000
+_MAP = "/liquidations/map?symbol=BTCUSDT&at=2024-03-02T12:00"
+_HEAT = "/liquidations/heatmap?symbol=BTCUSDT&window=24h&interval=15m"
+_SMALL = SimulationSettings(trades=40_000, warmup_days=6, step_seconds=30)
+
+
+@dataclass
+class _Load:
+    """Of one round: seconds of each answer, how many were none, bytes as sent."""
+
+    seconds: list[float]
+    failed: int
+    length: float
+
+    def told(self) -> str:
+        ms = [1000 * one for one in self.seconds]
+        p95 = statistics.quantiles(ms, n=20)[-1]
+        return f"{len(ms) / self.length:,.0f} answers/s, median {statistics.median(ms):.0f} ms, p95 {p95:.0f} ms"
+
+
+def measure(place: Place) -> list[Row]:
+    """50 clients at once, a connection each, from one other process; the server has a process of its own."""
+    house = _house(place.folder / "serve")
+    with _Bare() as bare:
+        base = _load(bare, ["/"], _SECONDS / 4)
+    rows = []
+    with _Served(house) as (address, number):
+        for path in (_MAP, _HEAT):
+            _load(address, [path], 1.0)
+        before = _resident(number)
+        for name, paths in (("maps", [_MAP]), ("heatmaps", [_HEAT]), ("maps and heatmaps", [_MAP, _HEAT])):
+            found = _load(address, paths, _SECONDS / (1 if len(paths) == 2 else 4))
+            failed = f"; {found.failed:,} failed" if found.failed else "; none failed"
+            what = f"50 clients ask for {name} for {found.length:.0f} s, kept in memory, zipped"
+            rows.append(
+                Row(what, f"the bare framework: {base.told()}", "no 5xx", found.told() + failed, not found.failed)
+            )
+        grown = _grown(address, number, before)
+    kept = f"{before / 1e6:,.0f} MB before, {grown / 1e6:+,.0f} MB after all of it and {_REQUESTS:,} more requests"
+    rows.append(Row("memory of the server", "–", "flat: < 60 MB more", kept, grown < 60e6))
+    return rows
+
+
+def _house(folder: Path) -> Path:
+    database = folder / "catalog" / "market.duckdb"
+    if not database.exists():
+        simulate(folder / "archive", "BTCUSDT", days=2, seed=1, settings=_SMALL)
+        database.parent.mkdir(parents=True)
+        ingest([folder / "archive"], database)
+    return folder
+
+
+def _grown(address: str, number: int, before: int) -> int:
+    """Bytes that the server holds more after so many requests, of which each hundredth is about another moment."""
+    paths = [_MAP, "/health", "/symbols", "/runs", "/nowhere", "/liquidations/map?symbol=NONE"]
+    asyncio.run(_count(address, paths, _REQUESTS))
+    return _resident(number) - before
+
+
+def _resident(number: int) -> int:
+    """Bytes of memory that a process holds."""
+    pages = int(Path(f"/proc/{number}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _load(address: str, paths: list[str], seconds: float) -> _Load:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_clients, (address, paths, seconds))
+
+
+def _clients(address: str, paths: list[str], seconds: float) -> _Load:
+    return asyncio.run(_ask(address, paths, seconds))
+
+
+async def _ask(address: str, paths: list[str], seconds: float) -> _Load:
+    taken: list[float] = []
+    failed = 0
+    until = time.monotonic() + seconds
+
+    async def client(number: int, session: aiohttp.ClientSession) -> None:
+        nonlocal failed
+        turn = number
+        while time.monotonic() < until:
+            start = time.monotonic()
+            async with session.get(address + paths[turn % len(paths)]) as answer:
+                await answer.read()
+                failed += answer.status >= 500
+            taken.append(time.monotonic() - start)
+            turn += 1
+
+    connector = aiohttp.TCPConnector(limit=_CLIENTS)
+    headers = {"Accept-Encoding": "gzip"}
+    async with aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=False) as session:
+        await asyncio.gather(*(client(number, session) for number in range(_CLIENTS)))
+    return _Load(taken, failed, seconds)
+
+
+async def _count(address: str, paths: list[str], count: int) -> None:
+    async with aiohttp.ClientSession() as session:
+        for number in range(count):
+            other = f"{_MAP[:-5]}{number // 100 // 60 % 24:02d}:{number // 100 % 60:02d}"
+            async with session.get(address + (paths[number % len(paths)] if number % 100 else other)) as answer:
+                await answer.read()
+
+
+class _Served:
+    """`liqstrat serve` in a process of its own."""
+
+    def __init__(self, house: Path) -> None:
+        self._house = house
+
+    def __enter__(self) -> tuple[str, int]:
+        command = [sys.executable, "-m", "liqstrat", "serve", "--port", "0"]
+        self._process = subprocess.Popen(
+            command, cwd=self._house, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        address = self._process.stdout.readline().split()[1].rstrip("/")
+        return address, self._process.pid
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
+
+class _Bare:
+    """An app of the framework that answers with four words, in a process of its own."""
+
+    def __enter__(self) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self._process = multiprocessing.get_context("spawn").Process(target=_bare, args=(port,))
+        self._process.start()
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(200):
+            with socket.socket() as one:
+                if one.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        return address
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.join()
+
+
+def _bare(port: int) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def words() -> dict[str, str]:
+        return {"what": "four words of nothing"}
+
+    uvicorn.run(app, port=port, log_level="error", access_log=False)
