@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from liqstrat.api.history import Heatmap, History, Levels
     from liqstrat.api.runs import Run, load, results, run
+    from liqstrat.api.studies import Study, holdout, sweep, walk_forward
     from liqstrat.backtest.bars import Bars
     from liqstrat.backtest.params import StrategyParams
     from liqstrat.backtest.strategy import LevelStrategy
@@ -37,16 +38,21 @@ __all__ = [
     "Signal",
     "SignalRules",
     "StrategyParams",
+    "Study",
     "Ticket",
     "Trade",
+    "holdout",
     "load",
     "results",
     "run",
+    "sweep",
+    "walk_forward",
 ]
 
 _HOMES = {
     "liqstrat.api.history": ("Heatmap", "History", "Levels"),
     "liqstrat.api.runs": ("Run", "load", "results", "run"),
+    "liqstrat.api.studies": ("Study", "holdout", "sweep", "walk_forward"),
     "liqstrat.backtest.bars": ("Bars",),
     "liqstrat.backtest.params": ("StrategyParams",),
     "liqstrat.backtest.strategy": ("LevelStrategy",),

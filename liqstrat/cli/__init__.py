@@ -41,7 +41,7 @@ _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
     "Models": [score.score, events.events, calibrate.calibrate, bench.bench_model],
     "Pages": [serve.serve],
     "Runs": [runs.backtest, results.results, compare.compare],
-    "Studies": [studies.sweep, studies.holdout],
+    "Studies": [studies.sweep, studies.walk_forward, studies.holdout],
 }
 #: Every command's name, in the order of the help.
 COMMANDS = [command.__name__.replace("_", "-") for commands in _BY_SUBJECT.values() for command in commands]

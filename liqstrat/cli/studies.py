@@ -56,6 +56,49 @@ def sweep(
     _print_sweep(study, found, json=json)
 
 
+def walk_forward(
+    run_file: RunFilePath,
+    results: Results = Path("results"),
+    settings: Settings = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="How many in each window.")] = None,
+    workers: WorkersOption = None,
+    json: Json = False,
+) -> None:
+    """Choose settings on each training window of a run file's [walk_forward], and trade them on the next.
+
+    Example: liqstrat walk-forward configs/fade-sweep.toml
+    """
+    from liqstrat.inputs import read_json
+    from liqstrat.run_file import load_run_file
+    from liqstrat.studies.walk_forward import walk_forward as walk
+
+    run = load_run_file(run_file, dict(settings or []))
+    try:
+        folder = walk(run, results, run_file, trials, workers, progress)
+    except KeyboardInterrupt:
+        _print_how_to_go_on()
+        raise
+    found = read_json(folder / "walk_forward.json")
+    if json:
+        print_json({**found, "folder": str(folder)})
+        return
+    keys = list(run.sweep.over) if run.sweep else []
+    table = new_table(
+        f"{run.name}: {len(found['windows'])} windows{' SIMULATED' if found['simulated'] else ''}",
+        ("window", "test from", "trained", "tested", "trades", *(_short(key, keys) for key in keys)),
+    )
+    for one in found["windows"]:
+        figures = [one["trained"].get("net_return"), one["tested"].get("net_return")]
+        shares = ["–" if value is None else f"{value:+.2%}" for value in figures]
+        chosen = [_cell(one["settings"].get(key)) for key in keys]
+        table.add_row(str(one["number"]), one["test_start"][:16], *shares, _cell(one["tested"].get("trades")), *chosen)
+    out.print(table)
+    figures = found["figures"]
+    out.print(f"out of sample: {figures['net_return']:+.2%}, {figures['trades']:,} trades on {figures['days']:,} days")
+    _print_verdict(found["verdict"])
+    out.print(f"page: {folder / 'walk_forward.html'}", markup=False, soft_wrap=True)
+
+
 def holdout(
     run_file: RunFilePath,
     results: Results = Path("results"),
@@ -106,6 +149,10 @@ def _print_so_far(study: "Study") -> None:
     err.print(f"{len(ended):,} of {study.space.trials:,} trials; {best_text(study, ended)}", markup=False)
     for key, value in best[0].settings.items() if best else ():
         err.print(f"  {key} = {value}", markup=False)
+    _print_how_to_go_on()
+
+
+def _print_how_to_go_on() -> None:
     err.print(f"to go on: {' '.join(['liqstrat', *map(_quoted, sys.argv[1:])])}", markup=False, soft_wrap=True)
 
 
@@ -135,13 +182,16 @@ def _print_sweep(study: "Study", found: dict[str, Any], *, json: bool) -> None:
         out.print("no trial meets the constraint with an objective that is defined", markup=False)
     for reason in dict.fromkeys(found["refused"].values()):
         err.print(f"note: not run: {reason}", markup=False, soft_wrap=True)
-    verdict = found["verdict"]
+    _print_verdict(found["verdict"])
+    out.print(f"page: {study.folder / 'sweep.html'}", markup=False, soft_wrap=True)
+
+
+def _print_verdict(verdict: dict[str, Any]) -> None:
     out.print(f"verdict: {verdict['words']}", markup=False)
     for reason in verdict["reasons"]:
         out.print(f"  {'+' if reason['speaks_for'] else '-'} {reason['text']}", markup=False, soft_wrap=True)
     for text in verdict["needed"]:
         out.print(f"  needed: {text}", markup=False, soft_wrap=True)
-    out.print(f"page: {study.folder / 'sweep.html'}", markup=False, soft_wrap=True)
 
 
 def _short(key: str, keys: list[str]) -> str:

@@ -83,14 +83,14 @@ def _beats(against: Against) -> bool:
 def _of_luck(evidence: Evidence) -> list[tuple[bool, str]]:
     reasons = []
     if (found := evidence.deflated) is not None:
-        reasons.append(
-            (
-                found.probability >= SURE,
-                f"Sharpe of daily returns {found.sharpe:.2f} (95 %: {found.low:.2f} to {found.high:.2f}); the best of "
-                f"{found.trials:,} configurations without an edge would have {found.benchmark:.2f}: deflated Sharpe "
-                f"ratio {found.probability:.2f}, {SURE} is asked for",
-            )
+        luck = (
+            f"the best of {found.trials:,} configurations without an edge would have {found.benchmark:.2f}: deflated "
+            f"Sharpe ratio {found.probability:.2f}"
+            if found.trials > 1
+            else f"the true one is above zero with a probability of {found.probability:.2f}"
         )
+        sharpe = f"Sharpe of daily returns {found.sharpe:.2f} (95 %: {found.low:.2f} to {found.high:.2f})"
+        reasons.append((found.probability >= SURE, f"{sharpe}; {luck}, {SURE} is asked for"))
     if (fit := evidence.overfitting) is not None:
         reasons.append(
             (
@@ -104,7 +104,7 @@ def _of_luck(evidence: Evidence) -> list[tuple[bool, str]]:
         reasons.append(
             (
                 chance <= 1 - SURE,
-                f"were no trial better than doing nothing, a best one like this would come with a probability of "
+                f"were nothing here better than doing nothing, a result like this would come with a probability of "
                 f"{chance:.1%} (SPA); at most {1 - SURE:.0%} is asked for",
             )
         )
@@ -142,6 +142,6 @@ def _needed(evidence: Evidence) -> list[str]:
         else:
             told.append(
                 f"were the true Sharpe {found.sharpe:.2f}, as here, {found.needed_days:,} days would show it with a "
-                f"probability of {POWER:.0%} after so many configurations"
+                f"probability of {POWER:.0%}{' after so many configurations' if found.trials > 1 else ''}"
             )
     return told

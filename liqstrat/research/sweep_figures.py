@@ -165,8 +165,10 @@ def _axis(values: "pd.Series[Any]") -> tuple[Any, list[tuple[float, str]]]:
     return codes / last, [(at / last, str(name)[:18]) for at, name in enumerate(known)]
 
 
-def controls(values: dict[str, list[float]], own: float, objective: str, simulated: bool) -> go.Figure:
-    """What controls have of the objective, each a dot, and the best trial as a line."""
+def controls(
+    values: dict[str, list[float]], own: float, objective: str, simulated: bool, called: str = "the best trial"
+) -> go.Figure:
+    """What controls have of the objective, each a dot, and what they are held against as a line."""
     figure = go.Figure()
     for name, found in values.items():
         figure.add_trace(
@@ -178,7 +180,7 @@ def controls(values: dict[str, list[float]], own: float, objective: str, simulat
         )  # fmt: skip
     figure.add_vline(x=own, line={"color": WARNING, "width": 2})
     figure.add_annotation(
-        x=own, y=1, yref="paper", yanchor="bottom", text="the best trial", showarrow=False, font={"color": WARNING}
+        x=own, y=1, yref="paper", yanchor="bottom", text=called, showarrow=False, font={"color": WARNING}
     )
     dress(figure, height=110 + 80 * len(values), simulated=simulated)
     figure.update_xaxes(title={"text": figure_name(objective)})

@@ -3,18 +3,17 @@
 Controls are no candidates: they are not in the ledger, and do not count among what was tried.
 """
 
-import json
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
-from liqstrat.held import alone
+from liqstrat.config import RunFile
 from liqstrat.progress import SILENT, Progress
 from liqstrat.research.edge import LEAST_SEEDS, Against
+from liqstrat.studies.errands import run_all
 from liqstrat.studies.figures import better
 from liqstrat.studies.journal import Tried
-from liqstrat.studies.study import Study
-from liqstrat.studies.trial import Outcome, Task, run_trial
+from liqstrat.studies.study import Study, trial_run
+from liqstrat.studies.trial import Task
 from liqstrat.studies.workers import Workers
 
 _TIMES = (2, 3)
@@ -29,30 +28,11 @@ Checks = dict[str, dict[str, Any]]
 
 def check(study: Study, best: Tried, hands: Workers, progress: Progress = SILENT) -> Checks:
     """Run all checks of the best trial that have not been run; they are kept with the study."""
-    path = study.working / f"checks-{best.number:05}.jsonl"
     wanted = {**_stress(study, best), **_controls(study, best)}
-    with alone(path.with_suffix(".lock"), lambda _: None):
-        found: Checks = {}
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            found = {
-                name: figures for line in lines if line.endswith("\n") for name, figures in json.loads(line).items()
-            }
-        todo = [name for name in wanted if name not in found]
-        with progress.task(f"checks {study.run.name}", total=len(todo), unit="runs") as step, path.open("a") as file:
-            running: dict[Future[Outcome], str] = {}
-            while todo or running:
-                while todo and len(running) < hands.count:
-                    name = todo.pop(0)
-                    running[hands.submit(run_trial, _task(study, wanted[name]))] = name
-                for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
-                    name = running.pop(future)
-                    found[name] = _single(future.result().figures)
-                    file.write(json.dumps({name: found[name]}) + "\n")
-                    file.flush()
-                    step(1)
-                step(0)
-    return {name: found[name] for name in wanted}
+    tasks = {name: task(study, settings) for name, settings in wanted.items()}
+    kept = study.working / f"checks-{best.number:05}.jsonl"
+    found = run_all(tasks, kept, f"checks {study.run.name}", hands, progress)
+    return {name: _single(outcome.figures) for name, outcome in found.items()}
 
 
 def against(checks: Checks, kind: str, objective: str, best: Tried) -> Against | None:
@@ -67,15 +47,14 @@ def against(checks: Checks, kind: str, objective: str, best: Tried) -> Against |
     return Against(sum(better(objective, own, value) for value in values) / len(values), len(values))
 
 
-def matched(study: Study, best: Tried) -> dict[str, Any] | None:
-    """Entries by chance as often as the best trial's, held as long, as large and on the same sides; None where it has
-    no trades to match."""
-    figures = best.figures
-    days = (study.run.end - study.run.start).total_seconds() / 86_400
+def matched(run: RunFile, figures: dict[str, Any]) -> dict[str, Any] | None:
+    """Parameters of entries by chance as often as in a run with these figures, held as long, as large and on the same
+    sides; None where it has no trades to match."""
+    days = (run.end - run.start).total_seconds() / 86_400
     trades, turnover, held = figures["trades"], figures["turnover"], figures["held_seconds"]
     if not trades or not turnover or not held:
         return None
-    symbols = len(study.run.symbols)
+    symbols = len(run.symbols)
     free = 1 - min(figures["exposure"], _MOST_EXPOSURE)
     # Of each trade: what it was of equity, in and out.
     size = turnover / (2 * trades)
@@ -93,7 +72,7 @@ def matched(study: Study, best: Tried) -> dict[str, Any] | None:
 
 def _controls(study: Study, best: Tried) -> dict[str, dict[str, Any]]:
     seeds = range(1, study.space.settings.controls + 1)
-    params = matched(study, best)
+    params = matched(study.run, best.figures)
     found = {
         f"placebo {seed}": {**best.settings, "control": "placebo", "control_seed": seed}
         for seed in seeds
@@ -101,14 +80,16 @@ def _controls(study: Study, best: Tried) -> dict[str, dict[str, Any]]:
     }
     if params is not None:
         for seed in seeds:
-            strategies = [{"use": "RandomEntry", "params": {**params, "seed": seed}}]
-            found[f"random {seed}"] = {**best.settings, "strategies": strategies}
+            found[f"random {seed}"] = {**best.settings, **by_chance(params, seed)}
     return found
 
 
-def _stress(study: Study, best: Tried) -> dict[str, dict[str, Any]]:
-    from liqstrat.studies.study import trial_run
+def by_chance(params: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The setting of entries by chance."""
+    return {"strategies": [{"use": "RandomEntry", "params": {**params, "seed": seed}}]}
 
+
+def _stress(study: Study, best: Tried) -> dict[str, dict[str, Any]]:
     venue, found = trial_run(study, best.settings).venue, {}
     for times in _TIMES:
         fees = {
@@ -125,7 +106,8 @@ def _stress(study: Study, best: Tried) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _task(study: Study, settings: Mapping[str, Any]) -> Task:
+def task(study: Study, settings: Mapping[str, Any]) -> Task:
+    """A run of the study with other settings."""
     return Task(study.values, settings, study.data_hash, study.working)
 
 

@@ -49,7 +49,7 @@ class Judged:
 def judge(study: Study, trials: list[Tried], hands: Workers, progress: Progress = SILENT) -> Judged:
     """Hold the best of a study's trials against luck, chance and placebo levels."""
     days, returns = returns_of(trials)
-    tried = max(configurations(study.folder.parent, study.data_hash), len(trials))
+    tried = max(configurations(study.results, study.data_hash), len(trials))
     best = next(iter(study.best(trials)), None)
     if best is None or not best.figures.get("trades"):
         return Judged(verdict_on(Evidence(len(days), 0, tried)))

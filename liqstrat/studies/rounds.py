@@ -128,7 +128,7 @@ def _models(space: Space) -> int:
 
 def _into_ledger(study: Study, trials: list[Tried]) -> None:
     """Put the trials into the ledger that are not in it."""
-    results = study.folder.parent
+    results = study.results
     known = set(read_ledger(results, ["run"])["run"].to_pylist())
     entries = []
     for trial in trials:

@@ -20,8 +20,10 @@ from liqstrat.studies.space import Space, space_of
 
 @dataclass(frozen=True)
 class Study:
-    """A sweep that can be gone on with: its run, less what is held out of it, what it tries, where its results are, and
-    what it is done with."""
+    """A sweep that can be gone on with: its run, less what is held out of it, what it tries, and what it is done with.
+
+    folder: its own, with what it leaves behind. results: the folder whose ledger it goes into.
+    """
 
     run: RunFile
     space: Space
@@ -29,6 +31,7 @@ class Study:
     data_hash: str
     code: list[Code]
     simulated: bool
+    results: Path
 
     @property
     def name(self) -> str:
@@ -68,10 +71,13 @@ class Study:
         return any(better(name, a, b) for name, a, b in pairs) and not any(better(name, b, a) for name, a, b in pairs)
 
 
-def open_study(run: RunFile, out: Path, path: Path | None = None, trials: int | None = None) -> Study:
+def open_study(
+    run: RunFile, out: Path, path: Path | None = None, trials: int | None = None, results: Path | None = None
+) -> Study:
     """The study of a run's sweep in `out`: the same run, sweep, data and code have the same folder, so that it goes on.
 
-    trials: how many, in place of the run file's. `path` is where the run is from, for errors.
+    trials: how many, in place of the run file's. results: the folder with the ledger, where it is not `out`. `path` is
+    where the run is from, for errors.
     """
     if trials is not None and run.sweep is not None:
         run = run.model_copy(update={"sweep": run.sweep.model_copy(update={"trials": trials})})
@@ -82,7 +88,7 @@ def open_study(run: RunFile, out: Path, path: Path | None = None, trials: int | 
     sweep = space.settings.model_dump(mode="json", exclude={"trials", "controls", "keep"})
     told = json.dumps([config_hash(seen), sweep, data, [one.sha256 for one in code]], default=repr, sort_keys=True)
     key = hashlib.sha256(told.encode()).hexdigest()[:8]
-    return Study(seen, space, out / f"{run.name}-sweep-{key}", data, code, simulated)
+    return Study(seen, space, out / f"{run.name}-sweep-{key}", data, code, simulated, results or out)
 
 
 def best_text(study: Study, trials: list[Tried]) -> str:

@@ -18,16 +18,35 @@ to = 2024-03-03
 use = "LevelFade"
 """
 
+STUDY = """
+[sweep]
+method = "grid"
+objective = "net_return"
+
+[sweep.over]
+"strategies.0.params.turn" = [0.002, 0.003]
+"strategies.0.params.min_strength" = [0.01, 0.03]
+
+[walk_forward]
+train = "8h"
+test = "6h"
+
+[holdout]
+last = "4h"
+"""
+
 
 @pytest.fixture(scope="session")
 def home(simulated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """It has `catalog/market.duckdb`, `configs/fade.toml`, and the results of one run on bars."""
+    """It has `catalog/market.duckdb`, run files in `configs/`, of which one is a study, and the results of one run on
+    bars."""
 
     def make(folder: Path) -> None:
         (folder / "catalog").mkdir(parents=True)
         (folder / "catalog" / "market.duckdb").symlink_to(simulated_database)
         (folder / "configs").mkdir()
         (folder / "configs" / "fade.toml").write_text(RUN)
+        (folder / "configs" / "fade-sweep.toml").write_text(RUN.replace("[[", 'resolution = "15m"\n\n[[') + STUDY)
         before = Path.cwd()
         os.chdir(folder)
         try:

@@ -31,3 +31,18 @@ def test_it_trades(name: str, demo: Path, tmp_path: Path, monkeypatch: pytest.Mo
         assert run.metrics_by_strategy["turnover"].nunique() == 2, "the filter changes nothing"
     if name == "limit-at-level":
         assert (run.fills.query("role == 'entry'")["liquidity"] == "maker").any()
+
+
+def test_the_study_goes_from_a_sweep_to_its_hold_out(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(demo)
+    few = {"trials": 6, "controls": 0, "workers": 1, "progress": False}
+    study = lq.sweep(CONFIGS / "fade-sweep.toml", {"sweep.constraint": "trades >= 1"}, out=tmp_path, **few)
+    assert study.verdict == "too little to tell"
+    assert study.page.exists()
+    walk = lq.walk_forward(CONFIGS / "fade-sweep.toml", {"sweep.constraint": ""}, out=tmp_path, **{**few, "trials": 2})
+    assert walk.facts["figures"]["windows"] == 2
+    held = lq.holdout(study.folder / "best.toml", out=tmp_path, report=False, progress=False)
+    assert held.about["notes"][0] == "HOLD-OUT: the first look at this hold-out"
+    assert held.about["start"] == "2024-03-07T00:00:00+00:00"

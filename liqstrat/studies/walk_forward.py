@@ -1,0 +1,217 @@
+"""Walking forward: settings chosen on each training window are traded on the time that follows it.
+
+What was chosen has not seen the days that it is judged by. A position may still be held when a training window ends, so
+that what follows resembles it: the test begins after the embargo, or later, after the longest time the chosen settings
+held one.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from liqstrat.app import codes, data_hash
+from liqstrat.backtest.account.results import config_hash
+from liqstrat.calibration.history import calibrate_history
+from liqstrat.config import RunFile
+from liqstrat.errors import LiqstratError
+from liqstrat.held import require_writable
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.store import Store, open_store
+from liqstrat.progress import SILENT, Progress
+from liqstrat.research.ledger import Entry, append, read_ledger
+from liqstrat.run_file import place_in, run_from
+from liqstrat.studies.checks import by_chance, matched
+from liqstrat.studies.errands import run_all
+from liqstrat.studies.journal import Tried
+from liqstrat.studies.rounds import run_study
+from liqstrat.studies.space import space_of
+from liqstrat.studies.study import Study, open_study
+from liqstrat.studies.trial import Outcome, Task
+from liqstrat.studies.walked import Step, Walked, write_walk
+from liqstrat.studies.windows import Window, windows_of
+from liqstrat.studies.workers import Workers
+
+WALK, TEST = "walk_forward", "test"
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A window with its study, and what was best in it, if anything was."""
+
+    window: Window
+    study: Study
+    trials: int
+    best: Tried | None
+    note: str
+
+
+def walk_forward(
+    run: RunFile,
+    out: Path,
+    path: Path | None = None,
+    trials: int | None = None,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> Path:
+    """Walk a run forward as its `[sweep]` and `[walk_forward]` say; what comes of it is in a folder in `out`.
+
+    trials: of each window, in place of the run file's. workers: processes at a time (default: one a core). Interrupted,
+    it goes on where it was. `path` is where the run is from, for errors.
+    """
+    if run.walk_forward is None:
+        raise LiqstratError(f"{path or 'the run'}: there is no [walk_forward] in it, which says how history is cut")
+    windows = windows_of(run, run.walk_forward, place_in(path, "walk_forward"))
+    space_of(run, path)
+    if run.walk_forward.calibrate and len(run.symbols) > 1:
+        where = place_in(path, "walk_forward", "calibrate")
+        raise LiqstratError(f"{where}: walk_forward.calibrate takes a run of one symbol, not {', '.join(run.symbols)}")
+    with open_store(run.data.db, files=run.data.allow_files) as store:
+        data, simulated = data_hash(store, run.seen), any(store.simulated(symbol) for symbol in run.symbols)
+    folder = out / f"{run.name}-walk-forward-{_key(run, data, trials)}"
+    require_writable(folder / "walk_forward.json")
+    hands = Workers(workers or os.process_cpu_count() or 1)
+    try:
+        chosen = [_choose(run, window, folder, out, path, trials, hands, progress) for window in windows]
+        walked = _test(run, chosen, folder, data, simulated, hands, progress)
+    finally:
+        hands.end()
+    _into_ledger(walked, chosen, out)
+    write_walk(walked, out)
+    return folder
+
+
+def _choose(
+    run: RunFile,
+    window: Window,
+    folder: Path,
+    results: Path,
+    path: Path | None,
+    trials: int | None,
+    hands: Workers,
+    progress: Progress,
+) -> _Chosen:
+    """Sweep a training window."""
+    training, note = run.during(window.train_start, window.train_end), ""
+    if run.walk_forward is not None and run.walk_forward.calibrate:
+        model, note = _calibrated(training, progress)
+        training = training.model_copy(update={"model": model})
+    study = open_study(training, folder / ".study", path, trials, results)
+    tried = run_study(study, hands, progress)
+    best = next(iter(study.best(tried)), None)
+    held = timedelta(seconds=(best.figures.get("longest_held_seconds") or 0) if best else 0)
+    return _Chosen(window.later(held), study, len(tried), best, note)
+
+
+def _calibrated(run: RunFile, progress: Progress) -> tuple[ModelSettings, str]:
+    """The model fitted to a training window, or the run's own where there is too little to fit to."""
+    with open_store(run.data.db, files=run.data.allow_files) as store:
+        try:
+            found = calibrate_history(
+                store,
+                run.symbols[0],
+                run.start,
+                run.end,
+                run.model,
+                timedelta(days=run.data.warmup_days),
+                progress=progress,
+            )
+        except LiqstratError as error:
+            return run.model, f"not calibrated: {error}"
+    words = "calibrated" if found.better else "calibrated, which was no better than the run's own model"
+    return replace(found.settings, bin_width=run.model.bin_width), words
+
+
+def _test(
+    run: RunFile,
+    chosen: list[_Chosen],
+    folder: Path,
+    data: str,
+    simulated: bool,
+    hands: Workers,
+    progress: Progress,
+) -> Walked:
+    """Trade what was chosen on each test window; then what chance and placebo levels make of the same."""
+    with open_store(run.data.db, files=run.data.allow_files) as store:
+        tasks = {one.window.number: _task(store, one, folder) for one in chosen if one.best is not None}
+    wanted = {f"{number}": task for number, task in tasks.items()}
+    own = run_all(wanted, folder / ".study" / "tests.jsonl", f"tests {run.name}", hands, progress)
+    controls = _controls(run, {number: own[f"{number}"] for number in tasks}, tasks)
+    made = run_all(controls, folder / ".study" / "controls.jsonl", f"controls {run.name}", hands, progress)
+    steps = [
+        Step(
+            one.window,
+            one.trials,
+            one.best.settings if one.best else {},
+            one.best.figures if one.best else {},
+            own.get(f"{one.window.number}"),
+            {name.split(" ", 1)[1]: found for name, found in made.items() if name.startswith(f"{one.window.number} ")},
+            one.note,
+        )
+        for one in chosen
+    ]
+    return Walked(run, folder, data, simulated, steps)
+
+
+def _task(store: Store, one: _Chosen, folder: Path) -> Task:
+    tested = one.study.run.during(one.window.test_start, one.window.test_end)
+    settings = one.best.settings if one.best else {}
+    return Task(tested.model_dump(by_alias=True), settings, data_hash(store, tested), folder / ".study")
+
+
+def _controls(run: RunFile, own: Mapping[int, Outcome], tasks: Mapping[int, Task]) -> dict[str, Task]:
+    """Of each window and seed, by `<window> <kind> <seed>`; a window without trades has none."""
+    found: dict[str, Task] = {}
+    for number, outcome in own.items():
+        task = tasks[number]
+        params = matched(run_from(task.values, task.settings), outcome.figures) if outcome.figures else None
+        for seed in range(1, (run.sweep.controls if run.sweep else 0) + 1):
+            if params is not None:
+                found[f"{number} random {seed}"] = replace(task, settings={**task.settings, **by_chance(params, seed)})
+            if run.control is None:
+                placebo = {"control": "placebo", "control_seed": seed}
+                found[f"{number} placebo {seed}"] = replace(task, settings={**task.settings, **placebo})
+    return found
+
+
+def _key(run: RunFile, data: str, trials: int | None) -> str:
+    """Another run, sweep, cut, data or code is another walk."""
+    sections = [one.model_dump(mode="json") for one in (run.sweep, run.walk_forward) if one is not None]
+    told = [config_hash(run.seen), sections, data, trials, [one.sha256 for one in codes(run)]]
+    return hashlib.sha256(json.dumps(told, default=repr, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _into_ledger(walked: Walked, chosen: list[_Chosen], results: Path) -> None:
+    """Put the tests and the walk itself into the ledger, unless they are in it."""
+    known = set(read_ledger(results, ["run"])["run"].to_pylist())
+    created, name = datetime.now(UTC), walked.folder.name
+    run, code = walked.run, codes(walked.run)
+    entries = []
+    for step, one in zip(walked.steps, chosen, strict=True):
+        if step.tested is None or step.tested.reason:
+            continue
+        tested = run_from(
+            one.study.run.during(step.window.test_start, step.window.test_end).model_dump(by_alias=True), step.settings
+        )
+        config = tested.model_dump(mode="json", by_alias=True)
+        entry = Entry(
+            f"{name}/{step.window.number:03}",
+            created,
+            config,
+            config_hash(tested),
+            walked.data_hash,
+            step.tested.figures,
+            code,
+            TEST,
+            name,
+        )
+        entries.append(entry)
+    sections = {WALK: run.walk_forward.model_dump(mode="json") if run.walk_forward else {}}
+    config = {**run.seen.model_dump(mode="json", by_alias=True), **sections, "over": repr(run.sweep)}
+    entries.append(Entry(name, created, config, config_hash(run.seen), walked.data_hash, walked.figures, code, WALK))
+    new = [entry for entry in entries if entry.run not in known]
+    if new:
+        append(results, new)
