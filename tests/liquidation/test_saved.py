@@ -53,11 +53,13 @@ def content(levels: LiquidationMap) -> dict[str, Any]:
 def test_a_restored_model_goes_on_as_the_saved_one(name: str) -> None:
     settings, history = KINDS[name], flows(KINDS[name])
     model = new_model(settings, "BTCUSDT")
+    assert (model.time_ns, model.open_interest, model.price != model.price) == (0, 0, True)
     for number, flow in enumerate(history):
         if number in (0, 1, 6, 12):
             restored = new_model(settings, "BTCUSDT")
             saved = model.saved()
             restored.restore(saved)
+            assert (restored.time_ns, restored.open_interest) == (model.time_ns, model.open_interest)
         # What was saved is not touched by what the model does next.
         model.step(flow, 1_000.0 + 10 * number)
         if number == 12:

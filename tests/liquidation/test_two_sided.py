@@ -1,12 +1,16 @@
 """The map of a model with two sides: cut to a span, and less what was run through since."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
 from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.moments import nanoseconds
 from tests.liquidation.test_book import START, STEP, interval
 
 SETTINGS = ModelSettings(bin_width=0.002, bin_parts=4)
@@ -95,3 +99,20 @@ def test_prices_reach_only_what_stands_in_their_way(book: LiquidationBook) -> No
     assert book.reaches(long_edge, 60_200.0)
     assert book.reaches(60_100.0, short_edge)
     assert not LiquidationBook(SETTINGS, "BTCUSDT").reaches(1.0, 1e9)
+
+
+def test_brackets_are_those_of_the_day() -> None:
+    book = LiquidationBook(SETTINGS, "BTCUSDT")
+    for text in ("2024-03-01", "2026-10-01", "2024-03-01"):
+        moment = datetime.fromisoformat(f"{text}T12:00").replace(tzinfo=UTC)
+        assert book.brackets(nanoseconds(moment)) is brackets_for("BTCUSDT", moment)
+
+
+def test_a_map_has_all_bins_in_which_something_may_stand_and_no_more(book: LiquidationBook) -> None:
+    levels, parts = book.map(), SETTINGS.bin_parts
+    sides = (book._longs, book._shorts)
+    first, last = min(side.first for side in sides), max(side.first + side.bins - 1 for side in sides)
+    assert levels.first_bin == first // parts
+    assert levels.longs.shape == levels.shorts.shape == (len(book.tiers), last // parts - first // parts + 1)
+    assert levels.seeded_share == book.seeded_share > 0
+    assert book.map(Since(time_ns=7)).time_ns == 7
