@@ -74,6 +74,14 @@ def liqstrat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     return Shell(monkeypatch, capsys)
 
 
+def pytest_collection_finish() -> None:
+    """What was imported by now stays: to look through it for garbage, as after each replay, would take a tenth of a
+    second each time."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_unconfigure() -> None:
     """Hypothesis leaves a callback with the garbage collector, which then frees less at exit: DuckDB would complain."""
     gc.callbacks.clear()
+    gc.unfreeze()

@@ -1,4 +1,4 @@
-"""An audit from outside: fills, fees, funding, profits and equity of a simulated week, recomputed out of the database
+"""An audit from outside: fills, fees, funding, profits and equity of five simulated days, recomputed out of the database
 with nothing of the package but its results."""
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tests.once import made_once
 BALANCE, MAKER, TAKER, LATENCY = 100_000.0, 0.0002, 0.0005, pd.Timedelta(milliseconds=50)
 TICK, DEPTH_SHARE, TOUCH_SHARE, WINDOW = 0.1, 0.1, 0.2, 15
 MINUTE = pd.Timedelta(minutes=1)
-WEEK = SimulationSettings(step_seconds=30, warmup_days=2, warmup_step_seconds=300, trades=9_000, positions=2_000)
+MARKET = SimulationSettings(step_seconds=30, warmup_days=2, warmup_step_seconds=300, trades=9_000, positions=2_000)
 BUSY = [
     {"use": "RandomEntry", "params": {"per_day": 40, "stop": 0.004}},
     {"use": "RandomEntry", "params": {"per_day": 25, "stop": 0.002, "seed": 5, "reward": 0.7}},
@@ -50,33 +50,33 @@ class Audit:
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A simulated week in a database."""
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six simulated days in a database."""
 
     def make(folder: Path) -> None:
-        simulate(folder / "archive", "BTCUSDT", days=8, seed=77, start=date(2024, 3, 1), settings=WEEK)
-        ingest([folder / "archive"], folder / "week.duckdb")
+        simulate(folder / "archive", "BTCUSDT", days=6, seed=77, start=date(2024, 3, 1), settings=MARKET)
+        ingest([folder / "archive"], folder / "days.duckdb")
 
-    return made_once(tmp_path_factory, "audited-week", make) / "week.duckdb"
+    return made_once(tmp_path_factory, "audited-days", make) / "days.duckdb"
 
 
 @pytest.fixture(scope="module", params=["tick", "1m"])
-def audit(week: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Audit:
+def audit(history: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Audit:
     folder = tmp_path_factory.mktemp("audit")
     run = RunFile.model_validate(
         {
             "name": "audit",
             "symbols": ["BTCUSDT"],
             "from": datetime(2024, 3, 2, tzinfo=UTC),
-            "to": datetime(2024, 3, 9, tzinfo=UTC),
+            "to": datetime(2024, 3, 7, tzinfo=UTC),
             "resolution": request.param,
-            "data": {"db": week, "catalog": folder / "nautilus"},
+            "data": {"db": history, "catalog": folder / "nautilus"},
             "strategies": BUSY,
         }
     )
     made = run_backtest(run, folder / "results", report=False)
     tables = {name: pd.read_parquet(made / f"{name}.parquet") for name in ("orders", "fills", "positions", "funding")}
-    with duckdb.connect(str(week), read_only=True) as connection:
+    with duckdb.connect(str(history), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         tape = connection.execute(
             "select timestamp as time, price::double as price, quantity::double as quantity from aggtrades_history "
