@@ -1,5 +1,5 @@
-"""An audit from outside: fills, fees, funding, profits and equity of five simulated days, recomputed out of the database
-with nothing of the package but its results."""
+"""An audit from outside: fills, fees, funding, profits and equity of five simulated days, recomputed out of the
+database with nothing of the package but its results."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

@@ -143,7 +143,7 @@ def test_figures_add_up_what_the_ledger_has() -> None:
     """Two trades that are over, one still open; by hand."""
 
     def ended(closed_hour: float | None, pnl: str) -> RoundTrip:
-        return replace(trip(0, closed_hour), opened_ns=START_NS, closed_ns=_at(closed_hour), pnl=Decimal(pnl))
+        return replace(trip(0, 1), opened_ns=_at(0.5), closed_ns=_at(closed_hour), pnl=Decimal(pnl))
 
     times = START_NS + np.arange(5) * HOUR_NS
     balance = np.array([100.0, 100, 130, 110, 110])
@@ -157,7 +157,7 @@ def test_figures_add_up_what_the_ledger_has() -> None:
     assert figures.final_equity == pytest.approx(114)
     assert (figures.trades, figures.win_rate, figures.profit_factor) == (2, 0.5, 1.5)
     assert (figures.fees, figures.slippage, figures.funding) == (3, 6, -1.5)
-    assert figures.exposure == 1
+    assert figures.exposure == 3.5 / 4
     assert figures.max_drawdown == pytest.approx(1 - 110 / 130)
     assert figures.sharpe is None
     assert metrics_of(ledger, curve, Decimal("1e-320")).net_return is None, "beyond all numbers"
