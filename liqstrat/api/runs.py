@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 
 from liqstrat.api.report import Report
 from liqstrat.api.said import said
+from liqstrat.backtest.account.returns import rolling_sharpe, window_days
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.inputs import read_json
+from liqstrat.moments import column_ns
 from liqstrat.research.listing import list_results, runs_in
 
 #: A table's name, its file, and the column that its rows are indexed by.
@@ -91,14 +93,23 @@ class Run:
     @property
     def trades(self) -> pd.DataFrame:
         """Round trips, a row each: when and at which price opened and closed, `pnl` (net of fees and funding), fees,
-        funding, the level traded, how far price went against and for it (`mae`, `mfe`, shares of the entry price), what
-        the first stop risked (USDT) and the profit by that (`r`). `closed` is missing where one was open at the end."""
+        funding, the level traded and what was known of it (`level_…`, missing where the strategy named none), how far
+        price went against and for it (`mae`, `mfe`, shares of the entry price), what the first stop risked (USDT) and
+        the profit by that (`r`). `closed` is missing where one was open at the end."""
         return self._frame("trades")
 
     @property
     def equity(self) -> pd.DataFrame:
         """The account by time: `equity`, `balance`, `unrealized`, and `notional`, the signed exposure."""
         return self._frame("equity")
+
+    def rolling_sharpe(self, days: int | None = None) -> "pd.Series[float]":
+        """The Sharpe ratio of the `days` before, at each full hour; by default of a fifth of the run, from two to
+        thirty days. Empty where the run is shorter."""
+        equity = self.arrow.table("equity")
+        times = column_ns(equity["time"])
+        at, ratio = rolling_sharpe(times, equity["equity"].to_numpy(), days or window_days(times))
+        return pd.Series(ratio, index=pd.to_datetime(at, unit="ns", utc=True), name="sharpe")
 
     @property
     def orders(self) -> pd.DataFrame:

@@ -7,7 +7,8 @@ from typing import Any
 
 from nautilus_trader.model import ClientOrderId, LiquiditySide, OrderFilled, OrderSide
 
-from liqstrat.backtest.account.ledger import Entry
+from liqstrat.backtest.account.known import times_touched
+from liqstrat.backtest.account.ledger import Entry, LevelKnown
 from liqstrat.backtest.desk import Desk
 from liqstrat.backtest.entering import Entering
 from liqstrat.backtest.entries import Side, Target, make_plan
@@ -18,6 +19,9 @@ from liqstrat.backtest.trade import Trade, trade_of
 from liqstrat.backtest.trading import Setup
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.clusters import Cluster
+
+#: As far back as it is known how often price was at a level.
+_HOURS_REMEMBERED = 14 * 24
 
 
 class Holding(Entering):
@@ -94,7 +98,7 @@ class Holding(Entering):
         )
         self._entries = []
         step = self._instrument().size_increment.as_decimal()
-        entry = Entry("", level, reason)
+        entry = Entry("", level, reason, self._known_of(level, price))
         if plan.simple:
             orders = self._bracket(plan, size.contracts, price)
             self._exits = Exits(plan, step, self._desk, [order.client_order_id for order in orders[1:]])
@@ -225,6 +229,13 @@ class Holding(Entering):
         stop = self.price - up * self._distance
         if up * stop > up * self._stop:
             self.move_stop(stop)
+
+    def _known_of(self, level: Cluster | None, price: float) -> LevelKnown | None:
+        if level is None:
+            return None
+        hours = self._setup.markets.of(self.symbol, self.clock.timestamp_ns).bars("1h", _HOURS_REMEMBERED)
+        touched = times_touched(level, hours.low, hours.high)
+        return LevelKnown(level.price / price - 1, touched, self.levels.seeded_share)
 
     def _held(self) -> Decimal:
         """Contracts, negative when short."""

@@ -14,15 +14,17 @@ from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.maps import maps_at
 from liqstrat.market.store import Store
-from liqstrat.moments import DAY_NS, MINUTE_NS
+from liqstrat.moments import MINUTE_NS
 from liqstrat.progress import SILENT, Progress
 
 Bools = npt.NDArray[np.bool_]
 
 #: Levels that are held against each one.
-PLACEBOS = 4
+PLACEBOS = 10
 #: Fraction of price within which clusters are looked for, and as far as which they may be reached in a day.
 SPAN, WITHIN = 0.2, 0.05
+#: Maps that placebos are taken from, at most, by chance.
+_POOL = 1000
 #: A day's standard deviation below which one hour is as calm as another.
 _CALM = 0.002
 #: Price is not looked for farther back.
@@ -101,41 +103,36 @@ def known_levels(
 
 
 def placebos(moments: Moments, levels: Levels, clusters: Levels, bars: MinuteBars, seed: int) -> Levels:
-    """Up to `PLACEBOS` for each level: at other maps of its day, equally far, clear of clusters, and of these the ones
-    that are most alike in how long price has been away (by ratio, an hour added) and how restless the last hour was."""
+    """Up to `PLACEBOS` for each level: at other maps, equally far, clear of clusters, and of these the ones that are
+    most alike in how long price has been away (by ratio, an hour added) and how restless the last hour was."""
     random = np.random.default_rng(seed)
-    day = moments.time_ns // DAY_NS
+    count = len(moments.time_ns)
+    pool = np.sort(random.choice(count, min(count, _POOL), replace=False))
     log_unrest = np.log(np.maximum(np.nan_to_num(moments.unrest, nan=_CALM), _CALM))
-    parts = [levels.at(np.zeros(0, dtype=np.int64))]
-    for one in np.unique(day[levels.moment]):
-        rows, maps = np.flatnonzero(day[levels.moment] == one), np.flatnonzero(day == one)
-        scale = moments.price[maps] / moments.price[levels.moment[rows]][:, np.newaxis]
-        restless, restless_then = log_unrest[maps], log_unrest[levels.moment[rows]]
-        # As unlike as no candidate: the level's own map, and where a cluster stands.
-        unlike, away = np.full(scale.shape, np.inf), np.zeros(scale.shape)
-        for column, number in enumerate(maps.tolist()):
-            there = clusters.at(clusters.moment == number)
-            for long in (True, False):
-                own = np.flatnonzero((levels.long[rows] == long) & (levels.moment[rows] != number))
-                factor, some = scale[own, column], there.at(there.long == long)
-                low, high = levels.low[rows[own]] * factor, levels.high[rows[own]] * factor
-                free = ~((some.low < high[:, np.newaxis]) & (some.high > low[:, np.newaxis])).any(axis=1)
-                own, price = own[free], levels.price[rows[own[free]]] * factor[free]
-                away[own, column] = _hours_since(bars, int(moments.time_ns[number]), price, long=long)
-                apart = np.log((away[own, column] + 1) / (levels.away[rows[own]] + 1))
-                unlike[own, column] = np.abs(apart) + np.abs(restless[column] - restless_then[own])
-        order = np.lexsort((random.random(scale.shape), unlike), axis=1)[:, :PLACEBOS]
-        line, place = np.nonzero(np.isfinite(np.take_along_axis(unlike, order, axis=1)))
-        parts.append(
-            _moved(
-                levels,
-                rows[line],
-                maps[order[line, place]],
-                scale[line, order[line, place]],
-                away[line, order[line, place]],
-            )
-        )
-    return Levels(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Levels)))
+    log_away, restless = np.log(levels.away + 1), log_unrest[levels.moment]
+    # The best so far of each level, the least alike first; as unlike as none.
+    unlike = np.full((len(levels), PLACEBOS), np.inf)
+    maps, away = np.zeros(unlike.shape, dtype=np.int64), np.zeros(unlike.shape)
+    for number in pool.tolist():
+        there = clusters.at(clusters.moment == number)
+        for long in (True, False):
+            rows = np.flatnonzero((levels.long == long) & (levels.moment != number))
+            scale, some = moments.price[number] / moments.price[levels.moment[rows]], there.at(there.long == long)
+            low, high = levels.low[rows] * scale, levels.high[rows] * scale
+            free = ~((some.low < high[:, np.newaxis]) & (some.high > low[:, np.newaxis])).any(axis=1)
+            rows, scale = rows[free], scale[free]
+            hours = _hours_since(bars, int(moments.time_ns[number]), levels.price[rows] * scale, long=long)
+            apart = np.abs(np.log(hours + 1) - log_away[rows]) + np.abs(log_unrest[number] - restless[rows])
+            # So little that it only decides between those that are alike.
+            apart += 1e-6 * random.random(len(rows))
+            worst = unlike[rows].argmax(axis=1)
+            better = apart < unlike[rows, worst]
+            at = (rows[better], worst[better])
+            unlike[at], maps[at], away[at] = apart[better], number, hours[better]
+    line, place = np.nonzero(np.isfinite(unlike))
+    moment = maps[line, place]
+    scale = moments.price[moment] / moments.price[levels.moment[line]]
+    return _moved(levels, line, moment, scale, away[line, place])
 
 
 def _moved(levels: Levels, of: Ints, moment: Ints, scale: Floats, away: Floats) -> Levels:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from liqstrat.errors import LiqstratError
 from liqstrat.events.charts import groups_figure, paths_figure, reached_figure
 from liqstrat.events.figures import Beside
+from liqstrat.events.levels import PLACEBOS
 from liqstrat.events.paths import HORIZONS, LIQUIDATED_WITHIN
 from liqstrat.events.study import WAITED, EventStudy
 from liqstrat.held import partial_file, require_writable
@@ -27,8 +28,8 @@ _TERMS = (
     ),
     (
         "Placebo",
-        "as far from price and on the same side, at another map of the same day, where no cluster stands: of these "
-        "the up to four that are most alike in how long price has been away and in how restless the hour before was.",
+        "as far from price and on the same side, at another map, where no cluster stands: of these the up to "
+        f"{PLACEBOS} that are most alike in how long price has been away and in how restless the hour before was.",
     ),
     (
         "Back",

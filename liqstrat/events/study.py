@@ -263,8 +263,8 @@ def _notes(moments: Moments, levels: Levels, alone: int) -> list[str]:
     notes = []
     if alone:
         notes.append(
-            f"{alone:,} of {alone + len(levels):,} levels are left out: at all other maps of their day clusters stand "
-            "equally far, so that nothing can be held against them."
+            f"{alone:,} of {alone + len(levels):,} levels are left out: at all other maps clusters stand equally far, "
+            "so that nothing can be held against them."
         )
     return notes
 

@@ -15,6 +15,7 @@ from liqstrat.report.levels_map import map_figure
 from liqstrat.report.numbers import moment
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.raster import MOST_CELLS
+from liqstrat.report.rolling import rolling_figure
 from liqstrat.report.tables import Results, read_results
 from liqstrat.report.tearsheet import tearsheet_html
 from liqstrat.report.trade_table import trades_html
@@ -29,7 +30,7 @@ def write_report(folder: Path) -> Path:
     run = results.run
     heatmaps = {symbol: _heatmap(results, symbol) for symbol in run.symbols}
     plots = {symbol: f"plot-heatmap-{symbol}" for symbol, figure in heatmaps.items() if figure is not None}
-    sections = [_section("Equity", _equity(results)), tearsheet_html(results.metrics)]
+    sections = [_section("Equity", _equity(results)), _rolling(results), tearsheet_html(results.metrics)]
     for symbol, figure in heatmaps.items():
         sections += [_heatmap_section(symbol, figure), _map_section(results, symbol)]
     sections.append(_section("Trades", trades_html(results.positions.to_pylist(), plots), "trades"))
@@ -53,6 +54,16 @@ def _equity(results: Results) -> str:
     start = None if balance is None else float(balance)
     figure = equity_figure(results.equity, start, simulated=results.run.simulated)
     return plot_html("equity", figure, "Equity, drawdown and position over time")
+
+
+def _rolling(results: Results) -> str:
+    """The Sharpe ratio of a moving window; an empty text where the run is hardly longer than that."""
+    figure = rolling_figure(results.equity, simulated=results.run.simulated)
+    if figure is None:
+        return ""
+    days = figure.layout.meta["days"]
+    how = f'<p class="how">Of the hourly returns of the {days} days before; where it wanders, so does the edge.</p>'
+    return _section("Rolling Sharpe", how + plot_html("rolling", figure, "Rolling Sharpe over time"))
 
 
 def _heatmap(results: Results, symbol: str) -> go.Figure | None:

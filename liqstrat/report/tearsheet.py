@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from liqstrat.report import numbers
+from liqstrat.report.level_pnl import level_pnl_html
 
 Metrics = dict[str, Any]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -33,6 +34,12 @@ def _times(value: float) -> str:
 #: Key, name, how it is written, and what it is.
 _FIGURES: tuple[tuple[str, str, Callable[[Any], str], str], ...] = (
     ("cagr", "CAGR", _share, "growth a year at the rate of the run; not defined for less than 30 days"),
+    (
+        "psr",
+        "Probabilistic Sharpe",
+        _rate,
+        "probability that the true Sharpe ratio is above zero, given the hours there are, their skew and heavy tails",
+    ),
     (
         "sortino",
         "Sortino",
@@ -77,11 +84,75 @@ def tearsheet_html(metrics: Metrics) -> str:
         for key, name, text, meaning in _FIGURES
     )
     parts = (
-        f'<dl class="more">{listed}</dl>{_sides(metrics)}{_months(metrics.get("by_month") or {})}'
+        f'<dl class="more">{listed}</dl>{_beside(metrics)}{_sides(metrics)}{_months(metrics.get("by_month") or {})}'
         f"{_split('Weekday of entry', _DAYS, metrics.get('by_weekday') or [])}"
         f"{_split('Hour of entry', [f'{hour:02d}' for hour in range(24)], metrics.get('by_hour') or [])}"
     )
-    return f"<section><details><summary><h2>More figures</h2></summary>{parts}</details></section>"
+    more = f"<section><details><summary><h2>More figures</h2></summary>{parts}</details></section>"
+    return more + level_pnl_html(metrics.get("by_level") or {})
+
+
+#: By the section of `metrics.json`: key, name, how it is written, and what it is.
+_BESIDE: tuple[tuple[str, str, tuple[tuple[str, str, Callable[[Any], str], str], ...]], ...] = (
+    (
+        "against_hold",
+        "Against buy and hold",
+        (
+            ("return", "Holding made", _share, "the mean of the symbols' prices, without costs"),
+            ("excess_return", "Run above it", _share, "return of the run less that of holding"),
+            ("sharpe", "Its Sharpe", numbers.number, "of hourly returns, as the run's"),
+            ("max_drawdown", "Its drawdown", _rate, "from the highest so far"),
+            ("correlation", "Correlation", numbers.number, "of hourly returns of the run and of holding"),
+            (
+                "beta",
+                "Beta",
+                numbers.number,
+                "how far the run goes along with a move of holding, hour by hour",
+            ),
+            (
+                "alpha",
+                "Alpha a year",
+                _share,
+                "what beta leaves of the mean hourly return, times 8,760; from 30 days on",
+            ),
+        ),
+    ),
+    (
+        "rolling_sharpe",
+        "Rolling Sharpe",
+        (
+            ("days", "Window", lambda v: f"{v} d", "a fifth of the run, from two to thirty days"),
+            ("low", "Lowest", numbers.number, "of the windows at each full hour"),
+            ("median", "Middle", numbers.number, "of the windows at each full hour"),
+            ("high", "Highest", numbers.number, "of the windows at each full hour"),
+            ("below_zero", "Below zero", _rate, "share of the windows"),
+        ),
+    ),
+    (
+        "capacity",
+        "Capacity",
+        (
+            ("median", "Usual order", _rate, "by what was traded from four minutes before its first fill to its last"),
+            ("high", "Large order", _rate, "95th percentile of the same"),
+            ("at_0.01", "Account for 1%", numbers.amount, "USDT at which a large order would be 1% of that volume"),
+            ("at_0.05", "Account for 5%", numbers.amount, "USDT at which a large order would be 5% of that volume"),
+            ("at_0.1", "Account for 10%", numbers.amount, "USDT at which a large order would be 10% of that volume"),
+        ),
+    ),
+)
+
+
+def _beside(metrics: Metrics) -> str:
+    """Three short lists beside each other; nothing of results of before."""
+    lists = ""
+    for section, heading, figures in _BESIDE:
+        if found := metrics.get(section):
+            listed = "".join(
+                f'<div title="{escape(meaning)}"><dt>{escape(name)}</dt><dd>{_text(found.get(key), text)}</dd></div>'
+                for key, name, text, meaning in figures
+            )
+            lists += f'<h3 class="list">{escape(heading)}</h3><dl class="more">{listed}</dl>'
+    return lists
 
 
 def _sides(metrics: Metrics) -> str:

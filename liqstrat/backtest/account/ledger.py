@@ -12,12 +12,27 @@ Role = Literal["entry", "stop", "target", "exit", "liquidation"]
 
 
 @dataclass(frozen=True)
+class LevelKnown:
+    """What a strategy could know of its level when it entered, besides the cluster itself.
+
+    distance: of its densest price from the entry's, a signed fraction. touched: how many times price had been at it
+    since its contracts were opened on average, see `known.times_touched`. seeded: the share of the whole map that was
+    open when history began, whose place is a guess.
+    """
+
+    distance: float
+    touched: int
+    seeded: float
+
+
+@dataclass(frozen=True)
 class Entry:
-    """Why an entry was sent: the level it trades, if any, and words."""
+    """Why an entry was sent: the level it trades, if any, what else was known of it, and words."""
 
     order_id: str
     level: Cluster | None
     reason: str
+    known: LevelKnown | None = None
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,9 @@ import numpy as np
 
 from liqstrat.backtest.account.equity import EquityCurve
 from liqstrat.backtest.account.ledger import Ledger, RoundTrip
-from liqstrat.liquidation.grid import Floats, Ints
-from liqstrat.moments import HOUR_NS
+from liqstrat.backtest.account.returns import HOURS_A_YEAR, LEAST_SAMPLES, sharpe
+from liqstrat.liquidation.grid import Floats
 
-HOURS_A_YEAR = 8760
-LEAST_SAMPLES = 48
 SHARPE_SAMPLING = (
     f"hourly returns that do not overlap, annualised by sqrt({HOURS_A_YEAR}), from {LEAST_SAMPLES} hours on"
 )
@@ -76,30 +74,6 @@ def max_drawdown(equity: Floats) -> float | None:
     if not len(equity) or peaks[0] <= 0:
         return None
     return _number(float(np.max(1 - equity / peaks)))
-
-
-def sharpe(times: Ints, equity: Floats) -> float | None:
-    """Mean by standard deviation of hourly returns, annualised by the root of the hours in a year.
-
-    Returns are from hour to hour since the first of `times` (nanoseconds) and do not overlap; a last, shorter piece is
-    left out. None with fewer than 48 of them, without variance, or where equity fell to zero.
-    """
-    returns = hourly_returns(times, equity)
-    if returns is None or len(returns) < LEAST_SAMPLES:
-        return None
-    deviation = float(returns.std(ddof=1))
-    return _number(float(returns.mean()) / deviation * math.sqrt(HOURS_A_YEAR)) if deviation > 0 else None
-
-
-def hourly_returns(times: Ints, equity: Floats) -> Floats | None:
-    """From hour to hour since the first of `times`; None where equity fell to zero in between."""
-    hours = int((times[-1] - times[0]) // HOUR_NS)
-    at = np.searchsorted(times, times[0] + np.arange(hours + 1) * HOUR_NS, side="right") - 1
-    sampled = equity[at]
-    if (sampled <= 0).any():
-        return None
-    returns: Floats = np.diff(sampled) / sampled[:-1]
-    return returns
 
 
 def profit_factor(profits: Sequence[float]) -> float | None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from liqstrat.backtest.account.equity import EquityCurve
+from liqstrat.backtest.account.known import level_row
 from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord, RoundTrip
 from liqstrat.backtest.account.trades import Course
 from liqstrat.backtest.sketch import Sketch
@@ -45,7 +46,8 @@ FILLS = schema("time:t order_id:s strategy:s symbol:s side:s quantity:f price:f 
 POSITIONS = schema(
     "position_id:s strategy:s symbol:s side:s opened:t closed:t quantity:f entry_price:f exit_price:f pnl:f fees:f"
     " funding:f return:f exit_role:s level_side:s level_low:f level_high:f level_contracts:f level_notional:f reason:s"
-    " mae:f mfe:f risk:f r:f"
+    " mae:f mfe:f risk:f r:f level_strength:f level_age_hours:f level_leverage:f level_high_leverage:f"
+    " level_distance:f level_touched:i level_seeded:f"
 )
 FUNDING = schema("time:t strategy:s symbol:s amount:f")
 CANDLES = schema("symbol:s time:t open:f high:f low:f close:f volume:f")
@@ -181,11 +183,7 @@ def _position_row(trip: RoundTrip) -> dict[str, Any]:
     numbers = {name: _float(getattr(trip, name)) for name in ("quantity", "pnl", "fees", "funding")}
     moments = {"opened": _us(trip.opened_ns), "closed": _us(trip.closed_ns)}
     row = {**vars(trip), **numbers, **moments, "return": trip.result}
-    level = trip.entry.level if trip.entry else None
-    if level is not None:
-        row |= {"level_side": level.side, "level_low": level.price_low, "level_high": level.price_high}
-        row |= {"level_contracts": level.contracts, "level_notional": level.notional}
-    return {**row, "reason": trip.entry.reason if trip.entry else ""}
+    return {**row, **level_row(trip), "reason": trip.entry.reason if trip.entry else ""}
 
 
 def _us(nanoseconds: int | None) -> int | None:

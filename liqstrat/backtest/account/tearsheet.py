@@ -9,24 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from liqstrat.backtest.account.beside import against_hold, capacity, rolling
 from liqstrat.backtest.account.equity import EquityCurve, prices_at
+from liqstrat.backtest.account.known import by_level
 from liqstrat.backtest.account.ledger import Ledger, RoundTrip
-from liqstrat.backtest.account.metrics import (
-    HOURS_A_YEAR,
-    LEAST_SAMPLES,
-    hourly_returns,
-    max_drawdown,
-    profit_factor,
-    win_rate,
-)
+from liqstrat.backtest.account.metrics import max_drawdown, profit_factor, win_rate
+from liqstrat.backtest.account.returns import HOURS_A_YEAR, LEAST_DAYS_OF_A_YEAR, LEAST_SAMPLES, hourly_returns, psr
 from liqstrat.backtest.account.trades import Course
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.moments import DAY_NS, HOUR_NS, SECOND_NS
 
 _YEAR_NS = HOURS_A_YEAR * HOUR_NS
-#: A shorter time is not spun out to a year.
-LEAST_DAYS_OF_A_YEAR = 30
 #: 1970 began on a Thursday; weeks here begin on Monday.
 _FIRST_WEEKDAY = 3
 
@@ -38,7 +32,8 @@ def tearsheet(
 
     Trades are those that were opened and closed. expectancy: USDT a trade; expectancy_r: in multiples of what the first
     stop risked. mae, mfe: means, see `Course`. turnover: what was traded by the mean equity. buy_and_hold: what the
-    symbols' prices made, as much of each.
+    symbols' prices made, as much of each. psr: see `returns`; rolling_sharpe, against_hold, capacity: see `beside`;
+    by_level: see `known`.
     """
     equity = curve.equity
     closed = [(trip, course) for trip, course in zip(ledger.trips, courses, strict=True) if trip.closed_ns is not None]
@@ -49,6 +44,7 @@ def tearsheet(
     by_end = [float(trip.pnl) for trip in sorted(trips, key=lambda trip: trip.closed_ns or 0)]
     figures = {
         "cagr": yearly,
+        "psr": psr(curve.times, equity),
         "sortino": sortino(curve.times, equity),
         "calmar": calmar(yearly, max_drawdown(equity)),
         "expectancy": _mean(profits),
@@ -63,11 +59,15 @@ def tearsheet(
         "losses_in_a_row": streak([profit < 0 for profit in by_end]),
         "turnover": turnover(ledger, equity),
         "buy_and_hold": buy_and_hold(curve.times, minutes),
+        "against_hold": against_hold(curve.times, equity, minutes),
+        "rolling_sharpe": rolling(curve.times, equity),
+        "capacity": capacity(ledger.fills, minutes, float(equity.mean())),
         "long": _of_side(closed, "long"),
         "short": _of_side(closed, "short"),
         "by_hour": split(trips, 24, [trip.opened_ns // HOUR_NS for trip in trips]),
         "by_weekday": split(trips, 7, [trip.opened_ns // DAY_NS + _FIRST_WEEKDAY for trip in trips]),
         "by_month": by_month(curve.times, equity),
+        "by_level": by_level(closed),
     }
     return {key: _rounded(value) for key, value in figures.items()}
 
@@ -178,4 +178,6 @@ def _number(value: float) -> float | None:
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
     return round(value, 10) if isinstance(value, float) else value

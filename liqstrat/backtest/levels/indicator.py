@@ -128,6 +128,11 @@ class LiquidationLevels:
         return self._book.open_interest or nan
 
     @property
+    def seeded_share(self) -> float:
+        """Part of the map that was open when history began: where it stands is a guess."""
+        return self._book.seeded_share
+
+    @property
     def known_at(self) -> int:
         """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
         return self._book.time_ns
