@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from liqstrat.errors import InUseError
+from liqstrat.errors import InUseError, LiqstratError
 from liqstrat.market.store import Store
 from liqstrat.serve.sources import Source, State
 
@@ -32,6 +32,7 @@ PARQUET, CSV = "application/vnd.apache.parquet", "text/csv"
 OF_ROWS = (ARROW, PARQUET, CSV)
 #: Bytes of answers that are kept in memory, all together.
 MOST_KEPT = 192 * 1024 * 1024
+_MOST_ANSWERS = 2000
 _GZIP_FROM, _GZIP_LEVEL = 1000, 5
 
 
@@ -120,54 +121,58 @@ class Answers:
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._most = most
-        self._kept: OrderedDict[Hashable, tuple[State, Answer]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[State, Answer | LiqstratError]] = OrderedDict()
         self._lock = threading.Lock()
         self._turns: dict[Hashable, tuple[threading.Lock, int]] = {}
 
     def ask(self, source: Source, question: tuple[Hashable, ...], make: Callable[[Store], Answer]) -> Given:
-        """The answer to a question about a database; `make` is called where none of its present state is kept."""
+        """The answer to a question about a database; `make` is called where none of its present state is kept.
+
+        That there is no answer is kept, too: what `make` raised is raised again.
+        """
         key = (source.name, *question)
-        state = source.state()
-        if (known := self._known(key)) and known[0] == state:
-            return Given(known[1])
+        if (known := self._known(key)) and known[0] == source.state():
+            return _given(known[1])
         with self._turn(key):
             state, known = source.state(), self._known(key)
             if known and known[0] == state:
-                return Given(known[1])
+                return _given(known[1])
             try:
                 with source.open() as store:
-                    answer = make(store)
+                    found: Answer | LiqstratError = make(store)
             except InUseError as error:
-                if known is None:
+                if known is None or isinstance(known[1], LiqstratError):
                     raise
                 return Given(known[1], str(error))
-            self._keep(key, state, answer)
-            return Given(answer)
+            except LiqstratError as error:
+                found = error.with_traceback(None)
+            self._keep(key, state, found)
+        return _given(found)
 
     def known(self, source: Source, question: tuple[Hashable, ...]) -> Answer | None:
         """The answer that is kept of a database's present state."""
         found = self._known((source.name, *question))
-        return found[1] if found and found[0] == source.state() else None
+        return found[1] if found and found[0] == source.state() and isinstance(found[1], Answer) else None
 
     def keep(self, source: Source, question: tuple[Hashable, ...], answer: Answer) -> None:
         """Keep an answer that was made otherwise."""
         self._keep((source.name, *question), source.state(), answer)
 
-    def _known(self, key: Hashable) -> tuple[State, Answer] | None:
+    def _known(self, key: Hashable) -> tuple[State, Answer | LiqstratError] | None:
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
             return found
 
-    def _keep(self, key: Hashable, state: State, answer: Answer) -> None:
+    def _keep(self, key: Hashable, state: State, found: Answer | LiqstratError) -> None:
         with self._lock:
-            self._kept[key] = (state, answer)
+            self._kept[key] = (state, found)
             self._kept.move_to_end(key)
-            held = sum(one.size for _, one in self._kept.values())
-            while held > self._most and len(self._kept) > 1:
+            held = sum(_size(one) for _, one in self._kept.values())
+            while (held > self._most or len(self._kept) > _MOST_ANSWERS) and len(self._kept) > 1:
                 _, (_, gone) = self._kept.popitem(last=False)
-                held -= gone.size
+                held -= _size(gone)
 
     @contextmanager
     def _turn(self, key: Hashable) -> Iterator[None]:
@@ -184,6 +189,16 @@ class Answers:
                     del self._turns[key]
                 else:
                     self._turns[key] = (lock, waiting - 1)
+
+
+def _given(found: Answer | LiqstratError) -> Given:
+    if isinstance(found, LiqstratError):
+        raise type(found)(*found.args)
+    return Given(found)
+
+
+def _size(found: Answer | LiqstratError) -> int:
+    return found.size if isinstance(found, Answer) else 1000
 
 
 def time_text(moment: datetime) -> str:

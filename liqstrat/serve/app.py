@@ -10,7 +10,7 @@ from liqstrat import __version__
 from liqstrat.serve import refusals
 from liqstrat.serve.guard import Guard
 from liqstrat.serve.refusals import PROBLEMS
-from liqstrat.serve.routes import jobs, liquidations, market, models, pages, recorded, runs
+from liqstrat.serve.routes import jobs, liquidations, market, models, pages, recorded, runs, studies
 from liqstrat.serve.served import Served
 
 _ABOUT = """
@@ -47,7 +47,7 @@ def create_app(
     )
     app.state.served = Served.of(catalog, results, configs)
     refusals.listen(app)
-    for part in (market, liquidations, models, recorded, runs, jobs):
+    for part in (market, liquidations, models, recorded, runs, studies, jobs):
         app.include_router(part.router)
     pages.add(app)
     return app

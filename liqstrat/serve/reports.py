@@ -8,6 +8,16 @@ from liqstrat.research.compare import compare
 from liqstrat.research.compare_page import write_compare_page
 
 _KEPT = 4
+#: A report is one page with scripts of its own; it runs apart from this server's pages and can ask nothing.
+_APART = (
+    "sandbox allow-scripts allow-downloads allow-popups; default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+)
+
+
+def apart() -> dict[str, str]:
+    """Headers of a page that runs apart from this server's."""
+    return {"Content-Security-Policy": _APART, "Cache-Control": "no-cache"}
 
 
 def report_of(folder: Path) -> str:

@@ -369,3 +369,25 @@ class Job(_Shape):
 
 class Jobs(_Shape):
     jobs: list[Job]
+
+
+class Study(_Shape):
+    """best: the trial that is best in the first objective, None where none meets the constraint."""
+
+    study: str
+    name: str
+    simulated: bool
+    symbols: list[str]
+    start: datetime
+    end: datetime
+    method: str
+    objective: list[str]
+    trials: int
+    feasible: int
+    best: dict[str, Any] | None
+    verdict: dict[str, Any]
+
+
+class Studies(_Shape):
+    studies: list[Study]
+    left_out: dict[str, str]

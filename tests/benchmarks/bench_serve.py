@@ -117,11 +117,17 @@ async def _ask(address: str, paths: list[str], seconds: float) -> _Load:
 
 
 async def _count(address: str, paths: list[str], count: int) -> None:
-    async with aiohttp.ClientSession() as session:
-        for number in range(count):
+    numbers = iter(range(count))
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        for number in numbers:
             other = f"{_MAP[:-5]}{number // 100 // 60 % 24:02d}:{number // 100 % 60:02d}"
             async with session.get(address + (paths[number % len(paths)] if number % 100 else other)) as answer:
                 await answer.read()
+
+    headers = {"Accept-Encoding": "gzip"}
+    async with aiohttp.ClientSession(headers=headers, auto_decompress=False) as session:
+        await asyncio.gather(*(client(session) for _ in range(_CLIENTS)))
 
 
 class _Served:

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 import liqstrat as lq
 from liqstrat.serve.answers import ARROW
 from liqstrat.serve.app import create_app
+from tests.shell import Shell
 
 HERE = "http://localhost"
 
@@ -167,3 +168,24 @@ def test_errors_of_a_run_file_have_their_lines(house: tuple[TestClient, Path, st
     refused = client.post("/jobs", json={"name": "a.toml", "text": "name = 1"})
     assert refused.status_code == 422
     assert client.post("/run-files/check", json={"name": "../a.toml", "text": ""}).status_code == 422
+
+
+@pytest.mark.slow
+def test_studies_are_listed_with_their_pages(
+    house: tuple[TestClient, Path, str], folders: tuple[Path, Path], liqstrat: Shell
+) -> None:
+    client, results, _ = house
+    assert client.get("/studies").json() == {"studies": [], "left_out": {}}
+    database = json.dumps(str(folders[0] / "demo" / "market.duckdb"))
+    text = RUN.format(db=database, catalog=json.dumps(str(results.parent / "nautilus")))
+    text += '[sweep]\nmethod = "grid"\nobjective = "net_return"\n'
+    text += '[sweep.over]\n"strategies.0.params.turn" = [0.002, 0.004]\n'
+    run_file = results.parent / "sweep.toml"
+    run_file.write_text(text, encoding="utf-8")
+    liqstrat("sweep", str(run_file), "--out", str(results), "--workers", "1")
+    (found,) = client.get("/studies").json()["studies"]
+    assert (found["name"], found["trials"], found["simulated"]) == ("posted", 2, True)
+    assert found["verdict"]["words"]
+    assert "Sweep of posted" in client.get(f"/studies/{found['study']}/page").text
+    assert client.get("/studies/..%2f..%2fetc/page").status_code == 404
+    assert client.get(f"/studies/{client.get('/runs').json()['runs'][0]['run']}/page").status_code == 404

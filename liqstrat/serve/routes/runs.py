@@ -26,17 +26,12 @@ from liqstrat.serve.limits import MOST_ROWS
 from liqstrat.serve.params import Nothing
 from liqstrat.serve.refusals import RefusedError, as_page, as_rows
 from liqstrat.serve.replies import reply
-from liqstrat.serve.reports import compare_page, report_of
+from liqstrat.serve.reports import apart, compare_page, report_of
 from liqstrat.serve.routes.market import as_floats
 from liqstrat.serve.served import Here, Served
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
-#: A report is one page with scripts of its own; it runs apart from this server's pages and can ask nothing.
-_APART = (
-    "sandbox allow-scripts allow-downloads allow-popups; default-src 'none'; script-src 'unsafe-inline'; "
-    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
-)
 _TABLES = {"trades": "positions.parquet", "equity": "equity.parquet"}
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -82,7 +77,7 @@ def compared(request: Request, here: Here, asked: Annotated[CompareQuery, Query(
 @router.get("/compare/page", response_model=None, responses=as_page())
 def compared_page(here: Here, asked: Annotated[CompareQuery, Query()]) -> Response:
     """The same as a page."""
-    return HTMLResponse(compare_page(_several(here, asked.run)), headers=_apart())
+    return HTMLResponse(compare_page(_several(here, asked.run)), headers=apart())
 
 
 class Chosen(Nothing):
@@ -156,7 +151,7 @@ def equity(request: Request, here: Here, run: Name, _: Annotated[Nothing, Query(
 @router.get("/{run}/report", response_model=None, responses=as_page())
 def report(here: Here, run: Name, _: Annotated[Nothing, Query()]) -> Response:
     """The report of a run: one page."""
-    return HTMLResponse(report_of(_folder(here, run)), headers=_apart())
+    return HTMLResponse(report_of(_folder(here, run)), headers=apart())
 
 
 def _table(request: Request, here: Served, run: str, name: Literal["trades", "equity"]) -> Response:
@@ -197,7 +192,3 @@ def _several(here: Served, runs: list[str]) -> list[Path]:
     if not 2 <= len(folders) <= 10:
         raise RefusedError(f"{len(folders)} runs, expected 2 to 10 different ones to compare")
     return folders
-
-
-def _apart() -> dict[str, str]:
-    return {"Content-Security-Policy": _APART, "Cache-Control": "no-cache"}

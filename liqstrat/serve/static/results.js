@@ -6,7 +6,7 @@ const place = document.getElementById("state");
 const scroller = document.getElementById("scroller");
 const table = document.getElementById("runs");
 const latest = new Latest(place);
-const state = new State({ filter: "", sort: "-created", columns: "short", run: "", compare: "", data: "", symbol: "" });
+const state = new State({ filter: "", sort: "-created", columns: "short", run: "", compare: "", study: "", data: "", symbol: "" });
 const SHORT = ["created", "symbols", "resolution", "trades", "net_return", "max_drawdown", "sharpe", "profit_factor", "win_rate", "exposure", "tags", "note"];
 const SHARES = new Set(["net_return", "max_drawdown", "win_rate", "exposure", "cagr", "buy_and_hold"]);
 const WORDS = new Set(["symbols", "strategies", "tags", "note", "resolution", "name", "config_hash", "data_hash"]);
@@ -155,7 +155,7 @@ function chosen() {
 }
 
 function show(run, focus = true) {
-  state.set({ run, compare: "" });
+  state.set({ run, compare: "", study: "" });
   const box = document.getElementById("inside"), row = rows.find((one) => one.run === run);
   box.hidden = !run;
   if (run) {
@@ -171,12 +171,44 @@ function show(run, focus = true) {
 }
 
 function compare(runs) {
-  state.set({ run: "", compare: runs.join(",") });
+  state.set({ run: "", study: "", compare: runs.join(",") });
   document.getElementById("inside").hidden = false;
   document.getElementById("inside-title").textContent = `${runs.length} runs compared`;
   document.getElementById("inside-note").textContent = "";
   document.getElementById("inside-heat").hidden = true;
   frame(`/runs/compare/page?${new URLSearchParams(runs.map((run) => ["run", run]))}`);
+  document.getElementById("inside").scrollIntoView({ behavior: "smooth", block: "start" });
+  body();
+}
+
+async function loadStudies() {
+  const { studies } = await ask("/studies");
+  document.getElementById("studies").hidden = !studies.length;
+  document.querySelector("#study-rows tbody").replaceChildren(...studies.map((one) => {
+    const tr = document.createElement("tr"), open = document.createElement("button");
+    open.type = "button";
+    open.textContent = one.study;
+    open.addEventListener("click", () => showStudy(one.study));
+    const name = cell(open, "left name"), [objective] = one.objective;
+    if (one.simulated) {
+      const mark = document.createElement("span");
+      mark.className = "pill simulated";
+      mark.textContent = "SIMULATED";
+      name.append(" ", mark);
+    }
+    const settings = Object.entries(one.best?.settings ?? {}).map(([key, value]) => `${key.split(".").at(-1)} = ${value}`).join(", ");
+    tr.append(name, cell(one.trials.toLocaleString("en")), cell(one.objective.map((key) => key.replaceAll("_", " ")).join(", ")), value(objective, one.best?.figures[objective]), cell(settings || "–", "left"), cell(one.verdict.words ?? "", "left"));
+    return tr;
+  }));
+}
+
+function showStudy(study) {
+  state.set({ run: "", compare: "", study });
+  document.getElementById("inside").hidden = false;
+  document.getElementById("inside-title").textContent = study;
+  document.getElementById("inside-note").textContent = "";
+  document.getElementById("inside-heat").hidden = true;
+  frame(`/studies/${encodeURIComponent(study)}/page`);
   document.getElementById("inside").scrollIntoView({ behavior: "smooth", block: "start" });
   body();
 }
@@ -239,7 +271,7 @@ document.getElementById("undo").addEventListener("click", async () => {
 document.getElementById("inside-close").addEventListener("click", () => {
   document.getElementById("frame").removeAttribute("src");
   document.getElementById("inside").hidden = true;
-  state.set({ run: "", compare: "" });
+  state.set({ run: "", compare: "", study: "" });
   body();
 });
 scroller.addEventListener("scroll", () => requestAnimationFrame(body), { passive: true });
@@ -252,6 +284,7 @@ form.elements.filter.addEventListener("input", () => {
   }, 350);
 });
 state.bind(form, (name) => name !== "filter" && load());
-await load();
+await Promise.all([load(), loadStudies()]);
+if (state.get("study")) showStudy(state.get("study"));
 if (state.get("run")) show(state.get("run"), false);
 if (state.get("compare")) compare(state.get("compare").split(","));
