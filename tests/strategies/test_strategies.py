@@ -188,6 +188,16 @@ def test_chance_takes_the_same_moments_at_any_resolution(market: RunFile) -> Non
     assert len(common) >= 0.7 * len(once)
 
 
+def test_chance_holds_as_long_and_sides_as_often_as_it_is_told(market: RunFile) -> None:
+    wide = {"stop": 0.2, "risk": 0.2, "reward": 1.0, "per_day": 96}
+    found = by_chance(market, hold_minutes=10, long_share=1.0, **wide)
+    assert {trip.side for trip in found} == {"long"}
+    held = [(trip.closed_ns - trip.opened_ns) / 60e9 for trip in found if trip.exit_role == "exit" and trip.closed_ns]
+    assert len(held) >= 5
+    # Orders take a moment to be filled at either end.
+    assert all(9.5 <= minutes < 11.5 for minutes in held), held
+
+
 def test_chance_has_its_exits_where_it_says(market: RunFile) -> None:
     for trip in by_chance(market):
         decided = DECIDED_AT[trip.position_id]
