@@ -87,25 +87,10 @@ def find_clusters(
 
 def next_hearts(profile: Profile, *, most: int = MOST_A_SIDE, least_peak: float = LEAST_PEAK) -> tuple[float, float]:
     """`next_long` and `next_short` of the clusters that `find_clusters` finds in the map that has this profile."""
-    found: tuple[float, float] = _next_hearts(
-        profile.longs, profile.shorts, profile.first_bin, log_step(profile.width), most, least_peak
+    # In which order they come does not matter here, so neither does the price.
+    _, _, _, next_long, next_short = _dense_ranges_by_distance(
+        profile.longs, profile.shorts, profile.first_bin, log_step(profile.width), 1.0, most, least_peak
     )
-    return found
-
-
-@compiled
-def _next_hearts(
-    longs: Floats, shorts: Floats, first_bin: int, step: float, most: int, least_peak: float
-) -> tuple[float, float]:
-    next_long, next_short = -np.inf, np.inf
-    for side in range(2):
-        found = _dense_ranges(longs if side == 0 else shorts, most, least_peak)
-        for i in range(len(found)):
-            at = np.exp((first_bin + found[i, 2] + 0.5) * step)
-            if side == 0:
-                next_long = max(next_long, at)
-            else:
-                next_short = min(next_short, at)
     return next_long, next_short
 
 

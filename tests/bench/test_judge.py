@@ -7,27 +7,18 @@ import pytest
 
 from liqstrat.bench.judge import Verdict, calibrated, fixed, judge, maps_of, mean_agreement, mix_known
 from liqstrat.bench.market import START, BenchMarket, bench_market
-from liqstrat.bench.regimes import REGIMES, Regime
+from liqstrat.bench.regimes import Regime
 from liqstrat.bench.truth import bounds, moments
 from liqstrat.cli.bench import print_verdicts
 from liqstrat.liquidation.agreement import Agreement
 from liqstrat.liquidation.brackets import brackets_for
 from liqstrat.liquidation.settings import ModelSettings
 from tests.shell import Shell
+from tests.small_regime import small_regime
 
 pytestmark = pytest.mark.slow
 
-SMALL = replace(
-    REGIMES["usual"],
-    settings=replace(
-        REGIMES["usual"].settings,
-        positions=600,
-        trades=6_000,
-        warmup_days=3,
-        warmup_step_seconds=300,
-        step_seconds=60,
-    ),
-)
+SMALL = small_regime(step_seconds=60)
 
 
 @pytest.fixture(scope="module")

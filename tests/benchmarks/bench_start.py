@@ -32,7 +32,7 @@ def measure(place: Place) -> list[Row]:
 
 def _again(place: Place) -> list[Row]:
     """The demo's run of six days, of which only a parameter of the strategy has changed since the last time."""
-    run_file = place.demo / "catalog" / "demo" / f"{SYMBOL}-7d-seed1" / "fade.toml"
+    run_file = Path("catalog", "demo", f"{SYMBOL}-7d-seed1", "fade.toml")
     rows = []
     for resolution, reach in (("1m", 4.0), ("tick", 10.0)):
         seconds = []

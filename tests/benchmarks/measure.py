@@ -1,5 +1,6 @@
 """Where the benchmarks work, how they measure, and what a row of their table is."""
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -63,7 +64,7 @@ class Place:
     @property
     def demo(self) -> Path:
         """A folder in which the demo was run, a week of a SIMULATED market."""
-        return self._once("demo", lambda path: run_demo(path))
+        return self._once("demo", _run_demo)
 
     def scratch(self, name: str) -> Path:
         """A path in which nothing is, for what is measured."""
@@ -91,6 +92,13 @@ class Place:
             days = connection.execute("select distinct timestamp::date from aggtrades_history order by 1").fetchall()
             for (day,) in days:
                 _write_day(connection, path, f"{SYMBOL}-aggTrades-{day}", day)
+
+
+def _run_demo(folder: Path) -> None:
+    """As somebody types it there: run files name what they need as seen from the folder, which is renamed after it."""
+    folder.mkdir()
+    with contextlib.chdir(folder):
+        run_demo(Path())
 
 
 def best_of(

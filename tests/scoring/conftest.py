@@ -1,13 +1,11 @@
 """A small simulated market of two weeks, whose positions are known in its second half, for all tests of the score."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from liqstrat.bench.market import WIDTH, BenchMarket, bench_market
-from liqstrat.bench.regimes import REGIMES
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, bin_of
 from liqstrat.liquidation.kinds import new_model
@@ -15,19 +13,10 @@ from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Consumed
 from liqstrat.liquidation.settings import ModelSettings
 from tests.once import made_once
+from tests.small_regime import small_regime
 
 HOUR_NS = 3_600_000_000_000
-SMALL = replace(
-    REGIMES["usual"],
-    settings=replace(
-        REGIMES["usual"].settings,
-        positions=600,
-        trades=6_000,
-        warmup_days=3,
-        warmup_step_seconds=300,
-        step_seconds=300,
-    ),
-)
+SMALL = small_regime(step_seconds=300)
 
 
 class Truth:
