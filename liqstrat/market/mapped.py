@@ -28,10 +28,11 @@ def mapped_kinds(path: Path, mapping: Mapping | None) -> list[str]:
     """What there is to be read of a file: kinds of its mapping, or of an export that is known by its columns."""
     if mapping is not None:
         return mapping.kinds
+    # What is no file, or none that can be read, is told by the reader of files of the exchange; a pipe would never end.
     try:
-        return ["liquidations"] if _export(path) else []
+        return ["liquidations"] if path.is_file() and _export(path) else []
     except (RefusedError, OSError):
-        return []  # to be told by the reader of files of the exchange
+        return []
 
 
 def prepare_mapped(path: Path, kind: str, mapping: Mapping | None, known: Known, folder: Path) -> InAlready | Recorded:
