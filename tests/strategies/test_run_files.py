@@ -7,6 +7,7 @@ import pytest
 import liqstrat as lq
 from liqstrat.demo import run_demo
 from tests.once import made_once
+from tests.shell import Shell
 
 pytestmark = pytest.mark.slow
 
@@ -46,3 +47,15 @@ def test_the_study_goes_from_a_sweep_to_its_hold_out(
     held = lq.holdout(study.folder / "best.toml", out=tmp_path, report=False, progress=False)
     assert held.about["notes"][0] == "HOLD-OUT: the first look at this hold-out"
     assert held.about["start"] == "2024-03-07T00:00:00+00:00"
+
+
+@pytest.mark.parametrize("name", ["cascade", "avoid-zones", "limit-at-level"])
+def test_its_sweep_begins(
+    name: str, demo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(demo)
+    liqstrat = Shell(monkeypatch, capsys)
+    few = ("--trials", "2", "--workers", "1", "--set", "sweep.controls=0")
+    done = liqstrat("sweep", str(CONFIGS / f"{name}-sweep.toml"), "--out", str(tmp_path), *few)
+    assert done.code == 0, done.err
+    assert "verdict: too little to tell" in done.out
