@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from liqstrat.api.events import Events
     from liqstrat.api.history import Heatmap, History, Levels
     from liqstrat.api.runs import Run, load, results, run
     from liqstrat.api.studies import Study, holdout, sweep, walk_forward
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bars",
     "Cluster",
+    "Events",
     "Heatmap",
     "History",
     "LevelStrategy",
@@ -50,6 +52,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "liqstrat.api.events": ("Events",),
     "liqstrat.api.history": ("Heatmap", "History", "Levels"),
     "liqstrat.api.runs": ("Run", "load", "results", "run"),
     "liqstrat.api.studies": ("Study", "holdout", "sweep", "walk_forward"),

@@ -152,8 +152,8 @@ class History:
         are liquidated, and which way price goes; see `liqstrat.events` for what is counted.
 
         Examples:
-            >>> found = lq.History().events("BTCUSDT", "2024-03-01 12:00", "2024-03-02 12:00", progress=False)
-            >>> found.touches.query("not placebo")["back_60"].count() > 0
+            >>> found = lq.History().events("BTCUSDT", "2024-03-01", "2024-03-03", progress=False)
+            >>> len(found.touches.query("not placebo")) == found.study.touches
             True
             >>> found.figures.columns.tolist()
             ['touches', 'value', 'placebo', 'difference', 'low', 'high']
