@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,10 @@ def modules() -> Iterator[tuple[str, Path]]:
         yield ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts), path
 
 
-def imported(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imported(path: Path) -> list[tuple[int, str]]:
     """Modules of the package that a file imports anywhere: within functions and for types alone too."""
+    found: list[tuple[int, str]] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -61,7 +64,8 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
                 names = [f"liqstrat.{alias.name}" for alias in node.names if (ROOT / alias.name).exists()]
         else:
             continue
-        yield from ((node.lineno, name) for name in names if name.split(".")[0] == "liqstrat")
+        found += [(node.lineno, name) for name in names if name.split(".")[0] == "liqstrat"]
+    return found
 
 
 def test_imports_point_down() -> None:
