@@ -146,7 +146,8 @@ def _print_so_far(study: "Study") -> None:
     with study.journal() as journal:
         ended = journal.ended()
     best = study.best(ended)
-    err.print(f"{len(ended):,} of {study.space.trials:,} trials; {best_text(study, ended)}", markup=False)
+    told = [f"{len(ended):,} of {study.space.trials:,} trials", best_text(study, ended)]
+    err.print("; ".join(filter(None, told)), markup=False)
     for key, value in best[0].settings.items() if best else ():
         err.print(f"  {key} = {value}", markup=False)
     _print_how_to_go_on()

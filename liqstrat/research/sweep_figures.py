@@ -104,7 +104,8 @@ def profiles(trials: pd.DataFrame, keys: list[str], objective: str, best: dict[s
             ), row, column,
         )  # fmt: skip
         figure.update_xaxes(title={"text": short(key)}, row=row, col=column)
-    dress(figure, height=90 + 270 * rows, simulated=simulated, badge_above=False)
+    dress(figure, height=90 + 270 * rows, simulated=simulated, badge_above=True)
+    figure.update_layout(legend={"x": 0.2})
     for number, key in enumerate(keys):
         figure.update_xaxes(title={"text": short(key)}, row=number // columns + 1, col=number % columns + 1)
     figure.update_yaxes(title={"text": figure_name(objective)}, col=1)
@@ -180,8 +181,9 @@ def controls(
         )  # fmt: skip
     figure.add_vline(x=own, line={"color": WARNING, "width": 2})
     figure.add_annotation(
-        x=own, y=1, yref="paper", yanchor="bottom", text=called, showarrow=False, font={"color": WARNING}
-    )
+        x=own, y=0, yref="paper", yanchor="bottom", xanchor="right", xshift=-4, text=called, showarrow=False,
+        font={"color": WARNING},
+    )  # fmt: skip
     dress(figure, height=110 + 80 * len(values), simulated=simulated)
     figure.update_xaxes(title={"text": figure_name(objective)})
     return figure

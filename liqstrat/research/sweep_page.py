@@ -98,6 +98,7 @@ def _stress(facts: dict[str, Any], own: dict[str, Any]) -> str:
     stressed = {name: one for name, one in facts["checks"].items() if "×" in name}
     if not stressed:
         return ""
+    slow = "" if facts["resolution"] == "tick" else " With bars, a latency below a minute changes little or nothing."
     rows = "".join(
         f'<tr><td class="text">{escape(name)}</td>'
         + "".join(f"<td>{figure_text(key, one.get(key))}</td>" for key in _ALSO)
@@ -106,7 +107,7 @@ def _stress(facts: dict[str, Any], own: dict[str, Any]) -> str:
     )
     return (
         '<section><h2>Dearer and slower</h2><p class="how">The best trial with fees and impact, or with latency, so '
-        f"many times what the run file says.</p>{_table(['', *map(figure_name, _ALSO)], rows, words=1)}</section>"
+        f"many times what the run file says.{slow}</p>{_table(['', *map(figure_name, _ALSO)], rows, words=1)}</section>"
     )
 
 

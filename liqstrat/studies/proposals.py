@@ -27,7 +27,8 @@ def propose(space: Space, number: int, before: Sequence[FrozenTrial]) -> dict[st
     """
     match space.settings.method:
         case "grid":
-            return space.numbered(_order(space)[number] if space.trials < (space.points or 0) else number)
+            # By chance, too: so that some of a grid are as good a part of it as any, and more can follow.
+            return space.numbered(_order(space)[number])
         case "random":
             return space.numbered(_order(space)[number]) if space.points else _drawn(space, number)
     return _by_tpe(space, number, before)

@@ -17,7 +17,7 @@ from liqstrat.app import run_backtest
 from liqstrat.research.ledger import read_ledger
 from liqstrat.run_file import load_run_file
 from liqstrat.studies.rounds import run_study
-from liqstrat.studies.study import open_study
+from liqstrat.studies.study import Study, open_study
 from liqstrat.studies.sweep import sweep
 from liqstrat.studies.workers import Workers
 from tests.shell import Shell
@@ -154,15 +154,17 @@ def test_ctrl_c_tells_what_is_best_and_how_to_go_on(study_file: StudyFile, tmp_p
     command = [sys.executable, "-m", "liqstrat", "sweep", str(path), "--out", str(out), "--workers", "2"]
     study = open_study(load_run_file(path), out)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as stopped:
-        while (
-            not (study.working / "journal.log").exists()
-            or b'"result"' not in (study.working / "journal.log").read_bytes()
-        ):
+        while not _ended(study):
             assert stopped.poll() is None
-            time.sleep(0.02)
+            time.sleep(0.1)
         stopped.send_signal(signal.SIGINT)
         _, said = stopped.communicate()
     assert stopped.returncode == 130, said
     assert "best net_return" in said
     assert f"to go on: liqstrat sweep {path} --out {out} --workers 2" in said
     assert "Traceback" not in said
+
+
+def _ended(study: Study) -> int:
+    with study.journal() as journal:
+        return len(journal.ended())
