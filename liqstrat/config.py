@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from liqstrat.alert_settings import AlertSettings
 from liqstrat.errors import did_you_mean
 from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time, replayable
 from liqstrat.liquidation.settings import ModelSettings
@@ -91,9 +92,10 @@ class ReportSettings(Section):
 
 
 class ModelFile(Section):
-    """A file with nothing but a model, as a calibration writes it."""
+    """A file with nothing but a model, as a calibration writes it, and maybe alerts."""
 
     model: ModelSettings
+    alerts: tuple[AlertSettings, ...] = ()
 
 
 class RunFile(Section):
@@ -104,8 +106,8 @@ class RunFile(Section):
     where the database has trades, and `on_levels` is called once for each.
     control: "placebo" shows strategies levels of other times in place of today's (see `liquidation.placebo`), by chance
     from `control_seed`.
-    sweep, walk_forward, holdout: what is done with many runs like this one; they shape no single run, and nothing of
-    them is kept with one.
+    sweep, walk_forward, holdout: what is done with many runs like this one; alerts: when a watched market calls.
+    They shape no single run, and nothing of them is kept with one.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -123,6 +125,7 @@ class RunFile(Section):
     sweep: Annotated[SweepSettings | None, Field(exclude=True)] = None
     walk_forward: Annotated[WalkForwardSettings | None, Field(exclude=True)] = None
     holdout: Annotated[HoldoutSettings | None, Field(exclude=True)] = None
+    alerts: Annotated[tuple[AlertSettings, ...], Field(exclude=True)] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> "RunFile":

@@ -6,15 +6,16 @@ Single values may be set over those of the file by their keys with dots between,
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from liqstrat.config import ModelFile, RunFile, StrategySettings
+from liqstrat.alert_settings import AlertSettings
+from liqstrat.config import ModelFile, RunFile
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.liquidation.settings import ModelSettings
 
@@ -67,11 +68,20 @@ def run_from(values: Mapping[str, Any], overrides: Mapping[str, Any] | None = No
 
 def load_model(path: Path) -> ModelSettings:
     """The model of a run file, or of a file that has nothing but a `[model]`; raises `LiqstratError`."""
+    return _run_or_model(path).model
+
+
+def load_alerts(path: Path) -> Sequence[AlertSettings]:
+    """The alerts of a run file, or of one with a `[model]`; raises `LiqstratError`."""
+    return _run_or_model(path).alerts
+
+
+def _run_or_model(path: Path) -> RunFile | ModelFile:
     text = _read(path)
     raw = _parse(path, text)
-    if {"name", "symbols", "strategies"} & set(raw):
-        return _checked(RunFile, raw, _Source(str(path), text)).model
-    return _checked(ModelFile, raw, _Source(str(path), text)).model
+    is_run = {"name", "symbols", "strategies"} & set(raw)
+    source = _Source(str(path), text)
+    return _checked(RunFile, raw, source) if is_run else _checked(ModelFile, raw, source)
 
 
 def model_from(values: Mapping[str, Any]) -> ModelSettings:
@@ -186,7 +196,7 @@ def _known_keys(root: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
             return []
         field = {f.alias or n: f for n, f in section.model_fields.items()}[str(key)]
-        section = StrategySettings if key == "strategies" else _without_none(field.annotation)
+        section = _section_of(field.annotation)
     if section is ModelSettings:
         return list(ModelSettings.__dataclass_fields__)
     if not (isinstance(section, type) and issubclass(section, BaseModel)):
@@ -194,9 +204,10 @@ def _known_keys(root: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     return [field.alias or name for name, field in section.model_fields.items()]
 
 
-def _without_none(annotation: Any) -> Any:
-    """The section of one that may be left out."""
-    return get_args(annotation)[0] if type(None) in get_args(annotation) else annotation
+def _section_of(annotation: Any) -> Any:
+    """The section of one that may be left out, or of a list of them."""
+    optional = type(None) in get_args(annotation)
+    return get_args(annotation)[0] if optional or get_origin(annotation) in (list, tuple) else annotation
 
 
 def _line_of(text: str, loc: tuple[str | int, ...]) -> int:

@@ -1,6 +1,6 @@
 """What stood at a moment and what had been run through lately, out of DuckDB: what a strategy would have known then."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import isnan
@@ -47,7 +47,7 @@ def standing_at(
     require_history(store, symbol, moment, warmup)
     settings = with_bin_width(store, symbol, settings, moment)
     book = new_model(settings, symbol, store.brackets(symbol))
-    sweeps, oldest = _Sweeps(store, symbol), nanoseconds(moment - REMEMBERED)
+    sweeps, oldest = Sweeps(lambda *swept: _when(store, symbol, *swept)), nanoseconds(moment - REMEMBERED)
     for flow, open_interest in flows(store, symbol, moment - warmup, moment, settings, progress):
         if flow.end_ns >= oldest:
             sweeps.run_through(flow.start_ns, flow.end_ns, flow.low, flow.high)
@@ -63,11 +63,14 @@ def standing_at(
 
 
 @dataclass(eq=False)
-class _Sweeps:
-    """Follows which clusters of the last map price reached the heart of, and how far it went since."""
+class Sweeps:
+    """Follows which clusters of the last map price reached the heart of, and how far it went since.
 
-    store: Store
-    symbol: str
+    when: of a cluster that was reached in an interval (nanoseconds), the moment; by default the interval's end.
+    standing: the clusters now, to be set after each map. consumed: those that were reached, the latest last.
+    """
+
+    when: Callable[[Cluster, int, int], int] = lambda cluster, start_ns, end_ns: end_ns
     standing: list[Cluster] = field(default_factory=list)
     consumed: list[Swept] = field(default_factory=list)
 
@@ -77,15 +80,16 @@ class _Sweeps:
             return
         self.consumed = [one.reaching(low, high) for one in self.consumed]
         reached = [one for one in self.standing if (one.price >= low if one.side == "long" else one.price <= high)]
-        found = [Swept(one, self._when(one, start_ns, end_ns), low if one.side == "long" else high) for one in reached]
+        found = [Swept(one, self.when(one, start_ns, end_ns), low if one.side == "long" else high) for one in reached]
         self.consumed += sorted(found, key=lambda one: one.time_ns)
 
-    def _when(self, cluster: Cluster, start_ns: int, end_ns: int) -> int:
-        """When price first came to the heart of a cluster; where there are no single trades, the interval's end."""
-        if "trades" not in self.store.kinds():
-            return end_ns
-        trades = self.store.trades_sql(self.symbol, at_ns(start_ns), at_ns(end_ns))
-        way = "<=" if cluster.side == "long" else ">="
-        sql = f"select epoch_us(min(timestamp)) from ({trades}) where price::double {way} {cluster.price!r}"
-        ((first,),) = self.store.connection.execute(sql).fetchall()
-        return end_ns if first is None else int(first) * 1000
+
+def _when(store: Store, symbol: str, cluster: Cluster, start_ns: int, end_ns: int) -> int:
+    """When price first came to the heart of a cluster; where there are no single trades, the interval's end."""
+    if "trades" not in store.kinds():
+        return end_ns
+    trades = store.trades_sql(symbol, at_ns(start_ns), at_ns(end_ns))
+    way = "<=" if cluster.side == "long" else ">="
+    sql = f"select epoch_us(min(timestamp)) from ({trades}) where price::double {way} {cluster.price!r}"
+    ((first,),) = store.connection.execute(sql).fetchall()
+    return end_ns if first is None else int(first) * 1000

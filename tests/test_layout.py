@@ -28,7 +28,7 @@ FLOORS = [
     ["sweeps"],
     ["maps"],
     ["market"],
-    ["config", "run_file", "study_settings"],
+    ["config", "run_file", "study_settings", "alert_settings"],
     ["liquidation"],
     ["inputs", "progress", "sections"],
     ["ending"],

@@ -39,6 +39,8 @@ class BarHistory:
     """
 
     def __init__(self, before: MinuteBars | None, minutes: MinuteBars, end_ns: int) -> None:
+        self._before, self._run, self._until = before, minutes, end_ns
+        self._count = len(minutes)
         self._minutes = _joined(before, minutes, end_ns)
         self._kept: dict[tuple[str, int], tuple[int, Bars]] = {}
 
@@ -46,6 +48,10 @@ class BarHistory:
         """The last `count` bars of a length that have closed at `now_ns`; less where history begins later."""
         wide = _checked(length, count) * MINUTE_NS
         closed = now_ns // wide
+        if len(self._run) != self._count or now_ns > self._until:
+            # Those of a market that runs grow.
+            self._count, self._until = len(self._run), max(now_ns, self._until)
+            self._minutes = _joined(self._before, self._run, self._until)
         kept = self._kept.get((length, count))
         if kept is None or kept[0] != closed:
             bars = self._made(wide, int(closed) - count, int(closed))

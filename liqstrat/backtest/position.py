@@ -14,7 +14,7 @@ from liqstrat.backtest.entering import Entering
 from liqstrat.backtest.entries import Side, Target, make_plan
 from liqstrat.backtest.exits import Exits
 from liqstrat.backtest.records import tags_of
-from liqstrat.backtest.ticket import LIQUIDATED, NO_POSITION, NOT_BETWEEN, NOT_FLAT, STALE, Ticket
+from liqstrat.backtest.ticket import ABSENT, LIQUIDATED, NO_POSITION, NOT_BETWEEN, NOT_FLAT, STALE, Ticket
 from liqstrat.backtest.trade import Trade, trade_of
 from liqstrat.backtest.trading import Setup
 from liqstrat.errors import LiqstratError
@@ -80,8 +80,8 @@ class Holding(Entering):
         if not 0 < share <= 1:
             raise LiqstratError(f"enter: share is {share!r}, expected one above 0 and up to 1")
         price = self.price if at is None else at
-        if self._over:
-            return self._refuse(side, LIQUIDATED)
+        if self._over or self._is_absent():
+            return self._refuse(side, LIQUIDATED if self._over else ABSENT)
         if not self.flat:
             return self._refuse(side, NOT_FLAT)
         if not plan.ahead(price):
@@ -114,6 +114,8 @@ class Holding(Entering):
         side: Side = "long" if held > 0 else "short"
         if not isfinite(share) or share <= 0:
             raise LiqstratError(f"add: share is {share!r}, expected one above 0: 0.5 adds half of what is held")
+        if self._is_absent():
+            return self._refuse(side, ABSENT)
         if self._over or not held or self._exits is None or self._leaving:
             return self._refuse(side, LIQUIDATED if self._over else NO_POSITION)
         plan = make_plan(side, self._stop, at=at, expires=expires)
@@ -132,7 +134,7 @@ class Holding(Entering):
         if not 0 < share <= 1:
             raise LiqstratError(f"reduce: share is {share!r}, expected one above 0 and up to 1")
         held = self._held()
-        if not held or self._leaving or self._over:
+        if not held or self._leaving or self._over or self._is_absent():
             return False
         step = self._instrument().size_increment.as_decimal()
         part = (abs(held) * Decimal(str(share)) / step).to_integral_value(ROUND_DOWN) * step
@@ -148,6 +150,8 @@ class Holding(Entering):
         if not isfinite(price) or price <= 0:
             raise LiqstratError(f"move_stop: price is {price!r}, expected one above 0 (USDT)")
         exits = self._exits
+        if self._is_absent():
+            return False
         if exits is None or self._over or self._leaving or self.flat or not self._is_before(exits, price):
             return False
         self._stop = price

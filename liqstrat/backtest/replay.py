@@ -5,7 +5,7 @@ The engine is fed by hand: a backtest node takes neither data of our own nor fil
 
 import gc
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -32,11 +32,12 @@ from liqstrat.backtest.levels.tape import TapeInterval
 from liqstrat.backtest.levels.warmup import Warm
 from liqstrat.backtest.markets import FundingRates, Known, Markets
 from liqstrat.backtest.params import StrategyParams
+from liqstrat.backtest.presence import Presence
 from liqstrat.backtest.prints import MinutePrints, Prints
 from liqstrat.backtest.room import Room
 from liqstrat.backtest.sides import Sides
 from liqstrat.backtest.strategy import LevelStrategy
-from liqstrat.backtest.stream import Feed, MarketStream, read_funding
+from liqstrat.backtest.stream import Feed, MarketStream, catalog_stream, read_funding
 from liqstrat.backtest.trading import Setup
 from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id
 from liqstrat.catalog.minutes import MinuteBars
@@ -105,14 +106,35 @@ class Replayed:
     journal: Journal = field(default_factory=Journal)
 
 
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where the market data of a run are from: history, or a market that runs.
+
+    streams: by symbol. slices: of market data and of our own data, and whether it is the last, see `Feed`. end_ns: when
+    the last slice ends, asked for then. ahead: whether the minutes of `SymbolData` are there up to the end. looked:
+    called after each slice with the engine and its strategies.
+    """
+
+    streams: dict[str, MarketStream]
+    slices: Iterable[tuple[list[Any], list[Any], bool]]
+    end_ns: Callable[[], int]
+    ahead: bool = True
+    looked: Callable[[BacktestEngine, Sequence[LevelStrategy]], None] = lambda engine, strategies: None
+
+
 def replay(
     run: RunFile,
     traders: Sequence[Trader],
     data: dict[str, SymbolData],
     on_step: OnStep,
     progress: Progress = SILENT,
+    *,
+    presence: Presence | None = None,
+    source: Source | None = None,
 ) -> Replayed:
     """Replay the run; `on_step` is called with a symbol's levels after each value of open interest.
+
+    presence: when strategies can act; always, where it is left out. source: of market data; the catalog's, likewise.
 
     An error inside a strategy is raised as `StrategyError`, one of ours as it is, with its traceback.
     """
@@ -121,7 +143,8 @@ def replay(
         _collected(),
         progress.task(f"replay {run.name}", total=hours, unit="market hours") as step,
     ):
-        return _replay(run, traders, data, _telling(on_step, run, step))
+        told = _telling(on_step, run, step)
+        return _replay(run, traders, data, told, presence or Presence(), source or _history(run, data))
 
 
 @contextmanager
@@ -142,23 +165,48 @@ def _collected() -> Iterator[None]:
             gc.unfreeze()
 
 
-def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData], on_step: OnStep) -> Replayed:
+def _history(run: RunFile, data: dict[str, SymbolData]) -> Source:
+    """The catalog's data of the run."""
+    on_bars = run.bar_minutes is not None
+    streams = {
+        symbol: catalog_stream(run.data.catalog, symbol, run.start, run.end, bars=on_bars) for symbol in run.symbols
+    }
+    rates = [
+        rate
+        for symbol in run.symbols
+        if run.venue.funding and data[symbol].funding
+        for rate in read_funding(run.data.catalog, symbol, run.start, run.end)
+    ]
+    feed = Feed(list(streams.values()), rates, [data[symbol].open_interest for symbol in run.symbols])
+    return Source(streams, feed, lambda: nanoseconds(run.end))
+
+
+def _replay(
+    run: RunFile,
+    traders: Sequence[Trader],
+    data: dict[str, SymbolData],
+    on_step: OnStep,
+    presence: Presence,
+    source: Source,
+) -> Replayed:
     failures, journal = Failures(), Journal()
     on_bars = run.bar_minutes is not None
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False))
     try:
-        streams = {symbol: _stream(run, symbol) for symbol in run.symbols}
+        streams = source.streams
         keepers = {symbol: _keeper(run, data[symbol], streams[symbol], on_step, failures) for symbol in run.symbols}
         prints: dict[str, Prints] = {**streams}
         if on_bars:
             ticks = {symbol: float(data[symbol].instrument.price_increment) for symbol in run.symbols}
             prints = {symbol: MinutePrints(data[symbol].minutes, ticks[symbol]) for symbol in run.symbols}
         sides = {symbol: partial(Sides, stream) for symbol, stream in streams.items() if not on_bars}
-        venue = _venue(run, data, prints, failures)
+        venue = _venue(run, data, prints, failures, ahead=source.ahead)
         venue.add_to(engine)
         for symbol in run.symbols:
             engine.add_instrument(data[symbol].instrument)
-        strategies = _strategies(run, traders, data, keepers, venue, sides, failures, journal)
+        strategies = _strategies(
+            run, traders, data, keepers, venue, sides, failures, journal, presence, ahead=source.ahead
+        )
         # Every actor has a clock, which the engine winds on with each trade: the venue reads that of the levels.
         venue.fees.host = venue.fills.host = keepers[run.symbols[0]]
         for actor in (*keepers.values(), *([venue.liquidator] if venue.liquidator else [])):
@@ -169,7 +217,7 @@ def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData]
         if venue.liquidator:
             venue.liquidator.watch_over(strategies)
         with failures.keeping_interrupts():
-            _play(engine, run, data, list(streams.values()), failures)
+            _play(engine, strategies, run, source, failures)
         failures.raise_first()
         return _outcome(engine, strategies, keepers, venue, journal)
     finally:
@@ -177,31 +225,21 @@ def _replay(run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData]
 
 
 def _play(
-    engine: BacktestEngine,
-    run: RunFile,
-    data: dict[str, SymbolData],
-    streams: Sequence[MarketStream],
-    failures: Failures,
+    engine: BacktestEngine, strategies: Sequence[LevelStrategy], run: RunFile, source: Source, failures: Failures
 ) -> None:
     """Feed the engine slice by slice."""
-    rates = [
-        rate
-        for symbol in run.symbols
-        if run.venue.funding and data[symbol].funding
-        for rate in read_funding(run.data.catalog, symbol, run.start, run.end)
-    ]
-    feed = Feed(streams, rates, [data[symbol].open_interest for symbol in run.symbols])
     start, end = nanoseconds(run.start), nanoseconds(run.end)
-    for market, ours, last in feed:
+    for market, ours, last in source.slices:
         if market:
             engine.add_data(market, validate=False, sort=False)
         if ours:
             engine.add_data(ours, client_id=_OURS, validate=False, sort=False)
         engine.sort_data()
-        engine.run(start=start, end=end, streaming=not last)
+        engine.run(start=start, end=source.end_ns() if last else end, streaming=not last)
         engine.clear_data()
         if failures.any:
             return
+        source.looked(engine, strategies)
 
 
 def _outcome(
@@ -256,7 +294,9 @@ def _keeper(run: RunFile, data: SymbolData, stream: MarketStream, on_step: OnSte
     return LevelsKeeper(data.open_interest.instrument_id, levels, tape, on_step, failures)
 
 
-def _venue(run: RunFile, data: dict[str, SymbolData], prints: dict[str, Prints], failures: Failures) -> SimulatedVenue:
+def _venue(
+    run: RunFile, data: dict[str, SymbolData], prints: dict[str, Prints], failures: Failures, *, ahead: bool
+) -> SimulatedVenue:
     return simulated_venue(
         run.venue,
         {symbol: data[symbol].minutes for symbol in run.symbols},
@@ -265,6 +305,7 @@ def _venue(run: RunFile, data: dict[str, SymbolData], prints: dict[str, Prints],
         failures,
         on_bars=run.bar_minutes is not None,
         brackets={symbol: data[symbol].brackets for symbol in run.symbols},
+        ahead=ahead,
     )
 
 
@@ -277,6 +318,9 @@ def _strategies(
     sides: Mapping[str, Callable[[], Sides]],
     failures: Failures,
     journal: Journal,
+    presence: Presence,
+    *,
+    ahead: bool,
 ) -> list[LevelStrategy]:
     room = Room(
         run.venue.leverage,
@@ -287,7 +331,7 @@ def _strategies(
     )
     end, known = nanoseconds(run.end), {}
     for name, one in data.items():
-        known[name] = Known(keepers[name].levels, BarHistory(one.before, one.minutes, end), one.rates)
+        known[name] = Known(keepers[name].levels, BarHistory(one.before, one.minutes, end if ahead else 0), one.rates)
     pairs = [(trader, symbol) for trader in traders for symbol in trader.symbols]
     return [
         trader.strategy(
@@ -309,11 +353,8 @@ def _strategies(
                 failures=failures,
                 journal=journal,
                 markets=Markets(known),
+                presence=presence,
             )
         )
         for number, (trader, symbol) in enumerate(pairs)
     ]
-
-
-def _stream(run: RunFile, symbol: str) -> MarketStream:
-    return MarketStream(run.data.catalog, symbol, run.start, run.end, bars=run.bar_minutes is not None)

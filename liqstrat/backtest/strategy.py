@@ -146,20 +146,33 @@ class LevelStrategy(Holding):
 
     @guarded
     def _decide(self, event: TimeEvent) -> None:
-        if self._over or event.ts_event >= self._setup.end_ns:
+        presence = self._setup.presence
+        if self._over or event.ts_event >= self._setup.end_ns or presence.absent(event.ts_event):
             return
         # Alerts come after all market data of their moment.
         self._setup.markets.settle(event.ts_event)
         if self._leaving:
             self._leave()
+        if presence.leaving(event.ts_event):
+            self._go()
+            return
         if not self.levels.initialized:
             return
         self._pull_stop()
         self._tell_of_levels()
         self.on_price(self.levels.price)
 
+    def _go(self) -> None:
+        """Close what is held and take back what is under way."""
+        if not self.flat and not self._leaving:
+            self._take_entries_back()
+            self.exit()
+
+    def _may_only_leave(self) -> bool:
+        return self._is_absent() or self._setup.presence.leaving(self.clock.timestamp_ns())
+
     def _tell_of_levels(self) -> None:
-        if self.levels.known_at != self._known_at and not self._over:
+        if self.levels.known_at != self._known_at and not self._over and not self._may_only_leave():
             self._known_at = self.levels.known_at
             self.on_levels()
 

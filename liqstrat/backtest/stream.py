@@ -38,8 +38,8 @@ _NO_SIDE = pa.array(["NO_AGGRESSOR"])
 _NOTHING: Any = np.zeros(0)
 
 
-class _Batch(NamedTuple):
-    """Rows of the catalog in order of time, and their times, prices and contracts as numbers (empty for bars)."""
+class Batch(NamedTuple):
+    """Rows of market data in order of time, and their times, prices and contracts as numbers (empty for bars)."""
 
     times: Ints
     prices: Floats
@@ -47,10 +47,10 @@ class _Batch(NamedTuple):
     buys: npt.NDArray[np.bool_]
     rows: Any
 
-    def part(self, first: int, stop: int) -> "_Batch":
+    def part(self, first: int, stop: int) -> "Batch":
         rows = slice(first, stop)
         kept = self.rows.slice(first, stop - first)
-        return _Batch(self.times[rows], self.prices[rows], self.contracts[rows], self.buys[rows], kept)
+        return Batch(self.times[rows], self.prices[rows], self.contracts[rows], self.buys[rows], kept)
 
 
 class MarketStream:
@@ -59,12 +59,12 @@ class MarketStream:
     With trades it is `Prints` besides: it looks ahead of what the engine has got as far as it is asked.
     """
 
-    def __init__(self, catalog: Path, symbol: str, start: datetime, end: datetime, *, bars: bool) -> None:
+    def __init__(self, symbol: str, batches: Iterator[Batch], *, bars: bool = False) -> None:
         self.symbol = symbol
-        self._batches = _batches(catalog, symbol, start, end, bars=bars)
-        self._ahead: deque[_Batch] = deque()
+        self._batches = batches
+        self._ahead: deque[Batch] = deque()
         self._taps: list[deque[Trades]] = []
-        self._playing = _Batch(_NOTHING, _NOTHING, _NOTHING, _NOTHING, None)
+        self._playing = Batch(_NOTHING, _NOTHING, _NOTHING, _NOTHING, None)
         self._slice = 0
         self._wrangler: Any = BarDataWrangler if bars else TradeTickDataWrangler
         self._name = str(minute_bars(symbol) if bars else instrument_id(symbol))
@@ -90,7 +90,7 @@ class MarketStream:
             self._ahead.popleft()
         if parts:
             columns: Any = zip(*(part[:4] for part in parts), strict=True)
-            self._playing = _Batch._make([*map(np.concatenate, columns), None])
+            self._playing = Batch._make([*map(np.concatenate, columns), None])
             self._slice += 1
         return [item for part in parts for item in self._make(part.rows)]
 
@@ -163,7 +163,7 @@ class Feed:
         self._streams = streams
         self._funding = deque(sorted(funding, key=lambda rate: rate.ts_init))
         self._interest = deque(
-            sorted((item for one in interest for item in _items(one)), key=lambda item: item.ts_init)
+            sorted((item for one in interest for item in open_interest_items(one)), key=lambda item: item.ts_init)
         )
 
     def __iter__(self) -> Iterator[tuple[list[Any], list[Any], bool]]:
@@ -199,17 +199,25 @@ def _before(waiting: deque[Any], until_ns: int | None) -> list[Any]:
     return taken
 
 
-def _items(series: OpenInterestSeries) -> Iterator[CustomData]:
+def open_interest_items(series: OpenInterestSeries) -> Iterator[CustomData]:
     kind = open_interest_type(series.instrument_id)
     # The decorator of custom data adds times to the fields, which type checkers do not see.
     make: Any = OpenInterest
-    for known, contracts in zip(series.times.tolist(), series.contracts.tolist(), strict=True):
+    known = series.times if series.known is None else series.known
+    for time_ns, contracts, known_ns in zip(
+        series.times.tolist(), series.contracts.tolist(), known.tolist(), strict=True
+    ):
         yield CustomData(
-            kind, make(instrument_id=series.instrument_id, contracts=contracts, ts_event=known, ts_init=known)
+            kind, make(instrument_id=series.instrument_id, contracts=contracts, ts_event=time_ns, ts_init=known_ns)
         )
 
 
-def _batches(catalog: Path, symbol: str, start: datetime, end: datetime, *, bars: bool) -> Iterator[_Batch]:
+def catalog_stream(catalog: Path, symbol: str, start: datetime, end: datetime, *, bars: bool) -> MarketStream:
+    """The trades or bars of the catalog."""
+    return MarketStream(symbol, _batches(catalog, symbol, start, end, bars=bars), bars=bars)
+
+
+def _batches(catalog: Path, symbol: str, start: datetime, end: datetime, *, bars: bool) -> Iterator[Batch]:
     first, last = nanoseconds(start), nanoseconds(end)
     folder = day_files.folder(catalog, symbol, "bars" if bars else "trades")
     for first_second, last_second, name in sorted(day_files.spans(folder)):
@@ -224,16 +232,16 @@ def _batches(catalog: Path, symbol: str, start: datetime, end: datetime, *, bars
                     yield _numbers(times, batch, *decimals, bars=bars).part(begin, stop)
 
 
-def _numbers(times: Ints, batch: pa.RecordBatch, price_decimals: int, size_decimals: int, *, bars: bool) -> _Batch:
+def _numbers(times: Ints, batch: pa.RecordBatch, price_decimals: int, size_decimals: int, *, bars: bool) -> Batch:
     if bars:
         nothing = np.zeros(len(times))
-        return _Batch(times, nothing, nothing, nothing.astype(np.bool_), batch)
+        return Batch(times, nothing, nothing, nothing.astype(np.bool_), batch)
     prices, contracts = exact(floats_of(batch["price"]), price_decimals), exact(floats_of(batch["size"]), size_decimals)
     side = batch.schema.get_field_index("aggressor_side")
     taken = batch["aggressor_side"]
     buys = taken.indices.to_numpy() == taken.dictionary.to_pylist().index("BUY")
     nobody = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(batch), np.int8)), _NO_SIDE)
-    return _Batch(times, prices, contracts, buys, batch.set_column(side, batch.schema.field(side), nobody))
+    return Batch(times, prices, contracts, buys, batch.set_column(side, batch.schema.field(side), nobody))
 
 
 def _serialized(rows: pa.RecordBatch) -> bytes:

@@ -26,6 +26,7 @@ CANCELED = "canceled before a fill"
 EXPIRED = "expired"
 NO_POSITION = "no position"
 ZONE = "a dense zone is near"
+ABSENT = "the program was not there"
 
 
 @dataclass

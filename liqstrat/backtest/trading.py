@@ -1,7 +1,7 @@
 """Orders of strategies in a replay: sent over a wire, met by the market when they arrive, and gone with the account."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from math import isnan
@@ -17,11 +17,12 @@ from liqstrat.backtest.journal import Journal
 from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.backtest.markets import Markets
 from liqstrat.backtest.params import StrategyParams
+from liqstrat.backtest.presence import Presence
 from liqstrat.backtest.prints import Print, Prints
 from liqstrat.backtest.records import Records, Sent
 from liqstrat.backtest.room import Room
 from liqstrat.backtest.sides import SidedIndicator, Sides
-from liqstrat.backtest.ticket import LIQUIDATED
+from liqstrat.backtest.ticket import ABSENT, LIQUIDATED
 from liqstrat.backtest.wire import Wire
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.errors import LiqstratError
@@ -53,6 +54,7 @@ class Setup:
     failures: Failures
     journal: Journal
     markets: Markets
+    presence: Presence = field(default_factory=Presence)
 
 
 class Trading(Strategy):
@@ -100,6 +102,11 @@ class Trading(Strategy):
         """Market time."""
         return at_ns(self.clock.timestamp_ns())
 
+    @property
+    def in_transit(self) -> bool:
+        """Whether orders are under way that the exchange has not met yet."""
+        return self._wire.busy
+
     def submit_order(self, order: Any, *args: Any, **kwargs: Any) -> None:
         """Send an order of one's own, beside those of `enter` and `exit`."""
         submit = super().submit_order
@@ -130,7 +137,8 @@ class Trading(Strategy):
     def modify_order(self, *args: Any, **kwargs: Any) -> None:
         """Change an order, if it is still there when the wish arrives."""
         modify = super().modify_order
-        self._wire.send(self.clock, lambda: modify(*args, **kwargs))
+        if not self._is_absent():
+            self._wire.send(self.clock, lambda: modify(*args, **kwargs))
 
     def subscribe_trades(self, *args: Any, **kwargs: Any) -> None:
         """Be told of each trade; raises `LiqstratError` in a run of bars, which has none."""
@@ -209,10 +217,13 @@ class Trading(Strategy):
 
     def _dispatch(self, orders: list[Any], act: Callable[[], None]) -> None:
         self._remember(orders)
-        if self._over:
-            self._lose([str(order.client_order_id) for order in orders], LIQUIDATED)
+        if self._over or self._is_absent():
+            self._lose([str(order.client_order_id) for order in orders], LIQUIDATED if self._over else ABSENT)
         else:
             self._wire.send_orders(self.clock, orders, lambda: self.price, act)
+
+    def _is_absent(self) -> bool:
+        return self._setup.presence.absent(self.clock.timestamp_ns())
 
     def _remember(self, orders: list[Any]) -> None:
         now, price = self.clock.timestamp_ns(), None if isnan(self.price) else self.price

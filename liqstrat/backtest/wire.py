@@ -51,6 +51,11 @@ class Wire:
         self._number = 0
         self._waiting: list[_Waiting] = []
 
+    @property
+    def busy(self) -> bool:
+        """Whether orders are under way that the engine does not have yet."""
+        return bool(self._waiting)
+
     def send_orders(
         self, clock: Clock, orders: Sequence[Any], last: Callable[[], float], act: Callable[[], None]
     ) -> None:

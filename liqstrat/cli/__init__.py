@@ -13,6 +13,7 @@ from liqstrat.cli import (
     history,
     inspect,
     levels,
+    paper,
     price,
     record,
     results,
@@ -21,6 +22,7 @@ from liqstrat.cli import (
     serve,
     signals,
     studies,
+    watch,
 )
 from liqstrat.cli.program import app
 from liqstrat.ending import run
@@ -37,10 +39,10 @@ _BY_SUBJECT: dict[str, list[Callable[..., None]]] = {
         inspect.inspect,
         history.catalog,
     ],
-    "Levels": [price.price, levels.levels, levels.heatmap, signals.signals],
+    "Levels": [price.price, levels.levels, levels.heatmap, signals.signals, watch.watch],
     "Models": [score.score, events.events, calibrate.calibrate, bench.bench_model],
     "Pages": [serve.serve],
-    "Runs": [runs.backtest, results.results, compare.compare],
+    "Runs": [runs.backtest, paper.paper, paper.parity, results.results, compare.compare],
     "Studies": [studies.sweep, studies.walk_forward, studies.holdout],
 }
 #: Every command's name, in the order of the help.

@@ -11,6 +11,8 @@ from liqstrat.cli.program import err, out
 from liqstrat.cli.text import new_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from rich.table import Table
 
     from liqstrat.live.recorder import Recorder
@@ -51,22 +53,23 @@ def record(
 
     settings = Settings(list(dict.fromkeys(symbols)), target, db, everything, length, rest_url, stream_url)
     recorder = Recorder(settings, lambda text: err.print(f"note: {text}", markup=False, soft_wrap=True))
-    shown = _Shown()
+    shown = Shown(lambda: _table(recorder), lambda: _lines(recorder))
     try:
         with shown:
-            recorder.run(shown.show)
+            recorder.run(lambda _: shown.show())
     finally:
         if recorder.markets:
             out.print(_table(recorder))
             out.print(f"recordings: {target}; load them with: liqstrat ingest {target}", soft_wrap=True)
 
 
-class _Shown:
-    """A table that is drawn again each second on a terminal, else a line a minute."""
+class Shown:
+    """A table that is drawn again each second on a terminal, else lines once a minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: "Callable[[], Table]", lines: "Callable[[], Iterable[str]]") -> None:
         from rich.live import Live
 
+        self._table, self._lines = table, lines
         self._live = Live(console=err, refresh_per_second=2, transient=True) if err.is_terminal else None
         self._last = time.monotonic()
 
@@ -78,14 +81,19 @@ class _Shown:
         if self._live:
             self._live.stop()
 
-    def show(self, recorder: "Recorder") -> None:
+    def show(self) -> None:
+        """To be called each second."""
         if self._live:
-            self._live.update(_table(recorder))
+            self._live.update(self._table())
         elif time.monotonic() - self._last >= _PLAIN_EVERY_SECONDS:
             self._last = time.monotonic()
-            for symbol, market in recorder.markets.items():
-                state = market.state
-                err.print(f"{symbol}: {state.trades:,} trades, {state.liquidations:,} liquidations", soft_wrap=True)
+            for line in self._lines():
+                err.print(line, soft_wrap=True, markup=False)
+
+
+def _lines(recorder: "Recorder") -> "Iterator[str]":
+    for symbol, market in recorder.markets.items():
+        yield f"{symbol}: {market.state.trades:,} trades, {market.state.liquidations:,} liquidations"
 
 
 def _table(recorder: "Recorder") -> "Table":

@@ -3,12 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from liqstrat.live.files import Recording
 from liqstrat.live.gaps import Gaps
+from liqstrat.live.listener import After, Listener
 from liqstrat.live.messages import is_liquidation, is_mark, is_trade
 from liqstrat.live.rest import AnswerError, RefusedError, Rest
 from liqstrat.live.trades import TradeOrder
@@ -17,6 +19,8 @@ _MINUTE, _HOUR = 60_000, 3_600_000
 _MARK = 5 * _MINUTE
 #: After a mark the exchange takes some seconds to publish what it closed with.
 _PUBLISHED = 20_000
+#: A settled rate is asked for so long after, and again so long after that.
+_SETTLED = 2_000
 _PAGE = 1000
 #: Liquidations that are held against one that comes: a stream may send one twice, at once or after a cut.
 _REMEMBERED = 200
@@ -56,11 +60,24 @@ class _Poll:
 
 
 class Market:
-    """Records one symbol into `folder`."""
+    """Records one symbol into `folder`.
 
-    def __init__(self, symbol: str, folder: Path, rest: Rest, gaps: Gaps, say: Callable[[str], None]) -> None:
+    listener: told of what has been recorded. after: what is known elsewhere already, so that what comes follows on it.
+    """
+
+    def __init__(
+        self,
+        symbol: str,
+        folder: Path,
+        rest: Rest,
+        gaps: Gaps,
+        say: Callable[[str], None],
+        listener: Listener | None = None,
+        after: After | None = None,
+    ) -> None:
         self.symbol, self.state = symbol, State()
         self._rest, self._gaps, self._say = rest, gaps, say
+        self._listener, self._after = listener or Listener(), after or After()
 
         def recording(kind: str, time_key: str | int) -> Recording:
             return Recording(folder, symbol, kind, time_key)
@@ -73,7 +90,8 @@ class Market:
         self._funding = recording("fundingRate", "fundingTime")
         self._candles = recording("1m", 0)
         last = self._trades.last()
-        self._order = TradeOrder(int(last["a"]) if last else None)
+        known = [number for number in (int(last["a"]) if last else None, self._after.trade_id) if number is not None]
+        self._order = TradeOrder(max(known, default=None))
         self.state.last_trade = int(last["T"]) if last else None
         mark = self._marks.last()
         self._alive_until: int | None = int(mark["E"]) if mark else None
@@ -81,6 +99,11 @@ class Market:
         self._seen: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
         if order := self._liquidations.last():
             self._seen.append(order["o"])
+        #: When funding is settled next, as the stream says, and when it was last.
+        self._next_settlement: int | None = None
+        self._settled: int | None = None
+        self._asked_for_settlement = 0
+        self._sure = False
         self._wake = asyncio.Event()
         self._polls = (
             _Poll(_MARK, 0, self._ask_open_interest),
@@ -105,28 +128,45 @@ class Market:
         missing = self._order.missing
         return missing.last - missing.first + 1 if missing else 0
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all trades up to the clock are here: none is missing, and after a cut one has come that would show
+        if any were."""
+        return not self.behind and self._sure
+
+    @property
+    def settlement_due(self) -> int | None:
+        """When funding was settled of which the rate has not come, or is settled next (ms); None where not known."""
+        return self._next_settlement if self._settled is None else self._settled
+
     # -- what comes ----------------------------------------------------------------------------------------------------
 
     def take(self, frame: dict[str, Any]) -> bool:
         """Record a frame; False where it is none that can be right."""
         if frame["e"] == "aggTrade" and is_trade(frame):
+            self._sure = True
             self._record_trades([frame])
         elif frame["e"] == "forceOrder" and is_liquidation(frame):
             self._record_liquidation(frame)
         elif frame["e"] == "markPriceUpdate" and is_mark(frame):
             self._after_silence(int(frame["E"]))
+            self._note_settlement(frame.get("T"))
             if int(frame["E"]) > self._marked:
                 self._marked = int(frame["E"])
                 self._marks.add([frame])
         else:
             self.state.odd += 1
             return False
-        self.state.clock = max(self.state.clock or 0, int(frame["E"]))
+        clock = int(frame["E"])
+        if clock > (self.state.clock or 0):
+            self.state.clock = clock
+            self._listener.clock(self.symbol, clock)
         return True
 
     def lose(self) -> None:
         """The streams have been cut: what came between cannot be asked for, but for trades."""
         self._alive_until = self._alive_until or self.state.clock
+        self._sure = False
 
     def close(self) -> list[Path]:
         """Close all files; those that `ingest` reads."""
@@ -139,22 +179,35 @@ class Market:
             self._gaps.note(self.symbol, "forceOrder", self._alive_until, now, "the stream was not received")
             self._alive_until = None
 
+    def _note_settlement(self, time_ms: Any) -> None:
+        if not isinstance(time_ms, int) or time_ms == self._next_settlement:
+            return
+        if self._next_settlement is not None and time_ms > self._next_settlement:
+            self._settled = self._next_settlement
+        self._next_settlement = time_ms
+
     def _record_liquidation(self, frame: dict[str, Any]) -> None:
         # Those of one moment are told apart by what they are of: they have no number.
         if frame["o"] not in self._seen:
             self._seen.append(frame["o"])
             self._liquidations.add([frame])
             self.state.liquidations += 1
+            self._listener.liquidation(self.symbol, frame)
 
     def _record_trades(self, trades: list[dict[str, Any]]) -> int:
         ready = self._order.offer(trades)
-        if ready:
-            self._trades.add(ready)
-            self.state.trades += len(ready)
-            self.state.last_trade, self.state.price = int(ready[-1]["T"]), ready[-1]["p"]
+        self._keep(ready)
         if self._order.missing:
             self._wake.set()
         return len(ready)
+
+    def _keep(self, trades: list[dict[str, Any]]) -> None:
+        """Record trades that are next."""
+        if trades:
+            self._trades.add(trades)
+            self.state.trades += len(trades)
+            self.state.last_trade, self.state.price = int(trades[-1]["T"]), trades[-1]["p"]
+            self._listener.trades(self.symbol, trades)
 
     # -- what is asked for ---------------------------------------------------------------------------------------------
 
@@ -198,10 +251,7 @@ class Market:
             return
         end = int(after[0]["T"]) if after else self.state.clock
         self._gaps.note(self.symbol, "aggTrades", begin, end, reason, ids=(gone.first, gone.last))
-        if after:
-            self._trades.add(after)
-            self.state.trades += len(after)
-            self.state.last_trade = int(after[-1]["T"])
+        self._keep(after)
 
     async def poll(self) -> None:
         """Ask for what no stream brings whenever the exchange's clock says that it is due, for ever."""
@@ -215,7 +265,17 @@ class Market:
                     except AnswerError as error:
                         self._say(f"{self.symbol}: {error}")
                         await asyncio.sleep(_AGAIN_SECONDS)
+            if clock is not None and self._settled is not None:
+                await self._ask_for_settlement(clock, self._settled)
             await asyncio.sleep(0.2)
+
+    async def _ask_for_settlement(self, clock: int, settled: int) -> None:
+        """A rate that has been settled is there some seconds later."""
+        if clock < max(settled, self._asked_for_settlement) + _SETTLED:
+            return
+        self._asked_for_settlement = clock
+        with suppress(AnswerError):
+            await self._ask_funding(clock)
 
     async def _ask_open_interest(self, clock: int) -> None:
         path = "/fapi/v1/openInterest"
@@ -226,13 +286,26 @@ class Market:
 
     async def _ask_interest_history(self, clock: int) -> None:
         entries = await self._since(
-            self._interest, "timestamp", clock - _HOUR, "/futures/data/openInterestHist", period="5m", limit=500
+            self._interest,
+            "timestamp",
+            clock - _HOUR,
+            "/futures/data/openInterestHist",
+            known=self._after.interest_ms,
+            period="5m",
+            limit=500,
         )
         if entries:
             self.state.open_interest = int(entries[-1]["timestamp"])
+            self._listener.open_interest(self.symbol, entries)
 
     async def _ask_funding(self, clock: int) -> None:
-        await self._since(self._funding, "fundingTime", clock - 24 * _HOUR, "/fapi/v1/fundingRate", limit=1000)
+        entries = await self._since(
+            self._funding, "fundingTime", clock - 24 * _HOUR, "/fapi/v1/fundingRate", limit=1000
+        )
+        if entries:
+            if self._settled is not None and int(entries[-1]["fundingTime"]) > self._settled - _MINUTE:
+                self._settled = None
+            self._listener.funding(self.symbol, entries)
 
     async def _ask_candles(self, clock: int) -> None:
         begin = (clock // _MINUTE - 10) * _MINUTE
@@ -245,14 +318,16 @@ class Market:
         begin: int,
         path: str,
         before: int | None = None,
+        known: int | None = None,
         **parameters: str | int,
     ) -> list[Any]:
         """Record what the exchange has after the last entry, or from `begin` on where there is none; page by page.
 
-        before: entries that begin later are not over yet.
+        before: entries that begin later are not over yet. known: entries up to then are had already.
         """
         last = recording.last()
-        begin = int(last[key]) + 1 if last else begin
+        there = [time for time in (int(last[key]) if last else None, known) if time is not None]
+        begin = max(there) + 1 if there else begin
         recorded: list[Any] = []
         while True:
             answer = await self._rest.get(path, symbol=self.symbol, startTime=begin, **parameters)

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -14,6 +15,7 @@ from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.live import rest, stream
 from liqstrat.live.files import Recording
 from liqstrat.live.gaps import Gaps
+from liqstrat.live.listener import After, Listener
 from liqstrat.live.market import Market
 from liqstrat.live.messages import is_liquidation, symbol_of
 from liqstrat.live.rest import AnswerError, Rest
@@ -59,10 +61,22 @@ class Connection:
 
 
 class Recorder:
-    """Records as `settings` say; `say` is told what a user should know."""
+    """Records as `settings` say; `say` is told what a user should know.
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    listener: told of what is recorded. after: by symbol, what is known elsewhere, on which the recording is to follow.
+    besides: what is to run as long as it records.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        say: Callable[[str], None],
+        listener: Listener | None = None,
+        after: Mapping[str, After] | None = None,
+        besides: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+    ) -> None:
         self.settings, self._say = settings, say
+        self._listener, self._after, self._besides = listener, after or {}, besides
         self.connection = Connection()
         self.gaps = Gaps(settings.folder, say)
         self.markets: dict[str, Market] = {}
@@ -93,7 +107,7 @@ class Recorder:
                 begun=self._begun,
                 odd=self._odd,
             )
-            work = [streams.run(), self._show(show), self._hand_over()]
+            work = [streams.run(), self._show(show), self._hand_over(), *(one() for one in self._besides)]
             for market in self.markets.values():
                 work += [market.poll(), market.fill_gaps()]
             with suppress(TimeoutError):
@@ -111,7 +125,9 @@ class Recorder:
         for symbol in self.settings.symbols:
             if symbol not in listed:
                 raise LiqstratError(f'the exchange has no market "{symbol}"{did_you_mean(symbol, listed)}')
-            self.markets[symbol] = Market(symbol, self.settings.folder, asked, self.gaps, self._say)
+            self.markets[symbol] = Market(
+                symbol, self.settings.folder, asked, self.gaps, self._say, self._listener, self._after.get(symbol)
+            )
         if abs(self.connection.skew_ms) > _SKEW:
             ahead = "ahead of" if self.connection.skew_ms > 0 else "behind"
             self._say(f"this computer's clock is {abs(self.connection.skew_ms) / 1000:,.1f} s {ahead} the exchange's")
@@ -186,7 +202,7 @@ class Recorder:
             self._load()
 
 
-async def _together(work: Sequence["asyncio._CoroutineLike[None]"]) -> None:
+async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Run all until one fails; its error is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from liqstrat import __version__
 from liqstrat.serve import refusals
@@ -28,10 +29,12 @@ def create_app(
     *,
     token: str | None = None,
     origins: tuple[str, ...] = (),
+    live: ASGIApp | None = None,
 ) -> FastAPI:
     """The app over a folder of databases, one of results and one of run files.
 
-    token: see `guard.Guard`. origins: sites whose pages may read the API, as https://example.org.
+    token: see `guard.Guard`. origins: sites whose pages may read the API, as https://example.org. live: what answers
+    websockets below /ws, as `liqstrat.live.broadcast.Broadcaster.app`.
     """
     middleware = [Middleware(Guard, token=token)]
     if origins:
@@ -50,4 +53,6 @@ def create_app(
     for part in (market, liquidations, models, recorded, runs, studies, jobs):
         app.include_router(part.router)
     pages.add(app)
+    if live is not None:
+        app.mount("/ws", live)
     return app

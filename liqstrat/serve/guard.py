@@ -38,10 +38,19 @@ class Guard:
         self._app, self._token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if scope["type"] == "websocket":
+            # A page of another site may open one, and would read it: browsers say where it is from.
+            _, sentence = self._refusal("GET", headers)
+            if sentence is None and not _is_foreign(headers):
+                await self._app(scope, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+            return
 
         async def bound(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -73,7 +82,7 @@ class Guard:
         if method in _CHANGING:
             if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
                 return 403, "a page of another site may change nothing here"
-            if (origin := headers.get("origin")) and origin.split("://")[-1] != host:
+            if _is_foreign(headers):
                 return 403, "a page of another site may change nothing here"
             length = headers.get("content-length", "")
             if not length.isdecimal():
@@ -107,6 +116,12 @@ class Guard:
 
     def _fits(self, token: str) -> bool:
         return hmac.compare_digest(token.encode(), (self._token or "").encode()) and bool(token)
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a page of another site asks."""
+    origin = headers.get("origin", "")
+    return bool(origin) and origin.split("://")[-1] != headers.get("host", "")
 
 
 def is_local(host: str) -> bool:

@@ -4,10 +4,17 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from liqstrat.errors import LiqstratError
 from liqstrat.serve.guard import is_local
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 TOKEN = "LIQSTRAT_TOKEN"
 _LEAST_TOKEN = 16
@@ -25,24 +32,51 @@ def serve(
     An address that others can reach needs a token: that in the environment, or one made for this time.
     Raises `LiqstratError` where it cannot listen there.
     """
+    server, listener, app = _server(folders, host, port, origins, say, None)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        app.state.served.jobs.close()
+        listener.close()
+
+
+async def serve_besides(
+    folders: tuple[Path, Path, Path], host: str, port: int, say: Callable[[str], object], live: "ASGIApp"
+) -> None:
+    """Serve as `serve` does, with websockets that `live` answers, beside other work, until that is cancelled."""
+    server, listener, app = _server(folders, host, port, (), say, live)
+    # Who runs the other work hears the signals.
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        server.force_exit = True
+        await server.shutdown(sockets=[listener])
+        app.state.served.jobs.close()
+
+
+def _server(
+    folders: tuple[Path, Path, Path],
+    host: str,
+    port: int,
+    origins: tuple[str, ...],
+    say: Callable[[str], object],
+    live: "ASGIApp | None",
+) -> "tuple[uvicorn.Server, socket.socket, FastAPI]":
     import uvicorn
 
     from liqstrat.serve.app import create_app
 
     token = None if is_local(host) else _token()
     listener = _listen(host, port)
-    try:
-        app = create_app(*folders, token=token, origins=origins)
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{listener.getsockname()[1]}/"
-        say(f"{address}?token={token}" if token else address)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
-        try:
-            uvicorn.Server(config).run(sockets=[listener])
-        finally:
-            app.state.served.jobs.close()
-    finally:
-        listener.close()
+    app = create_app(*folders, token=token, origins=origins, live=live)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}/"
+    say(f"{address}?token={token}" if token else address)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="websockets-sansio"
+    )
+    return uvicorn.Server(config), listener, app
 
 
 def _token() -> str:

@@ -1,16 +1,32 @@
+import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from subprocess import PIPE, Popen
 from sys import executable
 
+import duckdb
 import pytest
 
 from liqstrat.market.simulator import simulate
 from tests.live.exchange import History
+from tests.live.redis_server import Server
 
 SYMBOL = "BTCUSDT"
 
 Start = Callable[..., tuple[str, str]]
+
+
+def cut_off(database: Path, target: Path, moment: datetime) -> Path:
+    """The history as it was at a moment."""
+    shutil.copy(database, target)
+    with duckdb.connect(str(target)) as connection:
+        connection.execute("set timezone = 'UTC'")
+        for (table,) in connection.execute("select table_name from information_schema.tables").fetchall():
+            columns = {name for (name,) in connection.execute(f"select column_name from (describe {table})").fetchall()}
+            if "timestamp" in columns:
+                connection.execute(f"delete from {table} where timestamp >= ?", [moment])
+    return target
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +44,24 @@ def history(market: Path) -> History:
 
 
 @pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A Redis of its own."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    there = Server(folder)
+    yield there
+    there.client.close()
+    there.kill()
+
+
+@pytest.fixture
 def exchange(market: Path) -> Iterator[Start]:
     """Starts an exchange as a process of its own, and gives its addresses, of REST and of streams."""
+    yield from exchanges(market)
+
+
+def exchanges(market: Path) -> Iterator[Start]:
+    """Starts exchanges that play the archive files of `market`, and ends them."""
     started: list[Popen[str]] = []
 
     def start(*arguments: str) -> tuple[str, str]:

@@ -31,7 +31,7 @@ class RecentDepth:
 
     def __init__(self, minutes: Mapping[str, MinuteBars], share: float) -> None:
         self._minutes = minutes
-        self._known = {symbol: _windows(bars) for symbol, bars in minutes.items()}
+        self._known = {symbol: (len(bars), _windows(bars)) for symbol, bars in minutes.items()}
         self._share = share
 
     def contracts_by_price(self, symbol: str, now_ns: int) -> float:
@@ -50,8 +50,13 @@ class RecentDepth:
         return max(tick / 2 + walked, tick)
 
     def _window(self, symbol: str, now_ns: int) -> tuple[float, float]:
-        traded, volume, travelled = self._known[symbol]
-        place = traded[self._minutes[symbol].ended(now_ns)]
+        bars, (count, windows) = self._minutes[symbol], self._known[symbol]
+        if len(bars) != count:
+            # Those of a market that runs grow.
+            windows = _windows(bars)
+            self._known[symbol] = (len(bars), windows)
+        traded, volume, travelled = windows
+        place = traded[bars.ended(now_ns)]
         return float(volume[place]), float(travelled[place])
 
 

@@ -88,7 +88,8 @@ class AccountLiquidator(DataActor):
 
     `events` has what happened; `liquidated` says whether it has happened. Call `watch_over` with the strategies of the
     run before it starts: the positions are closed by orders of theirs, tagged `role=liquidation`.
-    depth: what an order gets in the market; None where it gets the last price whatever its size.
+    depth: what an order gets in the market; None where it gets the last price whatever its size. ahead: whether
+    `minutes` are there up to the end; else every minute with a position is watched.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "AccountLiquidator":
@@ -103,8 +104,10 @@ class AccountLiquidator(DataActor):
         *,
         on_bars: bool,
         brackets: Mapping[str, Sequence[BracketTable]] = MappingProxyType({}),
+        ahead: bool = True,
     ) -> None:
         super().__init__()
+        self._ahead = ahead
         self.failures = failures
         self.events: list[Liquidation] = []
         self._minutes = minutes
@@ -187,6 +190,8 @@ class AccountLiquidator(DataActor):
 
     def _first_dangerous(self, first: int, end: int) -> int | None:
         """The first minute (counted from 1970) of `[first, end)` whose extremes could breach the limit."""
+        if not self._ahead:
+            return first
         numbers = np.arange(first, end)
         spare = np.full(len(numbers), self._balance)
         for instrument, held in self._held.items():

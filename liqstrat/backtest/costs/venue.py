@@ -68,10 +68,12 @@ def simulated_venue(
     *,
     on_bars: bool,
     brackets: Mapping[str, Sequence[BracketTable]] = MappingProxyType({}),
+    ahead: bool = True,
 ) -> SimulatedVenue:
     """The exchange for the symbols of `minutes`, which hold the run's range and, for depth, some time before it.
 
-    `on_bars`: the run replays minute bars, not trades. `brackets`: by symbol, besides those shipped. Raises
+    `on_bars`: the run replays minute bars, not trades. `brackets`: by symbol, besides those shipped. `ahead`: whether
+    `minutes` reach to the run's end already. Raises
     `LiqstratError` where the leverage is more than the exchange allowed for a symbol at `start`.
     """
     for symbol in minutes:
@@ -82,7 +84,9 @@ def simulated_venue(
     fees = ExchangeFees(settings.maker_fee, settings.taker_fee, failures, fills.spared)
     liquidator = None
     if settings.liquidation:
-        liquidator = AccountLiquidator(minutes, fees, paid_depth, failures, on_bars=on_bars, brackets=brackets)
+        liquidator = AccountLiquidator(
+            minutes, fees, paid_depth, failures, on_bars=on_bars, brackets=brackets, ahead=ahead
+        )
         fills.no_worse = liquidator.no_worse_than_bankrupt
     return SimulatedVenue(settings, fees, fills, depth, liquidator)
 

@@ -22,11 +22,15 @@ from liqstrat.liquidation.grid import Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class OpenInterestSeries:
-    """Open interest of one instrument: `times` when it became known (nanoseconds, ascending) and `contracts`."""
+    """Open interest of one instrument: `times` of the values (nanoseconds, ascending) and `contracts`.
+
+    known: when each became known, where that was later than its time.
+    """
 
     instrument_id: InstrumentId
     times: Ints
     contracts: Floats
+    known: Ints | None = None
 
 
 def open_interest_type(instrument_id: InstrumentId) -> DataType:
@@ -66,7 +70,7 @@ class LevelsKeeper(DataActor):
     @guarded
     def on_data(self, data: Any) -> None:
         # Open interest comes after all market data of its moment.
-        self.levels.settle(data.ts_event)
+        self.levels.settle(data.ts_init)
         self.levels.handle_open_interest(data.data.contracts, data.ts_event)
         self._on_step(self.levels)
         for tell in self.listeners:

@@ -87,6 +87,10 @@ class LiquidationLevels:
             self._interval.put_before(since)
         self._begin_interval()
 
+    def look(self) -> None:
+        """Notice what has traded, and which clusters that ran through."""
+        self._look()
+
     def handle_quote_tick(self, quote: QuoteTick) -> None:
         """Quotes say nothing about positions."""
 
@@ -137,13 +141,13 @@ class LiquidationLevels:
         """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
         return self._book.time_ns
 
-    def map(self, span: float | None = None) -> LiquidationMap:
+    def map(self, span: float | None = None, now_ns: int | None = None) -> LiquidationMap:
         """The map now, less what price has run through since open interest was last known; see `LiquidationModel.map`
-        for `span`."""
+        for `span`. It is stamped with `now_ns`, or with when open interest was last known."""
         self._look()
         low, high = self._interval.low, self._interval.high
-        since = Since(low=low, high=high, price=self.price) if isfinite(low) else Since(price=self.price)
-        return self._book.map(since, span=span)
+        reached = (low, high) if isfinite(low) else (nan, nan)
+        return self._book.map(Since(now_ns, *reached, self.price), span=span)
 
     def clusters(self) -> Sequence[Cluster]:
         """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from liqstrat.backtest.levels.interval import Trades
+from liqstrat.catalog.exact import exact
 from liqstrat.catalog.kept import Answer, Kept
 from liqstrat.config import RunFile
 from liqstrat.liquidation.kinds import new_model
@@ -73,10 +74,16 @@ def _part(answer: Answer, prefix: str) -> Answer:
 def _trades(store: Store, symbol: str, start: datetime, end: datetime) -> Trades | None:
     if start >= end or "trades" not in store.kinds():
         return None
+    return trades_between(store, symbol, start, end)
+
+
+def trades_between(store: Store, symbol: str, start: datetime, end: datetime | None = None) -> Trades:
+    """The trades of `[start, end)` as numbers."""
     table = store.trades(symbol, start, end).read_all()
     return Trades(
         times=column_ns(table["time"]),
-        price=table["price"].cast(pa.float64()).to_numpy(),
-        contracts=table["quantity"].cast(pa.float64()).to_numpy(),
+        # Arrow's cast misses some numbers by their last bit.
+        price=exact(table["price"].cast(pa.float64()).to_numpy(), table["price"].type.scale),
+        contracts=exact(table["quantity"].cast(pa.float64()).to_numpy(), table["quantity"].type.scale),
         buy=table["buy"].to_numpy(),
     )

@@ -1,0 +1,203 @@
+"""A session on paper held against backtests of the same time, made of the database with its recordings in it.
+
+Three backtests tell what differs and why: a plain one, one that knows open interest and funding when the session heard
+of them, and one in which nothing is decided while the session was not there, or late. The last has all that shaped the
+session, so what differs from it is a mistake, of ours or of somebody who changed strategy or recordings since.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from liqstrat.app import prepare_symbol, resolve_traders
+from liqstrat.backtest.presence import Presence
+from liqstrat.backtest.replay import Replayed, SymbolData, Trader, replay
+from liqstrat.config import RunFile
+from liqstrat.errors import LiqstratError
+from liqstrat.inputs import read_json
+from liqstrat.live.paper import hash_of
+from liqstrat.live.paper_journal import FILLS, INTENTS, NOW, Row, fills_of, intents_of, read_rows
+from liqstrat.live.session import Session
+from liqstrat.live.watching import load_recordings
+from liqstrat.market.store import open_store
+from liqstrat.moments import at_ns, nanoseconds
+from liqstrat.progress import SILENT, Progress
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Rows that only one of two has, told by what they are and when."""
+
+    only_first: list[Row]
+    only_second: list[Row]
+
+    @classmethod
+    def of(cls, first: Sequence[Row], second: Sequence[Row]) -> "Difference":
+        """Rows are equal to the last digit, or are not."""
+        ours, theirs = ([tuple(sorted(_told(row).items())) for row in rows] for rows in (first, second))
+        return cls(
+            [row for row, key in zip(first, ours, strict=True) if key not in set(theirs)],
+            [row for row, key in zip(second, theirs, strict=True) if key not in set(ours)],
+        )
+
+    def __len__(self) -> int:
+        return len(self.only_first) + len(self.only_second)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What a comparison has found.
+
+    paper, backtest: rows by kind. equity: at the end, USDT, on paper and in the backtest. unexplained: intents and
+    fills that differ from the backtest with all that shaped the session. late, absent: intents of the plain backtest
+    that differ because open interest was heard late, and because nobody was there. lateness: of open interest, seconds.
+    """
+
+    simulated: bool
+    begin: datetime
+    end: datetime
+    paper: dict[str, list[Row]]
+    backtest: dict[str, list[Row]]
+    equity: tuple[float, float]
+    unexplained: dict[str, Difference]
+    late: Difference
+    absent: Difference
+    lateness: float
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing is unexplained."""
+        return not any(len(one) for one in self.unexplained.values()) and abs(self.equity[0] - self.equity[1]) < 1e-6
+
+    def counts(self) -> dict[str, tuple[int, int, int]]:
+        """By kind: on paper, in the backtest, different."""
+        return {
+            kind: (len(self.paper[kind]), len(self.backtest[kind]), len(self.unexplained[kind])) for kind in self.paper
+        }
+
+    def words(self) -> list[str]:
+        """What there is to say, line by line."""
+        lines = [f"from {self.begin:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M:%S}"]
+        lines.append(
+            "equal: every intent and fill is that of the backtest"
+            if self.equal
+            else "NOT EQUAL: the strategy, the recordings or the program have changed, or this is a bug"
+        )
+        for kind, difference in self.unexplained.items():
+            for whose, rows in (("on paper", difference.only_first), ("in the backtest", difference.only_second)):
+                lines += [f"  only {whose}: {kind} {_shown(row)}" for row in rows[:_SHOWN]]
+        lines.append(
+            f"A plain backtest differs in {len(self.late):,} intents because open interest was heard "
+            f"{self.lateness:.0f} s after its mark, and in {len(self.absent):,} more because nobody was there, or late"
+        )
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "simulated": self.simulated,
+            "from": self.begin.isoformat(),
+            "to": self.end.isoformat(),
+            "equal": self.equal,
+            "equity": {"paper": self.equity[0], "backtest": self.equity[1]},
+            "counts": {
+                kind: dict(zip(("paper", "backtest", "differ"), counts, strict=True))
+                for kind, counts in self.counts().items()
+            },
+            "unexplained": {
+                kind: {"only_paper": one.only_first, "only_backtest": one.only_second}
+                for kind, one in self.unexplained.items()
+            },
+            "plain_backtest": {"late": len(self.late), "absent": len(self.absent)},
+            "open_interest_seconds_late": self.lateness,
+        }
+
+
+def compare(run: RunFile, folder: Path, progress: Progress = SILENT) -> Parity:
+    """Hold the session in `folder` against backtests of `run` over its time.
+
+    Raises `LiqstratError` where there is no session of this run, or its recordings are not in the database.
+    """
+    session = Session(folder)
+    if not session.exists:
+        raise LiqstratError(f"{folder}: holds no session, expected the folder of one (--session)")
+    session.require(hash_of(run))
+    start = datetime.fromisoformat(session.begin.start)
+    end_ns = session.ends[-1] if session.ends and session.ends[-1] >= session.fed_ns else session.fed_ns
+    if end_ns <= nanoseconds(start):
+        raise LiqstratError(f"{folder}: the session has not traded yet")
+    notes: list[str] = []
+    load_recordings(Path(session.begin.recordings), run.data.db, run.symbols, notes.append)
+    if notes:
+        raise LiqstratError(notes[0])
+    run = run.model_copy(update={"start": start, "end": at_ns(end_ns)})
+    with open_store(run.data.db, files=run.data.allow_files) as store:
+        data = {symbol: prepare_symbol(store, symbol, run, progress) for symbol in run.symbols}
+    traders = resolve_traders(run)
+    heard = {symbol: as_heard(session, symbol, one) for symbol, one in data.items()}
+    plain = _intents(_replayed(run, traders, data, Presence(), progress))
+    late = _intents(_replayed(run, traders, heard, Presence(), progress))
+    full = _replayed(run, traders, heard, Session(folder).presence, progress)
+    paper = {"intents": read_rows(folder / INTENTS), "fills": read_rows(folder / FILLS)}
+    backtest = {"intents": intents_of(full.ledger.orders), "fills": fills_of(full.ledger.fills)}
+    return Parity(
+        session.begin.simulated,
+        start,
+        run.end,
+        paper,
+        backtest,
+        (float(read_json(folder / NOW)["equity"]) if (folder / NOW).exists() else full.equity, full.equity),
+        {kind: Difference.of(paper[kind], backtest[kind]) for kind in paper},
+        Difference.of(plain, late),
+        Difference.of(late, backtest["intents"]),
+        _lateness(session),
+    )
+
+
+def as_heard(session: Session, symbol: str, data: SymbolData) -> SymbolData:
+    """What a session knew of open interest, when it did."""
+    heard = session.heard["interest", symbol]
+    series = replace(
+        data.open_interest,
+        times=np.array([one.time_ms for one in heard], dtype=np.int64) * 1_000_000,
+        contracts=np.array([float(one.value) for one in heard]),
+        known=np.array([one.at_ns for one in heard], dtype=np.int64),
+    )
+    return replace(data, open_interest=series)
+
+
+def _replayed(
+    run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData], presence: Presence, progress: Progress
+) -> Replayed:
+    return replay(run, traders, data, lambda levels: None, progress, presence=presence)
+
+
+def _intents(replayed: Replayed) -> list[Row]:
+    return intents_of(replayed.ledger.orders)
+
+
+def _lateness(session: Session) -> float:
+    """Seconds that open interest was usually heard after its mark."""
+    late = [
+        one.at_ns / 1e9 - one.time_ms / 1e3
+        for (kind, _), values in session.heard.items()
+        if kind == "interest"
+        for one in values
+    ]
+    return float(np.median(late)) if late else 0.0
+
+
+def _told(row: Row) -> Row:
+    """A row without the names that the engine gives, which count what came before."""
+    return {name: value for name, value in row.items() if name not in ("order_id", "number")}
+
+
+def _shown(row: Row) -> str:
+    moment = at_ns(row.get("submitted_ns") or row.get("time_ns") or 0)
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f} {row['symbol']} {row['side']} {row['quantity']} ({row['role']})"

@@ -1,0 +1,140 @@
+"""A session on paper, as it is kept: what it began with, what it heard and when, and when it was not there.
+
+Together with the recordings that is all that shapes a session, so that one which was killed goes on by doing it all
+again, and a backtest can be held against it. Whatever is acted upon has been written down before.
+"""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from liqstrat.backtest.presence import Presence
+from liqstrat.errors import LiqstratError
+from liqstrat.held import partial_file
+from liqstrat.inputs import read_json
+
+ABOUT, HEARD, FED = "session.json", "heard.jsonl", "fed"
+
+Kind = Literal["interest", "funding"]
+
+
+@dataclass(frozen=True)
+class Begin:
+    """What a session began with.
+
+    config: the run file. config_hash: of it, without times and places. start: when it begins in the market (ISO).
+    after: by symbol, id of the last trade that is from the database, not from the recordings.
+    """
+
+    config: dict[str, Any]
+    config_hash: str
+    start: str
+    recordings: str
+    simulated: bool
+    after: dict[str, int]
+
+
+class Heard(NamedTuple):
+    """A value, of which time (milliseconds), and when it was heard in market time (nanoseconds)."""
+
+    at_ns: int
+    time_ms: int
+    value: str
+
+
+class Session:
+    """The folder of a session. presence: when it was there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.heard: dict[tuple[Kind, str], list[Heard]] = defaultdict(list)
+        self.presence = Presence()
+        self.ends: list[int] = []
+        if self.exists:
+            self.begin = Begin(**read_json(folder / ABOUT))
+            for entry in _whole_lines(folder / HEARD):
+                self._recall(entry)
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has been begun."""
+        return (self.folder / ABOUT).is_file()
+
+    def open(self, begin: Begin) -> None:
+        """Begin it."""
+        self.begin = begin
+        with partial_file(self.folder / ABOUT) as partial:
+            partial.write_text(json.dumps(asdict(begin), indent=2) + "\n", encoding="utf-8")
+
+    def require(self, config_hash: str) -> None:
+        """Raise `LiqstratError` where it is a session of another run file."""
+        if self.begin.config_hash != config_hash:
+            raise LiqstratError(
+                f"{self.folder}: is a session of another run file, or of one that was changed since; expected a new "
+                "folder (--session)"
+            )
+
+    @property
+    def fed_ns(self) -> int:
+        """Up to where the market had been worked when it was left or killed; 0 for a new one."""
+        path = self.folder / FED
+        text = path.read_text(encoding="ascii") if path.exists() else ""
+        return int(text) if len(text) == _WIDTH else 0
+
+    @fed_ns.setter
+    def fed_ns(self, time_ns: int) -> None:
+        handle = os.open(self.folder / FED, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(handle, f"{time_ns:0{_WIDTH}d}".encode(), 0)
+        finally:
+            os.close(handle)
+
+    def hear(self, kind: Kind, symbol: str, heard: Heard) -> None:
+        """Note that a value has been heard."""
+        self._write({"kind": kind, "symbol": symbol, **heard._asdict()})
+
+    def be_absent(self, begin_ns: int, end_ns: int, why: str) -> None:
+        """Note that nothing is decided in that stretch."""
+        self._write({"kind": "absent", "from": begin_ns, "to": end_ns, "why": why})
+
+    def leave(self, begin_ns: int, end_ns: int) -> None:
+        """Note that positions are closed from then on."""
+        self._write({"kind": "leave", "from": begin_ns, "to": end_ns})
+
+    def end(self, time_ns: int) -> None:
+        """Note that it was left at that moment."""
+        self._write({"kind": "end", "at": time_ns})
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._recall(entry)
+        with (self.folder / HEARD).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def _recall(self, entry: dict[str, Any]) -> None:
+        if entry["kind"] == "absent":
+            self.presence.be_absent(entry["from"], entry["to"])
+        elif entry["kind"] == "leave":
+            self.presence.leave(entry["from"], entry["to"])
+        elif entry["kind"] == "end":
+            self.ends.append(entry["at"])
+        else:
+            found = Heard(entry["at_ns"], entry["time_ms"], entry["value"])
+            self.heard[entry["kind"], entry["symbol"]].append(found)
+
+
+_WIDTH = 20
+
+
+def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Entries of a file whose last line a killed program may have left half, which is cut off."""
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        os.truncate(path, len(whole))
+    yield from (json.loads(line) for line in whole.splitlines())

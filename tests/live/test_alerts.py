@@ -1,0 +1,175 @@
+"""Alerts: once for each event, also after a restart, and to where the rule says."""
+
+import asyncio
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from sys import executable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from liqstrat.alert_settings import AlertSettings
+from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.clusters import Cluster
+from liqstrat.live.alerts import Alerts
+from liqstrat.moments import MINUTE_NS, nanoseconds
+from liqstrat.run_file import load_alerts
+
+SYMBOL = "BTCUSDT"
+NOON = nanoseconds(datetime(2024, 3, 2, 12, tzinfo=UTC))
+
+
+def cluster(price: float, usdt: float = 5e7, side: Any = "long") -> Cluster:
+    return Cluster(side, price * 0.999, price * 1.001, price, usdt / price, usdt, {10: 1.0}, 1.0, 0.0, 0.1)
+
+
+def signal(name: str, kind: str = "REVERSAL") -> dict[str, Any]:
+    return {
+        "kind": kind, "side": "long", "strength": 0.6, "signal_id": name, "price": 60_000.0, "reason": "swept",
+        "timestamp": "2024-03-02T12:00:00+00:00",
+    }  # fmt: skip
+
+
+def written(folder: Path) -> list[dict[str, Any]]:
+    path = folder / ".watch/alerts.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def called(folder: Path) -> list[str]:
+    return [entry["text"] for entry in written(folder) if entry.get("sent")]
+
+
+def delivered(alerts: Alerts, count: int) -> None:
+    async def send() -> None:
+        work = asyncio.create_task(alerts.run())
+        async with asyncio.timeout(20):
+            while alerts.sent < count:
+                await asyncio.sleep(0.01)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+
+    asyncio.run(send())
+
+
+NEAR = AlertSettings(when="near", distance=0.01, usdt=1e7, cooldown="10m", command=["true"])
+
+
+def test_price_that_stays_near_a_cluster_is_one_event(tmp_path: Path) -> None:
+    alerts = Alerts([NEAR], tmp_path, print)
+    for minute, price in enumerate([62_000, 60_500, 60_100, 60_700, 60_300]):
+        alerts.levels(SYMBOL, price, [cluster(60_000), cluster(60_050, 1e6)], NOON + minute * MINUTE_NS)
+    assert len(called(tmp_path)) == 1
+    # It goes away and comes back, within the cooldown and after it.
+    for minute, price in ((5, 62_000), (6, 60_200), (7, 62_000), (20, 60_200)):
+        alerts.levels(SYMBOL, price, [cluster(60_000)], NOON + minute * MINUTE_NS)
+    assert len(called(tmp_path)) == 2
+    # Another one further down is another event; small ones are none.
+    alerts.levels(SYMBOL, 58_100, [cluster(58_000)], NOON + 40 * MINUTE_NS)
+    alerts.levels(SYMBOL, 55_100, [cluster(55_000, 1e6)], NOON + 60 * MINUTE_NS)
+    assert len(called(tmp_path)) == 3
+    assert called(tmp_path)[0] == "BTCUSDT at 60500 is 0.83% from longs of 50,000,000 USDT at 59940 to 60060"
+
+
+def test_a_restart_calls_for_nothing_twice(tmp_path: Path) -> None:
+    rules = [
+        NEAR,
+        AlertSettings(when="signal", command=["true"], cooldown="1s"),
+        AlertSettings(when="cascade", usdt=1e6, command=["true"], cooldown="1s"),
+    ]
+    for start in range(3):
+        alerts = Alerts(rules, tmp_path, print)
+        alerts.levels(SYMBOL, 60_100, [cluster(60_000)], NOON + start * 30 * MINUTE_NS)
+        alerts.signal(SYMBOL, signal("one"))
+        alerts.liquidation(SYMBOL, 2e6, "long", NOON // 1_000_000 + start * 1000)
+        # Killed while it was writing the next.
+        with (tmp_path / ".watch/alerts.jsonl").open("a") as file:
+            file.write('{"rule": "x", "sy')
+    assert len(called_lines(tmp_path)) == 3
+
+
+def called_lines(folder: Path) -> list[str]:
+    """Whole lines only."""
+    text = (folder / ".watch/alerts.jsonl").read_text()
+    return [line for line in text.rpartition("\n")[0].splitlines() if json.loads(line).get("sent")]
+
+
+def test_a_cascade_is_what_was_really_liquidated_within_the_window(tmp_path: Path) -> None:
+    rule = AlertSettings(when="cascade", usdt=1e6, window="1m", side="long", command=["true"], cooldown="1m")
+    alerts = Alerts([rule], tmp_path, print)
+    begin = NOON // 1_000_000
+    for second, side, usdt in ((0, "long", 6e5), (70, "long", 6e5), (80, "short", 9e6), (90, "long", 5e5)):
+        alerts.liquidation(SYMBOL, usdt, side, begin + second * 1000)
+    assert called(tmp_path) == ["BTCUSDT cascade: longs of 1,100,000 USDT liquidated within 1m"]
+    alerts.liquidation(SYMBOL, 5e5, "long", begin + 95_000)
+    alerts.liquidation(SYMBOL, 1e5, "long", begin + 300_000)
+    alerts.liquidation(SYMBOL, 2e6, "long", begin + 301_000)
+    assert len(called(tmp_path)) == 2
+
+
+def test_a_webhook_gets_json_and_telegram_what_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT", "123:abc")
+    got: list[tuple[str, dict[str, Any]]] = []
+    said: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        got.append((request.path, await request.json()))
+        return web.Response(status=500 if request.path == "/broken" else 200)
+
+    async def test() -> None:
+        app = web.Application()
+        app.router.add_post("/{tail:.*}", take)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        rules = [
+            AlertSettings(when="signal", webhook=f"{address}/plain"),
+            AlertSettings(when="signal", webhook=f"{address}/bot${{BOT}}/sendMessage", chat="42", strength=0.5),
+            AlertSettings(when="signal", webhook=f"{address}/broken", kinds=["REVERSAL"]),
+            AlertSettings(when="signal", webhook=f"{address}/plain", kinds=["WITH"]),
+        ]
+        alerts = Alerts(rules, tmp_path, said.append)
+        work = asyncio.create_task(alerts.run())
+        alerts.signal(SYMBOL, signal("one"))
+        async with asyncio.timeout(20):
+            while len(got) < 3 or not said:
+                await asyncio.sleep(0.01)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        await runner.cleanup()
+
+    asyncio.run(test())
+    text = "BTCUSDT REVERSAL long at 60000: swept"
+    assert got[:2] == [
+        ("/plain", {
+            "when": "signal", "symbol": SYMBOL, "side": "long", "time": "2024-03-02T12:00:00+00:00", "text": text,
+        }),
+        ("/bot123:abc/sendMessage", {"chat_id": "42", "text": text}),
+    ]  # fmt: skip
+    assert said == [f"an alert was not delivered: the address answers with status 500: {text}"]
+
+
+def test_a_command_gets_json_as_its_input(tmp_path: Path) -> None:
+    target = tmp_path / "got.json"
+    program = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_text(sys.stdin.read())"
+    alerts = Alerts([AlertSettings(when="signal", command=[executable, "-c", program])], tmp_path, print)
+    alerts.signal(SYMBOL, signal("one"))
+    delivered(alerts, 1)
+    assert json.loads(target.read_text())["symbol"] == SYMBOL
+
+
+def test_a_wrong_rule_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('[model]\n[[alerts]]\nwhen = "near"\nusdt = 1e7\nwebhok = "https://x.example"\n')
+    with pytest.raises(LiqstratError, match=r'run.toml:5: unknown key "alerts.0.webhok" \(did you mean "webhook"\?\)'):
+        load_alerts(path)
+    path.write_text('[model]\n[[alerts]]\nwhen = "near"\ncommand = ["true"]\n')
+    with pytest.raises(LiqstratError, match=r"run.toml:\d: alerts.0: usdt is missing"):
+        load_alerts(path)
+    with pytest.raises(LiqstratError, match='"NOT_THERE" of the webhook is not set in the environment'):
+        Alerts([AlertSettings(when="signal", webhook="https://x.example/${NOT_THERE}")], tmp_path, print)
