@@ -7,6 +7,7 @@ import pytest
 
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.brackets import brackets_for
+from liqstrat.liquidation.grid import bin_at
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
@@ -116,3 +117,21 @@ def test_a_map_has_all_bins_in_which_something_may_stand_and_no_more(book: Liqui
     assert levels.longs.shape == levels.shorts.shape == (len(book.tiers), last // parts - first // parts + 1)
     assert levels.seeded_share == book.seeded_share > 0
     assert book.map(Since(time_ns=7)).time_ns == 7
+
+
+def test_a_flow_in_other_bins_is_refused_at_any_step_and_changes_nothing(book: LiquidationBook) -> None:
+    before = {name: values.tobytes() for name, values in book.saved().items() if name not in ("time_ns", "known")}
+    with pytest.raises(ValueError, match=r"trades are in bins \d+ to \d+ .* expected bins \d+ to \d+"):
+        book.step(interval(4, [60_200.0, 60_300.0], 50.0, 10 * SETTINGS.fine_width), 1_500)
+    assert {name: book.saved()[name].tobytes() for name in before} == before
+    assert book.open_interest == 1_300
+
+
+def test_what_a_step_ran_through_is_told_with_its_time_and_bins(book: LiquidationBook) -> None:
+    flow = interval(4, [60_200.0, 40_000.0], 50.0, SETTINGS.fine_width)
+    consumed = book.step(flow, 1_400)
+    assert consumed.time_ns == flow.end_ns
+    assert consumed.longs.sum() > 0
+    low, high = (bin_at(price, SETTINGS.fine_width) for price in (40_000.0, 60_300.0))
+    assert low <= consumed.long_first <= consumed.long_first + consumed.longs.shape[1] - 1 <= high
+    assert consumed.short_first >= bin_at(60_200.0, SETTINGS.fine_width)
