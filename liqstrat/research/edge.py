@@ -61,11 +61,16 @@ class Verdict:
         return {"words": self.words, "reasons": reasons, "needed": self.needed, "evidence": asdict(self.evidence)}
 
 
+def is_enough(days: int, trades: int) -> bool:
+    """Whether so many days and trades allow any verdict."""
+    return days >= LEAST_DAYS and trades >= LEAST_TRADES
+
+
 def verdict_on(evidence: Evidence) -> Verdict:
     """What can be said: an edge only where every test speaks for it, and nothing where days or trades are too few."""
     reasons = [*_of_luck(evidence), *_of_controls(evidence)]
     needed = _needed(evidence)
-    if evidence.days < LEAST_DAYS or evidence.trades < LEAST_TRADES or evidence.deflated is None:
+    if not is_enough(evidence.days, evidence.trades) or evidence.deflated is None:
         return Verdict(TOO_LITTLE, reasons, evidence, needed)
     by_luck = all(good for good, _ in _of_luck(evidence))
     by_chance = evidence.random is None or _beats(evidence.random)

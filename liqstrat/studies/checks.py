@@ -26,9 +26,12 @@ _MOST_EXPOSURE = 0.95
 Checks = dict[str, dict[str, Any]]
 
 
-def check(study: Study, best: Tried, hands: Workers, progress: Progress = SILENT) -> Checks:
-    """Run all checks of the best trial that have not been run; they are kept with the study."""
-    wanted = {**_stress(study, best), **_controls(study, best)}
+def check(study: Study, best: Tried, hands: Workers, progress: Progress = SILENT, *, controls: bool = True) -> Checks:
+    """Run all checks of the best trial that have not been run; they are kept with the study.
+
+    controls: whether it is held against chance and placebo levels too, or only against dearer and slower markets.
+    """
+    wanted = {**_stress(study, best), **(_controls(study, best) if controls else {})}
     tasks = {name: task(study, settings) for name, settings in wanted.items()}
     kept = study.working / f"checks-{best.number:05}.jsonl"
     found = run_all(tasks, kept, f"checks {study.run.name}", hands, progress)

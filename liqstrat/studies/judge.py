@@ -8,7 +8,7 @@ import numpy as np
 
 from liqstrat.liquidation.grid import Floats
 from liqstrat.progress import SILENT, Progress
-from liqstrat.research.edge import Evidence, Verdict, verdict_on
+from liqstrat.research.edge import Evidence, Verdict, is_enough, verdict_on
 from liqstrat.research.ledger import configurations
 from liqstrat.research.luck import deflated, overfitting, sharpes_of, superiority
 from liqstrat.studies.checks import Checks, against, check
@@ -54,11 +54,14 @@ def judge(study: Study, trials: list[Tried], hands: Workers, progress: Progress 
     if best is None or not best.figures.get("trades"):
         return Judged(verdict_on(Evidence(len(days), 0, tried)))
     ran = [trial.number for trial in trials if trial.days]
-    checks = check(study, best, hands, progress) if study.space.settings.controls else {}
-    objective = study.space.settings.objective[0]
+    settings, trades = study.space.settings, int(best.figures["trades"])
+    # A number that was asked for is run in any case.
+    controls = "controls" in settings.model_fields_set or is_enough(len(days), trades)
+    checks = check(study, best, hands, progress, controls=controls) if settings.controls else {}
+    objective = settings.objective[0]
     evidence = Evidence(
         days=len(days),
-        trades=int(best.figures["trades"]),
+        trades=trades,
         configurations=tried,
         deflated=deflated(returns[:, ran.index(best.number)], tried, sharpes_of(returns)),
         overfitting=overfitting(returns),
