@@ -74,7 +74,11 @@ class Desk:
             time.sleep(0.2)
 
     def parity(self) -> dict[str, Any]:
-        command = [executable, "-m", "liqstrat", "parity", "run.toml", "--json"]
+        return self.says("parity", "run.toml")
+
+    def says(self, *arguments: str) -> dict[str, Any]:
+        """What a command says in JSON."""
+        command = [executable, "-m", "liqstrat", *arguments, "--json"]
         process = Popen(command, stdout=PIPE, stderr=PIPE, text=True, cwd=self.folder)
         out, err = process.communicate(timeout=200)
         assert process.returncode in (0, 1), err
@@ -112,6 +116,13 @@ def test_a_session_with_cuts_that_is_killed_and_goes_on_is_equal_to_a_backtest_o
     assert found["open_interest_seconds_late"] > 0
     assert found["plain_backtest"]["absent"] > 0, "a plain one trades while this one was dead"
     check_absences(desk)
+    # What was recorded is history like any other: maps of it, and scores on what was liquidated meanwhile.
+    known = desk.says("levels", SYMBOL, "--db", "market.duckdb", "--at", found["to"])
+    assert known["time"][:16] == found["to"][:16]
+    assert known["simulated"]
+    assert len(known["clusters"]) > 2
+    score = desk.says("score", SYMBOL, "--db", "market.duckdb", "--from", "2024-03-01T12:00", "--to", found["to"])
+    assert score["simulated"]
     # What somebody changes afterwards is found.
     intents = desk.folder / "paper/chance/intents.jsonl"
     lines = intents.read_text().splitlines()
