@@ -17,13 +17,12 @@ from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, RoundTrip
 from liqstrat.backtest.account.metrics import (
     as_json,
     exposure,
-    hourly_returns,
     max_drawdown,
     metrics_of,
     profit_factor,
-    sharpe,
     win_rate,
 )
+from liqstrat.backtest.account.returns import hourly_returns, sharpe
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.moments import MINUTE_NS
 from tests.history import START
