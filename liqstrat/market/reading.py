@@ -35,6 +35,8 @@ _NOISE = "2e-15"
 _WRONG, _DIGITS, _BLANKED, _POINTS = "has_a_wrong_cell", "too_many_digits", "has_no_number", "points"
 _ALL_KEPT, _NOISE_ONLY, _LOST = "0::tinyint", "1::tinyint", "2::tinyint"
 _BLANK = ("", '""')
+#: Bytes that are no UTF-8, as `surrogateescape` shows them.
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 def read(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> list[str]:
@@ -205,9 +207,14 @@ def _read_error(message: str, csv: Path, recognised: Recognised) -> str:
 
 
 def _check_count(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised) -> None:
-    """Raise where not every line has become a row."""
+    """Raise where not every line has become a row, or one is no text."""
     ((rows,),) = connection.execute(f"select count(*) from {TABLE}").fetchall()
-    lines = sum(1 for _ in _lines(csv, recognised))
+    lines = 0
+    for number, line in _lines(csv, recognised, errors="surrogateescape"):
+        lines += 1
+        # DuckDB does not look at columns that are not used.
+        if not line.isascii() and _NO_UTF8.search(line):
+            raise RefusedError(f"{recognised.row} {number:,}: is not UTF-8 text")
     if rows != lines:
         raise RefusedError(f"has {lines:,} {recognised.row}s of rows, of which {rows:,} can be read")
 
@@ -297,9 +304,9 @@ def _error(recognised: Recognised, number: int, column: str, cell: str, expected
     return RefusedError(f"{recognised.row} {number}: {column} is {shown}, expected {expected}")
 
 
-def _lines(csv: Path, recognised: Recognised) -> Iterator[tuple[int, str]]:
+def _lines(csv: Path, recognised: Recognised, errors: str = "replace") -> Iterator[tuple[int, str]]:
     """The lines of rows with their numbers, however they end; blank ones are none."""
-    with csv.open(encoding="utf-8", errors="replace") as file:
+    with csv.open(encoding="utf-8", errors=errors) as file:
         for number, line in enumerate(file, 1):
             if number > recognised.skip and line != "\n":
                 yield number, line.rstrip("\n")

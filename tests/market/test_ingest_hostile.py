@@ -115,6 +115,11 @@ WRONG: dict[str, tuple[str, list[str], list[str]]] = {
         [*trade_lines(3), trade_lines(1, 9)[0] + "\r", *trade_lines(3, 20)],
         ["end in"],
     ),
+    "no UTF-8 in a column that is not used": (
+        "BTCUSDT-liquidationSnapshot-2024-03-01.csv",
+        [f"{DAY_MS},SELL,LIMIT,IO\udcd5,4.161,57340.05,,FILLED,1,1"],
+        ["line 1", "UTF-8"],
+    ),
     "letters of no UTF-8": (DAY, [*trade_lines(3), trade({1: "\udcff"})], ["line 4", "UTF-8"]),
     "a huge ratio": (METRICS, [METRICS_HEADER, ROW + "1e308"], ["line 2", "1e308", "ratio"]),
     "a huge open interest": (METRICS, [ROW.replace("80000.1", "1" + "0" * 18) + "1"], ["line 1", "below"]),
