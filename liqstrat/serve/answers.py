@@ -31,7 +31,7 @@ PARQUET, CSV = "application/vnd.apache.parquet", "text/csv"
 #: What rows are given as; JSON is what else there is.
 OF_ROWS = (ARROW, PARQUET, CSV)
 #: Bytes of answers that are kept in memory, all together.
-MOST_KEPT = 192 * 1024 * 1024
+MOST_KEPT = 96 * 1024 * 1024
 _MOST_ANSWERS = 2000
 _GZIP_FROM, _GZIP_LEVEL = 1000, 5
 
@@ -90,22 +90,28 @@ class Answer:
         """Bytes that it holds, about."""
         rows = self.rows.nbytes if self.rows is not None else 0
         made = [self.__dict__[name] for name in ("_json", "_arrow") if name in self.__dict__]
-        return 2000 + rows + sum(len(one.plain) + len(one.zipped or b"") for one in made)
+        return 2000 + rows + sum(len(one.kept) for one in made)
 
 
 @dataclass(frozen=True)
 class Body:
-    """Bytes with their hash, and zipped where that pays."""
+    """Bytes with their hash, kept zipped where that pays: who asks for them plain is rare."""
 
-    plain: bytes
-    zipped: bytes | None
+    kept: bytes
+    is_zipped: bool
     media: str
     tag: str
 
     @classmethod
     def of(cls, content: bytes, media: str) -> "Body":
-        zipped = gzip.compress(content, _GZIP_LEVEL, mtime=0) if len(content) >= _GZIP_FROM else None
-        return cls(content, zipped, media, hashlib.sha256(content).hexdigest()[:32])
+        is_zipped = len(content) >= _GZIP_FROM
+        kept = gzip.compress(content, _GZIP_LEVEL, mtime=0) if is_zipped else content
+        return cls(kept, is_zipped, media, hashlib.sha256(content).hexdigest()[:32])
+
+    @property
+    def plain(self) -> bytes:
+        """The content as it is."""
+        return gzip.decompress(self.kept) if self.is_zipped else self.kept
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,8 @@ def _kind(value: object) -> object:
     return value
 
 
-def _timeframe(value: object) -> object:
-    """Days of history, as 7 or "7d", or hours, as "12h"."""
-    if isinstance(value, timedelta):
-        return value
-    text = str(value)
+def timeframe_length(text: str) -> timedelta:
+    """Days of history, as 7 or "7d", or hours, as "12h"; raises `ValueError`."""
     number, unit = (text[:-1], text[-1:]) if text[-1:] in ("h", "d") else (text, "d")
     if not (number.isascii() and number.isdecimal() and len(number) <= 4):
         raise ValueError(f'"{text[:40]}" is not a timeframe, expected days as 7 or 7d, or hours as 12h')
@@ -78,6 +75,11 @@ def _checked_list(text: str) -> str:
     return text
 
 
+def _checked_timeframe(text: str) -> str:
+    timeframe_length(text)
+    return text
+
+
 def _checked_weights(text: str) -> str:
     weights(text)
     return text
@@ -91,9 +93,9 @@ Moment = Annotated[
 Symbol = Annotated[str, Field(pattern=r"^\w{1,40}$", description="The exchange's name of the market, as BTCUSDT.")]
 Model = Annotated[Kind, BeforeValidator(_kind), Field(description="conserving, large_trades, oi_candle or ensemble.")]
 Timeframe = Annotated[
-    timedelta,
-    BeforeValidator(_timeframe),
-    WithJsonSchema({"type": "string", "pattern": r"^([1-9]|[1-9]\d|[12]\d\d|3[0-5]\d|36[0-5])d$", "default": "14d"}),
+    str,
+    AfterValidator(_checked_timeframe),
+    WithJsonSchema({"type": "string", "pattern": r"^([1-9]|[1-9]\d|[12]\d\d|3[0-5]\d|36[0-5])d$"}),
     Field(description="History that fills the book: days as 7 or 7d, hours as 12h."),
 ]
 Leverages = Annotated[

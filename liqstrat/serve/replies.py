@@ -18,16 +18,16 @@ def reply(request: Request, given: Given) -> Response:
         offered = ", ".join((JSON, *OF_ROWS)) if answer.rows is not None else JSON
         return problem(406, f"{request.headers['accept'][:80]!r} is not among what there is: {offered}")
     body = answer.body(media)
-    zipped = body.zipped if "gzip" in request.headers.get("accept-encoding", "") else None
-    tag = f'"{body.tag}{"-z" if zipped is not None else ""}"'
+    zipped = body.is_zipped and "gzip" in request.headers.get("accept-encoding", "")
+    tag = f'"{body.tag}{"-z" if zipped else ""}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
     if given.stale is not None:
         headers[STALE] = given.stale.encode("ascii", "replace").decode().replace("\n", " ")
     known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
-    if zipped is not None:
-        return Response(zipped, headers={**headers, "Content-Encoding": "gzip"}, media_type=body.media)
+    if zipped:
+        return Response(body.kept, headers={**headers, "Content-Encoding": "gzip"}, media_type=body.media)
     return Response(body.plain, headers=headers, media_type=body.media)
 
 

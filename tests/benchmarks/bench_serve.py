@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import SimulationSettings, simulate
+from liqstrat.serve.answers import MOST_KEPT
 from tests.benchmarks.measure import Place, Row
 
 _CLIENTS, _SECONDS, _REQUESTS = 50, 60.0, 10_000
@@ -57,8 +58,10 @@ def measure(place: Place) -> list[Row]:
                 Row(what, f"the bare framework: {base.told()}", "no 5xx", found.told() + failed, not found.failed)
             )
         grown = _grown(address, number, before)
-    kept = f"{before / 1e6:,.0f} MB before, {grown / 1e6:+,.0f} MB after all of it and {_REQUESTS:,} more requests"
-    rows.append(Row("memory of the server", "–", "flat: < 60 MB more", kept, grown < 60e6))
+    told = f"{before / 1e6:,.0f} MB before, {grown / 1e6:+,.0f} MB after all of it and {_REQUESTS:,} more requests"
+    most = MOST_KEPT + 64e6
+    reach = f"< {most / 1e6:,.0f} MB more, with what it keeps"
+    rows.append(Row("memory of the server", "–", reach, told, grown < most))
     return rows
 
 

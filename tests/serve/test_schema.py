@@ -12,7 +12,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.testclient import TestClient
 
+from liqstrat.serve.app import create_app
 from tests.serve.browsing import serving
 
 pytestmark = pytest.mark.slow
@@ -43,3 +45,14 @@ def test_answers_are_as_described(folders: tuple[Path, Path], tmp_path: Path) ->
 
             check()
     assert asked > 15
+
+
+def test_defaults_that_are_described_can_be_sent(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    client = TestClient(create_app(*folders, tmp_path), base_url="http://localhost")
+    for path, operations in client.get("/openapi.json").json()["paths"].items():
+        told = operations.get("get", {}).get("parameters", [])
+        defaults = {one["name"]: one["schema"]["default"] for one in told if one["schema"].get("default") is not None}
+        if defaults and "{" not in path:
+            if any(one["name"] == "symbol" and one["required"] for one in told):
+                defaults["symbol"] = "BTCUSDT"
+            assert client.get(path, params=defaults).status_code == 200, (path, defaults)

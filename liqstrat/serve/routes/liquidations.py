@@ -18,7 +18,7 @@ from liqstrat.serve.answers import Answer
 from liqstrat.serve.calculator import LevelsQuery, calculated
 from liqstrat.serve.estimates import Estimates, make_estimates, matrix_of, widest_bin
 from liqstrat.serve.limits import LONGEST, MOST_CELLS, MOST_MAPS, MOST_ROWS
-from liqstrat.serve.params import Every, Moment, OfMap, Timeframe, Window, minutes, window_length
+from liqstrat.serve.params import Every, Moment, OfMap, Timeframe, Window, minutes, timeframe_length, window_length
 from liqstrat.serve.refusals import RefusedError, as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.served import Here, Served, open_interest_span
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/liquidations", tags=["liquidations"])
 
 #: How far from price maps over time reach.
 SPAN = 0.25
-WARMUP = timedelta(days=14)
+WARMUP = "14d"
 _SHOWN_MAPS = 700
 _LENGTHS: tuple[Every, ...] = ("5m", "15m", "30m", "1h", "4h", "1d")
 
@@ -96,8 +96,9 @@ def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()
         span = open_interest_span(store, asked.symbol)
         end = min(asked.end_time or span[1], span[1])
         every = asked.interval or _length(window_length(asked.window))
+        warmup = timeframe_length(asked.timeframe)
         moments = _moments(asked.symbol, span, end - window_length(asked.window), end, every)
-        maps = make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, asked.timeframe, SPAN)
+        maps = make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, warmup, SPAN)
         matrix = matrix_of(maps, maps.wanted(asked.side, asked.tiers))
         _within(matrix.usdt.size)
         usdt = np.where(matrix.usdt >= max(asked.min_usdt, 0.5), np.round(matrix.usdt), 0.0)
@@ -140,8 +141,9 @@ def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuer
         span = open_interest_span(store, asked.symbol)
         end = min(asked.end_time or span[1], span[1])
         start = asked.start_time or end - window_length(asked.time_window or "48h")
+        warmup = timeframe_length(asked.timeframe)
         moments = _moments(asked.symbol, span, start, end, asked.interval)
-        maps = make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, asked.timeframe, SPAN)
+        maps = make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, warmup, SPAN)
         rows = maps.wanted(asked.side, asked.tiers)
         if asked.price_bin_size is not None and asked.price_bin_size < (widest := widest_bin(maps, rows)):
             raise RefusedError(
@@ -167,8 +169,8 @@ def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuer
 def one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tuple[Estimates, dict[str, Any]]:
     """The map that is asked for, and what it says of itself."""
     last = open_interest_span(store, asked.symbol)[1]
-    moment = asked.at or last
-    maps = make_estimates(store, here.shelf, asked.symbol, [moment], asked.settings, asked.timeframe, None)
+    moment, warmup = asked.at or last, timeframe_length(asked.timeframe)
+    maps = make_estimates(store, here.shelf, asked.symbol, [moment], asked.settings, warmup, None)
     age = moment - _known_by(store, asked.symbol, moment)
     about = _facts(here, source, store, asked, last) | {
         "time": moment,

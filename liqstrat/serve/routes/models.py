@@ -18,7 +18,7 @@ from liqstrat.market.store import Store
 from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer
 from liqstrat.serve.estimates import Estimates
-from liqstrat.serve.params import Model, Moment, OfSymbol, Timeframe
+from liqstrat.serve.params import Model, Moment, OfSymbol, Timeframe, timeframe_length
 from liqstrat.serve.refusals import as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.routes.liquidations import WARMUP, MapQuery, by_price, one_map, rows_of
@@ -102,8 +102,8 @@ def signals(request: Request, here: Here, asked: Annotated[SignalsQuery, Query()
 
     def make(store: Store) -> Answer:
         last = open_interest_span(store, asked.symbol)[1]
-        settings = ModelSettings(kind=asked.model)
-        standing = standing_at(store, asked.symbol, asked.at or last, settings, asked.timeframe)
+        settings, warmup = ModelSettings(kind=asked.model), timeframe_length(asked.timeframe)
+        standing = standing_at(store, asked.symbol, asked.at or last, settings, warmup)
         rules = SignalRules.of({} if asked.watch is None else {"watch": asked.watch})
         about = {
             "symbol": asked.symbol,
