@@ -65,6 +65,7 @@ class LiquidationBook(TwoSidedModel):
         """
         self._use(self.brackets(flow.end_ns))
         self.time_ns, volume, width = flow.end_ns, flow.volume, self._width
+        before = self.price
         if volume > 0:
             self.price = flow.close
         if isnan(self.price):
@@ -78,7 +79,8 @@ class LiquidationBook(TwoSidedModel):
             self._seed(self._shorts, flow, at, high)
             return Consumed.nothing(flow.end_ns, len(self.tiers))
         unrest = self.settings.unrest * log(flow.high / flow.low) ** 2 if volume > 0 else 0.0
-        return self._work(flow, open_interest, (low, at, high), unrest, volume)
+        opened = min(max(bin_at(before, width), low), high)
+        return self._work(flow, open_interest, (low, at, high), opened, unrest, volume)
 
     def saved(self) -> Saved:
         """All that was learnt, see `LiquidationModel.saved`."""
@@ -100,17 +102,26 @@ class LiquidationBook(TwoSidedModel):
             )
 
     def _work(
-        self, flow: Flow, open_interest: float, bins: tuple[int, int, int], unrest: float, volume: float
+        self,
+        flow: Flow,
+        open_interest: float,
+        bins: tuple[int, int, int],
+        opened: int,
+        unrest: float,
+        volume: float,
     ) -> Consumed:
-        """A step of both sides, see the module; `bins` are those of the low, the close and the high."""
+        """A step of both sides, see the module; `bins` are those of the low, the close and the high, and `opened` that
+        of the price before."""
         longs, shorts, settings, (low, at, high) = self._longs, self._shorts, self.settings, bins
         bought, sold = self._spread[+1], self._spread[-1]
+        sure = settings.first_against
+        low_first = sure if at >= opened else 1 - sure
         longs.make_room(min(bins), max(bins), bought, low)
         shorts.make_room(min(bins), max(bins), sold, high)
         fits, long_first, taken_longs, long_nearest, short_first, taken_shorts, short_nearest = _work_both(
             longs.amounts, longs.rows, longs.first, longs.nearest,
             shorts.amounts, shorts.rows, shorts.first, shorts.nearest,
-            flow.bins, flow.buy, flow.brackets, flow.contracts, low, at, high,
+            flow.bins, flow.buy, flow.brackets, flow.contracts, low, at, high, opened, low_first,
             bought.share, bought.shift, bought.fraction, bought.placed,
             sold.share, sold.shift, sold.fraction, sold.placed,
             self.tiers, self._haste, unrest, settings.turnover * volume, settings.taker_weight,
@@ -166,7 +177,7 @@ def _extremes(bins: Ints, brackets: Ints) -> tuple[int, int, int]:
 @compiled
 def _work_both(  # type: ignore[no-untyped-def]
     long_amounts, long_rows, long_first, long_nearest, short_amounts, short_rows, short_first, short_nearest,
-    bins, buy, brackets, contracts, low, at, high,
+    bins, buy, brackets, contracts, low, at, high, opened, low_first,
     long_share, long_shift, long_fraction, long_placed, short_share, short_shift, short_fraction, short_placed,
     tiers, haste, unrest, usual, taker_weight, open_interest, hour,
 ):  # fmt: skip
@@ -178,12 +189,14 @@ def _work_both(  # type: ignore[no-untyped-def]
             nothing = np.zeros((len(tiers), 0))
             return False, 0, nothing, long_nearest, 0, nothing, short_nearest
     begin, taken, long_nearest = _work(
-        long_amounts, long_rows, long_first, long_nearest, 1, bins, buy, brackets, contracts, at, low,
+        long_amounts, long_rows, long_first, long_nearest, 1, bins, buy, brackets, contracts,
+        low, at, high, opened, low_first,
         long_share, long_shift, long_fraction, long_placed, tiers, haste, unrest, usual, taker_weight,
         open_interest, hour,
     )  # fmt: skip
     short_begin, taken_shorts, short_nearest = _work(
-        short_amounts, short_rows, short_first, short_nearest, -1, bins, buy, brackets, contracts, at, high,
+        short_amounts, short_rows, short_first, short_nearest, -1, bins, buy, brackets, contracts,
+        high, at, low, opened, 1 - low_first,
         short_share, short_shift, short_fraction, short_placed, tiers, haste, unrest, usual, taker_weight,
         open_interest, hour,
     )  # fmt: skip
@@ -192,18 +205,21 @@ def _work_both(  # type: ignore[no-untyped-def]
 
 @compiled
 def _work(  # type: ignore[no-untyped-def]
-    amounts, rows, first, nearest, sign, bins, buy, brackets, contracts, at, edge, share, shift, fraction, placed,
-    tiers, haste, unrest, usual, taker_weight, open_interest, hour,
+    amounts, rows, first, nearest, sign, bins, buy, brackets, contracts, edge, at, other, opened, edge_first,
+    share, shift, fraction, placed, tiers, haste, unrest, usual, taker_weight, open_interest, hour,
 ):  # fmt: skip
     """What price ran through is taken out; holders close; what is then missing to reach the open interest opens where
-    the interval traded. Returns the first bin and contracts of what was taken, and the nearest bin from now on."""
+    the interval traded. `edge` is the bin of the price reached against this side, `other` that on the other side, and
+    `edge_first` how sure it is that the edge was reached first. Returns the first bin and contracts of what was taken,
+    and the nearest bin from now on."""
     begin, taken, nearest = take(amounts, rows, first, nearest, sign, edge)
     keep(amounts, rows, _kept(rows, tiers, haste, unrest, usual, open_interest))
     missing = open_interest - total(rows)
     if missing > 0:
         entries = _entries(bins, buy, brackets, contracts, at, sign > 0, taker_weight)
         nearest = put(
-            amounts, rows, first, nearest, sign, *entries, share, shift, fraction, placed, missing, edge, hour
+            amounts, rows, first, nearest, sign, *_on_the_way(*entries, sign, edge, at, other, opened, edge_first),
+            share, shift, fraction, placed, missing, edge, hour,
         )  # fmt: skip
     return begin, taken, nearest
 
@@ -221,6 +237,40 @@ def _entries(
     if any_traded:
         return bins, brackets, weights
     return np.full(1, at), np.zeros(1, dtype=np.int64), np.ones(1)
+
+
+@compiled
+def _on_the_way(  # type: ignore[no-untyped-def]
+    bins, brackets, weights, sign, edge, close, other, opened, edge_first
+):  # fmt: skip
+    """Entries by how far price went against them afterwards: bins, brackets, weights, and the bin of that price.
+
+    Of an interval it is known where price began and ended, and how far it went to both sides, not what came first.
+    Where it went to the edge first, it came from the beginning to the edge, crossed to the other side and came back to
+    where it ended; else it went to the other side first. An entry is shared among the times that price passed it.
+    """
+    count = 0
+    at = np.empty(3 * len(bins), dtype=np.int64)
+    of, edges, parts = np.empty_like(at), np.empty_like(at), np.empty(3 * len(bins))
+    for i in range(len(bins)):
+        # As if for longs: the edge is the lowest.
+        entry, low, end, begin = bins[i] * sign, edge * sign, close * sign, opened * sign
+        falls, falls_back = entry <= begin, entry >= end
+        rises, rises_back = entry >= begin, entry <= end
+        first, then = edge_first / (1 + falls + falls_back), (1 - edge_first) / (1 + rises + rises_back)
+        to_edge = first * falls + then * (1 + rises)
+        to_close = first * falls_back + (0.0 if entry < end else first)
+        to_none = then * rises_back + (first if entry < end else 0.0)
+        for reached, part in ((low, to_edge), (end, to_close), (entry, to_none)):
+            if part > 0:
+                at[count], of[count], edges[count], parts[count] = (
+                    bins[i],
+                    brackets[i],
+                    reached * sign,
+                    part * weights[i],
+                )
+                count += 1
+    return at[:count], of[:count], parts[:count], edges[:count]
 
 
 @compiled

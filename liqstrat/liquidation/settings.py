@@ -14,9 +14,10 @@ Kind = Literal["conserving", "large_trades", "oi_candle", "ensemble"]
 #: A thirtieth of a usual day's range of BTCUSDT.
 USUAL_BIN_WIDTH = 0.001
 
-#: Share of opened contracts by leverage. An assumption: the exchange does not publish it.
+#: Share of opened contracts by leverage. An assumption: the exchange does not publish it. The tiers are marks of its
+#: slider; of several mixes this is among those whose maps told most of real liquidations (docs/real-markets.md).
 DEFAULT_LEVERAGE: Mapping[int, float] = MappingProxyType(
-    {3: 0.08, 5: 0.15, 10: 0.27, 20: 0.22, 50: 0.15, 100: 0.09, 125: 0.04}
+    {3: 0.10, 5: 0.18, 10: 0.30, 20: 0.20, 25: 0.06, 50: 0.09, 75: 0.03, 100: 0.03, 125: 0.01}
 )
 
 
@@ -36,6 +37,8 @@ class ModelSettings:
     haste: who has more leverage closes sooner: at a rate that grows with leverage to this power.
     seed_spread: how far from the first price those positions were opened that are older than history, as a mean
       distance in logarithm of price (0.06: 6 %). About what price wanders in the time for which positions are held.
+    first_against: how sure it is that price went first against the way in which an interval ends, before it went the
+      other way: what opens before price comes by dies, and what opens after it lives. 0.5 is not to know.
     taker_weight: how much more a taker's trade counts as opening than a maker's (makers are often market makers).
     leverage: shares of opened contracts by leverage; scaled to sum to one.
     formula: "exact" or "linear" liquidation price.
@@ -51,6 +54,7 @@ class ModelSettings:
     unrest: float = 0.3
     haste: float = 0.5
     seed_spread: float = 0.06
+    first_against: float = 0.7
     taker_weight: float = 2.0
     leverage: Mapping[int, float] = field(default_factory=lambda: dict(DEFAULT_LEVERAGE))
     formula: Formula = "exact"
@@ -84,6 +88,8 @@ class ModelSettings:
             raise ValueError(f"haste is {self.haste}, expected a power from 0 to 2")
         if not 0 <= self.seed_spread <= 1:
             raise ValueError(f"seed_spread is {self.seed_spread}, expected 0 to 1")
+        if not 0 <= self.first_against <= 1:
+            raise ValueError(f"first_against is {self.first_against}, expected 0 to 1")
         if not 0 <= self.taker_weight <= 1000:
             raise ValueError(f"taker_weight is {self.taker_weight}, expected 0 to 1000")
         if self.formula not in ("exact", "linear"):

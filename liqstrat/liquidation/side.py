@@ -121,7 +121,8 @@ class Side:
         self.make_room(int(bins.min()), int(bins.max()), tiers, edge)
         self.nearest = put(
             self.amounts, self.rows, self.first, self.nearest, self.sign,
-            bins, brackets, weights, tiers.share, tiers.shift, tiers.fraction, tiers.placed, amount, edge, hour,
+            bins, brackets, weights, np.full(len(bins), edge), tiers.share, tiers.shift, tiers.fraction, tiers.placed,
+            amount, edge, hour,
         )  # fmt: skip
 
     def call_seed(self) -> None:
@@ -202,12 +203,17 @@ def total(rows: Floats) -> float:
 
 @compiled
 def put(  # type: ignore[no-untyped-def]
-    amounts, rows, first, nearest, sign, bins, brackets, weights, share, shift, fraction, placed, amount, edge, hour
+    amounts, rows, first, nearest, sign, bins, brackets, weights, edges, share, shift, fraction, placed,
+    amount, edge, hour,
 ):  # fmt: skip
-    """The loop of `Side.add`, for which there must be room; returns the nearest bin from then on."""
-    tiers, bound = rows.shape[1], edge - sign
+    """The loop of `Side.add`, for which there must be room; returns the nearest bin from then on.
+
+    `edges` are the bins of the price reached against the side from each entry on, `edge` that of the whole interval.
+    """
+    tiers = rows.shape[1]
     living = 0.0
     for i in range(len(bins)):
+        bound = edges[i] - sign
         for tier in range(tiers):
             part, target = weights[i] * share[brackets[i], tier], bins[i] + shift[brackets[i], tier]
             if not placed[brackets[i], tier]:
@@ -223,6 +229,7 @@ def put(  # type: ignore[no-untyped-def]
             for tier in range(tiers):
                 living += weights[i] * share[brackets[i], tier]
     for i in range(len(bins)):
+        bound = edge - sign if all_dead else edges[i] - sign
         for tier in range(tiers):
             part = weights[i] * share[brackets[i], tier] * amount / living / rows[SCALE, tier]
             target, upper = bins[i] + shift[brackets[i], tier], fraction[brackets[i], tier]

@@ -60,6 +60,7 @@ def models(draw: st.DrawFn) -> ModelSettings:
         unrest=draw(st.sampled_from([0.0, 0.3, 10.0])),
         haste=draw(st.sampled_from([0.0, 0.5, 2.0])),
         seed_spread=draw(st.sampled_from([0.0, 0.06, 0.5])),
+        first_against=draw(st.sampled_from([0.0, 0.7, 1.0])),
         taker_weight=draw(st.sampled_from([0.0, 1.0, 3.0])),
         leverage={tier: draw(st.floats(0.01, 1)) for tier in tiers},
         formula=draw(st.sampled_from(["exact", "linear"])),
@@ -87,8 +88,16 @@ def test_open_interest_is_conserved_and_nothing_run_through_remains(
         assert levels.longs.sum() + levels.long_unplaced.sum() == pytest.approx(interest, rel=1e-9)
         assert levels.shorts.sum() + levels.short_unplaced.sum() == pytest.approx(interest, rel=1e-9)
         if flow.volume > 0:
-            assert not levels.longs[:, levels.high_edges > flow.low * (1 + 1e-9)].any()
-            assert not levels.shorts[:, levels.low_edges < flow.high * (1 - 1e-9)].any()
+            assert not levels.longs[:, levels.high_edges > flow.close * (1 + 1e-9)].any()
+            assert not levels.shorts[:, levels.low_edges < flow.close * (1 - 1e-9)].any()
+            # Where price has been stands only what opened behind it, in this very interval.
+            behind = levels.high_edges > flow.low * (1 + 1e-9), levels.low_edges < flow.high * (1 - 1e-9)
+            for contracts, hours, there in (
+                (levels.longs, levels.long_hours, behind[0]),
+                (levels.shorts, levels.short_hours, behind[1]),
+            ):
+                opened = contracts[:, there] * (flow.end_ns / 3.6e12)
+                np.testing.assert_allclose(hours[:, there], opened, rtol=1e-9, atol=1e-300)
 
 
 def assert_sums(whole: LiquidationMap, fine: LiquidationMap, parts: int) -> None:
@@ -260,3 +269,23 @@ def test_prices_that_reach_nothing_take_nothing_from_the_map(
     if whole.longs.any():
         nearest = whole.low_edges[whole.longs.any(axis=0)].max() * (1 + 1e-9)
         assert book.reaches(float(nearest), 0.0001 * book.price)
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize("against_first", [True, False])
+def test_what_opens_after_price_came_by_lives(side: str, against_first: bool) -> None:
+    """Price goes 1 % against a side and back, or only back after what opened was run through: at 100x (0.5 %) half of
+    the way decides who lives."""
+    model = ModelSettings(leverage={100: 1.0}, bin_width=0.001, turnover=0.0, unrest=0.0, first_against=1.0)
+    sign = 1 if side == "long" else -1
+    start, end = 60_000.0, 60_000.0 * (1 + 0.001 * sign if against_first else 1 - 0.001 * sign)
+    against, other = start * (1 - 0.01 * sign), start * (1 + 0.01 * sign)
+    book = LiquidationBook(model, "BTCUSDT")
+    book.step(interval(0, [start], [1.0], model.fine_width), 1.0)
+    book.step(interval(1, [start, against, other, end], [1.0, 1.0, 1.0, 1.0], model.fine_width), 1_000.0)
+    levels = book.map()
+    contracts = (levels.longs if sign > 0 else levels.shorts).sum(axis=0)
+    behind = (levels.middles - against) * sign > 0
+    share = contracts[behind].sum() / contracts.sum()
+    assert (share > 0.5) == against_first
+    assert contracts.sum() == pytest.approx(1_000.0)

@@ -67,7 +67,7 @@ def test_every_parameter_of_a_map_has_an_effect(client: TestClient) -> None:
     whole = get(client, MAP)
     longs = get(client, f"{MAP}&side=long")
     assert {row["side"] for row in longs["levels"]} == {"long"}
-    assert {row["leverage"] for row in get(client, f"{MAP}&leverage=10,25x")["levels"]} == {10}
+    assert {row["leverage"] for row in get(client, f"{MAP}&leverage=10,26x")["levels"]} == {10}
     large = get(client, f"{MAP}&min_usdt=1e6")["levels"]
     assert 0 < len(large) < len(whole["levels"])
     by_bin: dict[tuple[str, float], float] = {}
