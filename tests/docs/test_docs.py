@@ -65,7 +65,9 @@ def commands_of(page: Path) -> Iterator[tuple[str, list[str]]]:
     """Command lines of this program in a page's shell blocks, and within its text."""
     text = page.read_text()
     blocks = re.findall(r"^```(?:sh|bash)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    lines = [line for block in blocks for line in block.splitlines()] + re.findall(r"`(liqstrat [a-z][^`]*)`", text)
+    lines = [line for block in blocks for line in block.replace("\\\n", "").splitlines()] + re.findall(
+        r"`(liqstrat [a-z][^`]*)`", text
+    )
     for line in lines:
         words = shlex.split(line, comments=True)
         words = words[2:] if words[:2] == ["uv", "run"] else words

@@ -78,6 +78,9 @@ def examined(flawless: Path, tmp_path: Path) -> Callable[..., Quality]:
     return run
 
 
+NO_CANDLES = "delete from klines_1m_history"
+
+
 def of(quality: Quality, kind: str) -> KindQuality:
     return next(found for found in quality.kinds if found.kind == kind)
 
@@ -96,15 +99,18 @@ def test_nothing_is_wrong_with_a_flawless_history(examined: Callable[..., Qualit
     assert of(quality, "open_interest").step == timedelta(minutes=5)
     assert of(quality, "funding").step == timedelta(hours=8)
     assert of(quality, "trades").rows == TRADES
-    assert quality.levels == quality.whole == (Range(START, at(TRADES - 1)),)
+    # The last candle is known when it ends.
+    assert quality.levels == quality.whole == (Range(START, START + timedelta(days=3)),)
 
 
 def test_missing_ids_are_counted_with_their_place(examined: Callable[..., Quality]) -> None:
-    quality = examined(
+    flaws = (
+        NO_CANDLES,
         "delete from aggtrades_history where agg_trade_id between 5000 and 5009",
         "delete from aggtrades_history where agg_trade_id between 8000 and 20000",  # more than one block
         "delete from aggtrades_history where agg_trade_id in (4095, 24576)",  # at the bounds of blocks
     )
+    quality = examined(*flaws)
     trades = of(quality, "trades")
     assert quality.has_gaps
     assert (trades.gaps, trades.missing) == (4, 10 + 12_001 + 2)
@@ -116,6 +122,7 @@ def test_missing_ids_are_counted_with_their_place(examined: Callable[..., Qualit
     )
     # A minute and a half without trades is bridged, more than a day is not.
     assert quality.levels == (Range(START, at(7999)), Range(at(20001), at(TRADES - 1)))
+    assert examined(*flaws[1:]).levels == (Range(START, START + timedelta(days=3)),), "there are candles of it"
     assert trades.days_missing == (date(2024, 3, 2),)
 
 
@@ -128,7 +135,7 @@ def test_a_day_without_trades(examined: Callable[..., Quality]) -> None:
 
 def test_a_silence_without_a_missing_id_is_told_and_cuts_the_ranges(examined: Callable[..., Quality]) -> None:
     later = "update aggtrades_history set timestamp = timestamp + interval 3 hours where agg_trade_id > 20000"
-    quality = examined(later)
+    quality = examined(NO_CANDLES, later)
     silence = Range(at(20_000), at(20_001) + timedelta(hours=3))
     assert quality.quiet == (silence,)
     assert quality.levels == (Range(START, silence.start), Range(silence.end, START + timedelta(days=3)))
@@ -194,6 +201,7 @@ def test_prices_that_cannot_be(examined: Callable[..., Quality]) -> None:
 def test_missing_blank_and_repeated_open_interest(examined: Callable[..., Quality]) -> None:
     table = "open_interest_history"
     quality = examined(
+        NO_CANDLES,
         f"delete from {table} where timestamp in (timestamp '2024-03-01 06:00', timestamp '2024-03-01 06:05')",
         f"update {table} set open_interest_contracts = 0 where timestamp = timestamp '2024-03-01 07:00'",
         f"update {table} set open_interest_contracts = null where timestamp = timestamp '2024-03-01 08:00'",
@@ -216,7 +224,7 @@ def test_missing_blank_and_repeated_open_interest(examined: Callable[..., Qualit
 
 def test_a_missing_settlement_but_no_jitter(examined: Callable[..., Quality]) -> None:
     quality = examined(
-        "delete from funding_rate_history where timestamp::date = date '2024-03-02' and hour(timestamp) = 8"
+        NO_CANDLES, "delete from funding_rate_history where timestamp::date = date '2024-03-02' and hour(timestamp) = 8"
     )
     funding = of(quality, "funding")
     settlement = START + timedelta(days=1)
@@ -243,7 +251,7 @@ def test_missing_candles(examined: Callable[..., Quality]) -> None:
 
 
 def test_without_a_kind_nothing_is_whole(examined: Callable[..., Quality]) -> None:
-    quality = examined("delete from funding_rate_history")
+    quality = examined(NO_CANDLES, "delete from funding_rate_history")
     assert quality.whole == ()
     assert quality.levels == (Range(START, at(TRADES - 1)),)
     assert examined("delete from open_interest_history").levels == ()
@@ -289,5 +297,7 @@ def test_the_gaps_of_real_pieces_are_told(shared_data: Path, database: Path) -> 
     assert bitcoin.outlier_count == 0
     assert of(bitcoin, "open_interest").step == timedelta(hours=4)
     assert of(bitcoin, "funding").missing == 0
-    assert bitcoin.levels == (), "open interest is of another year than the trades"
+    # Open interest is of another year than the trades, but not than the candles.
+    (there,) = bitcoin.levels
+    assert (there.start.date(), there.end.date()) == (date(2026, 2, 20), date(2026, 3, 19))
     assert (of(solana, "open_interest").missing, solana.has_gaps) == (0, False)
