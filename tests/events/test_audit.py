@@ -35,7 +35,8 @@ def studied(folder: Path, seed: int, planted: float) -> EventStudy:
     simulate(folder / "archive", days=12, seed=seed, start=date(2024, 3, 1), settings=settings)
     ingest([folder / "archive"], folder / "market.duckdb")
     with open_store(folder / "market.duckdb") as store:
-        model = ModelSettings(bin_width=0.001)
+        # The market's own mix, so that levels stand where positions are liquidated.
+        model = ModelSettings(bin_width=0.001, leverage=dict(settings.leverage))
         return study_events(store, "BTCUSDT", None, None, model, warmup=timedelta(days=14))
 
 

@@ -111,7 +111,7 @@ SELECTORS = {
         ("radio", "window", "24h"),
         ("select", "interval", "1h"),
         ("radio", "side", "short"),
-        ("range", "threshold", "50"),
+        ("range", "threshold", "30"),
         ("select", "run", "demo-second"),
         ("chip", "[data-layer='oi']", ""),
     ],
@@ -138,7 +138,8 @@ def choose(page: Page, kind: str, name: str, value: str) -> None:
         case _:
             page.fill(f"[name={name}]", value)
             page.dispatch_event(f"[name={name}]", "change")
-    page.wait_for_timeout(250)
+    # A slider asks when it has come to rest.
+    page.wait_for_timeout(1500 if kind == "range" else 250)
     settle(page)
 
 

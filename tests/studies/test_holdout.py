@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from liqstrat.app import run_backtest
 from liqstrat.research.ledger import read_ledger
 from liqstrat.run_file import load_run_file
@@ -14,6 +16,7 @@ from tests.shell import Shell
 HOLDOUT = "trials = 2\n[holdout]\nlast = '6h'\n"
 
 
+@pytest.mark.slow
 def test_a_look_is_of_what_was_held_out_and_is_counted(study_file: Callable[..., Path], tmp_path: Path) -> None:
     path, out = study_file(HOLDOUT), tmp_path / "results"
     best = load_run_file(sweep(load_run_file(path), out, path, workers=1) / "best.toml")

@@ -109,7 +109,7 @@ def test_a_sweep_is_judged_and_its_page_says_how(study_file: Callable[..., Path]
 def test_controls_that_nobody_asked_for_are_not_run_where_there_can_be_no_verdict(
     study_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = study_file("trials = 1", **{"controls = 0": ""})
+    path = study_file("trials = 3", **{"controls = 0": ""})
     folder = sweep(load_run_file(path), tmp_path / "results", path, workers=1)
     found = json.loads((folder / "sweep.json").read_text())
     assert {name.split(" ")[0] for name in found["checks"]} == {"costs", "latency"}

@@ -66,6 +66,7 @@ def test_a_run_that_is_too_short_says_how_long_a_window_is(liqstrat: Shell, stud
         walk_forward(load_run_file(study_file()), Path("results"))
 
 
+@pytest.mark.slow
 def test_what_is_best_in_training_is_traded_on_the_test(study_file: Callable[..., Path], tmp_path: Path) -> None:
     path, out = study_file(WALK), tmp_path / "results"
     folder = walk_forward(load_run_file(path), out, path, workers=1)

@@ -136,6 +136,7 @@ def test_capacity_is_by_what_was_traded_about_each_order() -> None:
     assert capacity(fills, silent, 1e5)["high"] is None
 
 
+@pytest.mark.slow
 def test_a_run_s_figures_are_those_of_its_tables(demo_results: Path) -> None:
     run = lq.load(demo_results)
     figures = json.loads((demo_results / "metrics.json").read_text())
