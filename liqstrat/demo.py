@@ -15,6 +15,7 @@ from typing import Any
 from liqstrat.config import DataSettings, RunFile, StrategySettings
 from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_file
+from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.progress import SILENT, Progress
 
 SYMBOL = "BTCUSDT"
@@ -75,6 +76,8 @@ def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILE
 
 def demo_run(name: str, use: str, days: int, data: DataSettings) -> RunFile:
     """The run of one strategy over the simulated days that follow the filling of the book."""
+    from liqstrat.market.simulator.settings import DEFAULT_LEVERAGE
+
     first = datetime(START.year, START.month, START.day, tzinfo=UTC)
     return RunFile(
         name=f"demo-{name}",
@@ -82,12 +85,15 @@ def demo_run(name: str, use: str, days: int, data: DataSettings) -> RunFile:
         start=first + timedelta(days=min(_FILLING_DAYS, days - 1)),
         end=first + timedelta(days=days),
         data=data,
+        # The market's own mix: what is assumed of real ones is another.
+        model=ModelSettings(leverage=dict(DEFAULT_LEVERAGE)),
         strategies=[StrategySettings(use=use)],
     )
 
 
 def _write_run_file(run: RunFile, path: Path) -> Path:
     """The run as a file to change and run again."""
+    mix = ", ".join(f"{leverage} = {share}" for leverage, share in run.model.leverage.items())
     text = f"""\
 # A run of the demo, on a SIMULATED market: copy it, change one thing, run both and compare the two reports.
 
@@ -99,6 +105,9 @@ to = {run.end:%Y-%m-%dT%H:%M:%SZ}
 [data]
 db = {json.dumps(str(run.data.db))}
 catalog = {json.dumps(str(run.data.catalog))}
+
+[model]                  # the simulated market's own mix; leave it out on a real one
+leverage = {{ {mix} }}
 
 [[strategies]]
 use = {json.dumps(run.strategies[0].use)}
