@@ -110,3 +110,14 @@ Warmup = Annotated[int, typer.Option(min=0, help="Days of history before, used t
 From = Annotated[datetime | None, time_option("--from", help="First moment, UTC: 2024-03-01 or 2024-03-01T12:00.")]
 To = Annotated[datetime | None, time_option("--to", help="Up to this moment, UTC, itself not included.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+#: Of what follows the market as it runs.
+DEFAULT_RECORDINGS = Path("recorded")
+Recordings = Annotated[
+    Any, typer.Option("--to-folder", parser=as_path, metavar="PATH", help="Where the recordings go.")
+]
+Length = Annotated[
+    Any, typer.Option("--for", parser=seconds, metavar="LENGTH", help="Stop after so long, as 90s or 8h.")
+]
+RestUrl = Annotated[str, typer.Option(help="Address of the exchange's REST API.")]
+StreamUrl = Annotated[str, typer.Option(help="Address of the exchange's market streams.")]

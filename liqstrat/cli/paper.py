@@ -5,10 +5,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liqstrat.cli.options import Json, as_path, one_of, override, parsed, seconds
+from liqstrat.cli.options import (
+    DEFAULT_RECORDINGS,
+    Json,
+    Length,
+    Recordings,
+    RestUrl,
+    StreamUrl,
+    as_path,
+    one_of,
+    override,
+    parsed,
+    seconds,
+)
 from liqstrat.cli.program import err, out, progress
 from liqstrat.cli.record import Shown
 from liqstrat.cli.text import new_table, price_text, print_json
+from liqstrat.live.addresses import REST_URL, STREAM_URL
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,9 +41,7 @@ _Session = Annotated[
 def paper(
     run_file: Annotated[Path, typer.Argument(metavar="RUN.TOML", help="The run file of a backtest.")],
     session: _Session = None,
-    target: Annotated[
-        Any, typer.Option("--to-folder", parser=as_path, metavar="PATH", help="Where the recordings go.")
-    ] = Path("recorded"),
+    target: Recordings = DEFAULT_RECORDINGS,
     settings: _Settings = None,
     at_end: Annotated[
         Any,
@@ -41,13 +52,9 @@ def paper(
     late: Annotated[
         Any, typer.Option(parser=seconds, metavar="LENGTH", help="What comes later than that is not acted upon.")
     ] = 10.0,
-    length: Annotated[
-        Any, typer.Option("--for", parser=seconds, metavar="LENGTH", help="Stop after so long, as 90s or 8h.")
-    ] = None,
-    rest_url: Annotated[str, typer.Option(help="Address of the exchange's REST API.")] = "https://fapi.binance.com",
-    stream_url: Annotated[
-        str, typer.Option(help="Address of the exchange's market streams.")
-    ] = "wss://fstream.binance.com/market",
+    length: Length = None,
+    rest_url: RestUrl = REST_URL,
+    stream_url: StreamUrl = STREAM_URL,
 ) -> None:
     """Trade a run file on paper, on the market as it runs; no order leaves for an exchange. Records all the while.
 

@@ -1,14 +1,14 @@
 """Recording the market as it runs."""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liqstrat.cli.options import as_path, seconds
+from liqstrat.cli.options import DEFAULT_RECORDINGS, Length, Recordings, RestUrl, StreamUrl, as_path
 from liqstrat.cli.program import err, out
 from liqstrat.cli.text import new_table
+from liqstrat.live.addresses import REST_URL, STREAM_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,9 +22,7 @@ _PLAIN_EVERY_SECONDS = 60.0
 
 def record(
     symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL…", help="The exchange's names, as BTCUSDT ETHUSDT.")],
-    target: Annotated[
-        Any, typer.Option("--to-folder", parser=as_path, metavar="PATH", help="Where the recordings go.")
-    ] = Path("recorded"),
+    target: Recordings = DEFAULT_RECORDINGS,
     db: Annotated[
         Any,
         typer.Option(
@@ -34,13 +32,9 @@ def record(
     everything: Annotated[
         bool, typer.Option("--all-liquidations", help="Record the liquidations of all other markets, too.")
     ] = False,
-    length: Annotated[
-        Any, typer.Option("--for", parser=seconds, metavar="LENGTH", help="Stop after so long, as 90s or 8h.")
-    ] = None,
-    rest_url: Annotated[str, typer.Option(help="Address of the exchange's REST API.")] = "https://fapi.binance.com",
-    stream_url: Annotated[
-        str, typer.Option(help="Address of the exchange's market streams.")
-    ] = "wss://fstream.binance.com/market",
+    length: Length = None,
+    rest_url: RestUrl = REST_URL,
+    stream_url: StreamUrl = STREAM_URL,
 ) -> None:
     """Record trades, liquidations, open interest, funding and candles as they happen, until it is stopped.
 

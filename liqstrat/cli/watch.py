@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liqstrat.cli.options import Warmup, as_path, model_of, override, parsed, seconds
+from liqstrat.cli.options import (
+    DEFAULT_RECORDINGS,
+    Length,
+    Recordings,
+    RestUrl,
+    StreamUrl,
+    Warmup,
+    as_path,
+    model_of,
+    override,
+    parsed,
+)
 from liqstrat.cli.program import err, out, progress
 from liqstrat.cli.record import Shown
 from liqstrat.cli.text import new_table, price_text
 from liqstrat.inputs import DEFAULT_DATABASE
+from liqstrat.live.addresses import REST_URL, STREAM_URL
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,9 +37,7 @@ def watch(
     db: Annotated[
         Any, typer.Option("--db", parser=as_path, metavar="PATH", help="DuckDB file with the history before.")
     ] = DEFAULT_DATABASE,
-    target: Annotated[
-        Any, typer.Option("--to-folder", parser=as_path, metavar="PATH", help="Where the recordings go.")
-    ] = Path("recorded"),
+    target: Recordings = DEFAULT_RECORDINGS,
     config: Annotated[
         Path | None,
         typer.Option("--config", metavar="RUN.TOML", help="File whose [model] and [[alerts]] are taken."),
@@ -45,13 +55,9 @@ def watch(
         int | None, typer.Option(min=0, max=65535, help="Serve pages and websockets there; 0 takes any that is free.")
     ] = None,
     warmup_days: Warmup = 14,
-    length: Annotated[
-        Any, typer.Option("--for", parser=seconds, metavar="LENGTH", help="Stop after so long, as 90s or 8h.")
-    ] = None,
-    rest_url: Annotated[str, typer.Option(help="Address of the exchange's REST API.")] = "https://fapi.binance.com",
-    stream_url: Annotated[
-        str, typer.Option(help="Address of the exchange's market streams.")
-    ] = "wss://fstream.binance.com/market",
+    length: Length = None,
+    rest_url: RestUrl = REST_URL,
+    stream_url: StreamUrl = STREAM_URL,
 ) -> None:
     """Keep the liquidation maps of markets up to date as they trade, and tell of signals; records all the while.
 

@@ -12,7 +12,7 @@ import aiohttp
 
 from liqstrat import __version__
 from liqstrat.errors import LiqstratError, did_you_mean
-from liqstrat.live import rest, stream
+from liqstrat.live.addresses import REST_URL, STREAM_URL
 from liqstrat.live.files import Recording
 from liqstrat.live.gaps import Gaps
 from liqstrat.live.listener import After, Listener
@@ -45,8 +45,8 @@ class Settings:
     database: Path | None = None
     everything: bool = False
     seconds: float | None = None
-    rest_url: str = rest.BASE_URL
-    stream_url: str = stream.BASE_URL
+    rest_url: str = REST_URL
+    stream_url: str = STREAM_URL
 
 
 @dataclass

@@ -10,8 +10,6 @@ from typing import Any
 
 import aiohttp
 
-BASE_URL = "https://fapi.binance.com"
-
 #: Of 2,400 a minute.
 _MOST_WEIGHT = 1_800
 _TIMEOUT = aiohttp.ClientTimeout(total=20)

@@ -14,8 +14,6 @@ from typing import Any
 
 import aiohttp
 
-BASE_URL = "wss://fstream.binance.com/market"
-
 #: Prices of reference come each second, so a market is never silent for so long.
 _SILENT_SECONDS = 20.0
 _OLDEST_SECONDS = 23 * 3600.0
