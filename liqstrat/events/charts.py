@@ -7,6 +7,7 @@ from liqstrat.events.paths import HORIZONS
 from liqstrat.events.study import EventStudy
 from liqstrat.liquidation.grid import Floats
 from liqstrat.report import numbers
+from liqstrat.report.error_bars import error_bars
 from liqstrat.report.theme import ACCENT, MUTED, WARNING, dress
 from liqstrat.scoring.intervals import Estimate
 
@@ -114,15 +115,7 @@ def _points(
         name=name,
         mode="markers",
         marker={"color": colour, "symbol": symbol, "size": 9},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": np.nan_to_num(high - value),
-            "arrayminus": np.nan_to_num(value - low),
-            "color": colour,
-            "thickness": 1.5,
-            "width": 4,
-        },
+        error_y=error_bars(value, low, high, colour),
         text=[f"{text}: {_told(one, form)}" for text, one in zip(texts, estimates, strict=True)],
         hovertemplate="%{text}",
     )

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import pyarrow as pa
 
 from liqstrat.report import numbers
+from liqstrat.report.error_bars import error_bars
 from liqstrat.report.heatmap import heatmap_figure
 from liqstrat.report.theme import LONG, MUTED, PLOT, SHORT, dress
 
@@ -138,15 +139,7 @@ def _points(
         mode="lines+markers" if lines else "markers",
         line={"color": colour, "width": 1.2},
         marker={"color": colour, "symbol": symbol, "size": 9},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": np.nan_to_num(high - value),
-            "arrayminus": np.nan_to_num(value - low),
-            "color": colour,
-            "thickness": 1.5,
-            "width": 4,
-        },
+        error_y=error_bars(value, low, high, colour),
         text=[f"{text}: {_short(v)}{_between(a, b)}" for text, v, a, b in zip(texts, value, low, high, strict=True)],
         hovertemplate="%{text}",
     )
