@@ -13,10 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from liqstrat.backtest.account.equity import EquityCurve, equity_curve
 from liqstrat.backtest.account.facts import data_facts, gaps, lost_trades, require_history
-from liqstrat.backtest.account.ledger import Ledger
-from liqstrat.backtest.account.metrics import as_json, metrics_of
 from liqstrat.backtest.account.results import (
     config_hash,
     versions,
@@ -25,13 +22,12 @@ from liqstrat.backtest.account.results import (
     write_json,
     write_sketch,
 )
-from liqstrat.backtest.account.tearsheet import tearsheet
 from liqstrat.backtest.account.trades import courses
 from liqstrat.backtest.levels.feeds import OpenInterestSeries
 from liqstrat.backtest.levels.record import LevelsRecord, write_map
-from liqstrat.backtest.levels.tape import last_price
 from liqstrat.backtest.levels.warmup import warm_up
 from liqstrat.backtest.markets import read_rates
+from liqstrat.backtest.measured import measure, notes_on
 from liqstrat.backtest.params import make_params
 from liqstrat.backtest.replay import Replayed, SymbolData, Trader
 from liqstrat.backtest.replay import replay as _replay
@@ -39,7 +35,7 @@ from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.candles import minutes_before
 from liqstrat.catalog.instruments import instrument_id
 from liqstrat.catalog.kept import Answer, Kept
-from liqstrat.catalog.minutes import read_minutes
+from liqstrat.catalog.minutes import MinuteBars, read_minutes
 from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
 from liqstrat.held import partial_folder, require_writable
@@ -49,7 +45,7 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store, open_store
 from liqstrat.market.width import with_bin_width
-from liqstrat.moments import MINUTE_NS, at_ns, column_ns, nanoseconds
+from liqstrat.moments import MINUTE_NS, column_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
 from liqstrat.remarks import remark
 from liqstrat.research.code import Code, code_of
@@ -59,7 +55,6 @@ from liqstrat.strategies import resolve_strategy
 
 #: History before the start that the fill model looks at.
 _BEFORE = timedelta(hours=1)
-_CENT = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +67,11 @@ class Prepared:
     run: RunFile
     data: dict[str, SymbolData]
     about: dict[str, Any]
+
+    @property
+    def minutes(self) -> dict[str, MinuteBars]:
+        """By symbol, the bars of each minute."""
+        return {symbol: data.minutes for symbol, data in self.data.items()}
 
 
 @dataclass(frozen=True)
@@ -184,20 +184,13 @@ def with_run(prepared: Prepared, run: RunFile) -> Prepared:
     return Prepared(run, prepared.data, about)
 
 
-def measure(prepared: Prepared, traders: Sequence[Trader], replayed: Replayed) -> tuple[dict[str, Any], EquityCurve]:
-    """The figures of a replay, as `metrics.json` has them, and its account minute by minute."""
-    last = _last_prices(prepared.run)
-    curve = _account(prepared, replayed, last)
-    return _metrics(prepared, traders, replayed, curve, last), curve
-
-
 def write(
     prepared: Prepared, traders: Sequence[Trader], replayed: Replayed, folder: Path, name: str, created: datetime
 ) -> None:
     """Write the tables and facts of a replay, which its report is made from, into `folder`."""
-    run, data = prepared.run, prepared.data
-    minutes = {symbol: data[symbol].minutes for symbol in run.symbols}
-    figures, curve = measure(prepared, traders, replayed)
+    run = prepared.run
+    minutes = prepared.minutes
+    figures, curve = measure(run, minutes, traders, replayed)
     write_account(folder, replayed.ledger, curve, courses(replayed.ledger, minutes, nanoseconds(run.end)))
     write_json(folder / "metrics.json", figures)
     write_candles(folder, minutes, nanoseconds(run.start), nanoseconds(run.end))
@@ -206,7 +199,7 @@ def write(
     if replayed.journal.lines:
         text = "".join(f"{line}\n" for line in replayed.journal.lines)
         (folder / "log.txt").write_text(text, encoding="utf-8")
-    notes = [*prepared.about["notes"], *_notes_after(replayed)]
+    notes = [*prepared.about["notes"], *notes_on(replayed)]
     head = {"name": run.name, "run": name, "created": created.isoformat()}
     write_json(folder / "run.json", {**head, **prepared.about, "notes": notes})
 
@@ -293,89 +286,6 @@ def _verdict(store: Store, symbol: str, run: RunFile, model: ModelSettings, prog
 
 def _kept(run: RunFile, store: Store) -> Kept:
     return Kept(run.data.catalog / "kept", store)
-
-
-def _last_prices(run: RunFile) -> dict[str, float]:
-    """Where a run ends within a minute, the last price before its end of each symbol that has one."""
-    if run.end.timestamp() % 60 == 0:
-        return {}
-    found = {symbol: last_price(run.data.catalog, symbol, run.start, run.end) for symbol in run.symbols}
-    return {symbol: price for symbol, price in found.items() if price is not None}
-
-
-def _account(prepared: Prepared, replayed: Replayed, last: dict[str, float]) -> EquityCurve:
-    """The account minute by minute; it must end with the equity that the engine has at the last price it saw."""
-    run = prepared.run
-    minutes = {symbol: prepared.data[symbol].minutes for symbol in run.symbols}
-    curve = equity_curve(replayed.ledger, run.venue.balance, minutes, run.start, run.end, last)
-    if abs(float(curve.equity[-1]) - replayed.equity) > _CENT:
-        raise RuntimeError(f"the fills add up to {curve.equity[-1]} USDT, the engine has {replayed.equity}")
-    return curve
-
-
-def _metrics(
-    prepared: Prepared, traders: Sequence[Trader], replayed: Replayed, curve: EquityCurve, last: dict[str, float]
-) -> dict[str, Any]:
-    run = prepared.run
-    minutes = {symbol: prepared.data[symbol].minutes for symbol in run.symbols}
-    by_strategy = {}
-    for trader in traders:
-        part = replayed.ledger.of(trader.label)
-        own = equity_curve(part, run.venue.balance, minutes, run.start, run.end, last)
-        by_strategy[trader.label] = _figures(prepared, part, own)
-    return {
-        **_figures(prepared, replayed.ledger, curve),
-        "account_liquidations": len(replayed.liquidations),
-        "insurance": round(sum(event.insurance for event in replayed.liquidations), 8),
-        "entries_not_made": dict(sorted(not_made(replayed).items())),
-        "by_strategy": by_strategy,
-    }
-
-
-def _figures(prepared: Prepared, ledger: Ledger, curve: EquityCurve) -> dict[str, Any]:
-    run = prepared.run
-    minutes = {symbol: prepared.data[symbol].minutes for symbol in run.symbols}
-    went = courses(ledger, minutes, nanoseconds(run.end))
-    return {**as_json(metrics_of(ledger, curve, run.venue.balance)), **tearsheet(ledger, went, curve, minutes)}
-
-
-def not_made(replayed: Replayed) -> Counter[str]:
-    """How many entries did not happen, by reason."""
-    counted: Counter[str] = Counter()
-    for order in replayed.ledger.orders:
-        if order.role == "entry" and order.reason:
-            counted[order.reason.partition(":")[0]] += 1
-    for refusal in replayed.ledger.refusals:
-        counted[refusal.reason] += refusal.times
-    return counted
-
-
-def _notes_after(replayed: Replayed) -> list[str]:
-    notes = [_liquidation_note(event) for event in replayed.liquidations]
-    if counted := not_made(replayed):
-        told = ", ".join(f"{reason} {count:,}" for reason, count in counted.most_common())
-        total = counted.total()
-        notes.append(f"{total:,} {'entry was' if total == 1 else 'entries were'} not made: {told}")
-    notes += [
-        f"{label}: {len(caps)} order(s) of its own were larger than the exchange allows at this leverage, which left "
-        f"{min(caps):,.0f} USDT: on the exchange they would have been refused"
-        for label, caps in replayed.ledger.beyond.items()
-    ]
-    still = [trip for trip in replayed.ledger.trips if trip.closed_ns is None]
-    if still:
-        notes.append(f"{len(still)} position(s) were open at the end, valued at the last price")
-    return notes
-
-
-def _liquidation_note(event: Any) -> str:
-    moment = at_ns(event.time_ns)
-    at = ", ".join(f"{symbol} at {price:.10g}" for symbol, price in event.prices.items())
-    note = (
-        f"the account was liquidated on {moment:%Y-%m-%d %H:%M:%S}{f', {at}' if at else ''}; nothing is traded after it"
-    )
-    if event.insurance:
-        note += f"; the market paid {event.insurance:,.2f} USDT less than that, which is the insurance fund's loss"
-    return note
 
 
 def _short_hash(about: dict[str, Any]) -> str:

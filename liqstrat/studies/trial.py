@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from liqstrat import app
+from liqstrat.backtest.measured import measure
 from liqstrat.backtest.replay import replay
 from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_folder
@@ -63,6 +64,6 @@ def run_trial(task: Task) -> Outcome:
         with partial_folder(task.out / task.name) as (partial, folder):
             replayed = app.replay(prepared, traders, partial)
             app.write(prepared, traders, replayed, partial, folder.name, created)
-    figures, curve = app.measure(prepared, traders, replayed)
+    figures, curve = measure(run, prepared.minutes, traders, replayed)
     days, returns = daily_returns(curve.times // 1000, curve.equity)
     return Outcome(json.loads(json.dumps(figures)), days.tolist(), returns.tolist())

@@ -312,10 +312,10 @@ def test_runs_that_end_badly_end_in_a_report_that_tells_it(tmp_path: Path) -> No
 
 def test_books_that_do_not_agree_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check takes the engine's equity at the engine's own last price, not at ours."""
-    from liqstrat import app
+    from liqstrat.backtest import measured
 
-    real = app.equity_curve
-    monkeypatch.setattr(app, "equity_curve", lambda *args: _off_by_a_little(real(*args)))
+    real = measured.equity_curve
+    monkeypatch.setattr(measured, "equity_curve", lambda *args: _off_by_a_little(real(*args)))
     with pytest.raises(RuntimeError, match="the fills add up to"):
         run_backtest(market(tmp_path, FLAT, [use("Hold")]), tmp_path / "results", report=False)
     assert not list((tmp_path / "results").iterdir())
