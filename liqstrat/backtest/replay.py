@@ -279,12 +279,13 @@ def _telling(on_step: OnStep, run: RunFile, step: Step) -> OnStep:
 def _keeper(run: RunFile, data: SymbolData, stream: MarketStream, on_step: OnStep, failures: Failures) -> LevelsKeeper:
     """The levels of a symbol, warm, and the actor that keeps them up to date."""
     tape: TapeInterval | MinuteTape
+    stepped = data.warm.book.time_ns or nanoseconds(run.start)
     if run.bar_minutes is None:
         tape = TapeInterval(stream.tape())
     elif data.flows is not None:
-        tape = FlowTape(data.minutes, nanoseconds(run.start), data.flows)
+        tape = FlowTape(data.minutes, stepped, data.flows)
     else:
-        tape = MinuteTape(data.minutes, nanoseconds(run.start))
+        tape = MinuteTape(data.minutes, stepped)
     levels = LiquidationLevels(data.model, stream.symbol, span=run.report.span, interval=tape)
     # The book goes on from here; what was prepared stays as it is for the next replay.
     book = deepcopy(data.warm.book)

@@ -11,7 +11,7 @@ liquidation, and its bracket caps its leverage; the many trades it was opened wi
 tiers above a large position's cap seem to be liquidated less than they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,8 @@ _BLOCK_NS = HOUR_NS
 _BLUR = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
 #: Seeds make up all but this of what stands in a bin: too much to tell the rest.
 _SEEDS_ALONE = 0.01
+#: Of what can be reached and says nothing of the mix: seeds, and what opened in the interval itself.
+GUESSES, _SEEDS, _BRIEF = 2, 0, 1
 
 #: A market as the book is fed with it: flow of each interval and open interest (contracts) at its end.
 History = Sequence[tuple[Flow, float]]
@@ -42,12 +44,14 @@ class Evidence:
 
     reached[side, block, class, tier]: what price ran through in the hour, had all been opened at this leverage (or at
       the highest that the class allows, where that is less).
-    guessed[side, block, class]: the same of what was open before history, for the mix of `ModelSettings`; where it
-      stands is a guess, so it explains liquidations but says nothing of the mix.
+    guessed[side, block, class, guess]: the same, for the mix of `ModelSettings`, of what was open before history, and
+      of what opened in the interval that liquidated it. Where the first stands is a guess, and how much there is of the
+      second hangs on the path inside an interval, so they explain liquidations but say nothing of the mix. Of those at
+      100x a tenth were of the second sort on simulated markets; without it they would be taken for low leverage.
     bins[side, block]: price bins traded through.
     days[block]: days since 1970.
-    Of each liquidation: `at[liquidation, tier]` and `guessed_at` as above in its bin and interval, `side`, `block`,
-    `size_class` and `contracts`.
+    Of each liquidation: `at[liquidation, tier]` and `guessed_at[liquidation, guess]` as above in its bin and interval,
+      `side`, `block`, `size_class` and `contracts`.
     """
 
     reached: Floats
@@ -80,8 +84,8 @@ def gather(
     size_class = class_of(classes, price * contracts)
     seen = _Seen(np.searchsorted(ends, time_ns, side="right"), bin_of(price, settings.width), side)
     shape = (2, blocks, len(classes))
-    reached, guessed = np.zeros((*shape, len(settings.leverage))), np.zeros(shape)
-    at, guessed_at = np.zeros((len(price), len(settings.leverage))), np.zeros(len(price))
+    reached, guessed = np.zeros((*shape, len(settings.leverage))), np.zeros((*shape, GUESSES))
+    at, guessed_at = np.zeros((len(price), len(settings.leverage))), np.zeros((len(price), GUESSES))
     for number, one in enumerate(classes):
         tally = _Tally(one, settings, seen, np.flatnonzero(size_class == number), blocks)
         for i, (flow, open_interest) in enumerate(history):
@@ -116,15 +120,15 @@ class _Tally:
     """Steps the book of one size class and adds up what it says was reached."""
 
     def __init__(self, size: SizeClass, settings: ModelSettings, seen: _Seen, rows: Ints, blocks: int) -> None:
-        self._book = LiquidationBook(settings, BOOK, [size.table])
+        self._book = LiquidationBook(settings, BOOK, [size.table], brief=True)
         shares = np.array([settings.leverage[int(tier)] for tier in self._book.tiers])
         self._mix = shares / shares.sum()
         self._effective = size.capped @ self._mix
         self._seen, self._rows, self._width = seen, rows, settings.width
         self._next = 0
         self._seeds: Seeds | None = None
-        self.reached, self.guessed = np.zeros((2, blocks, len(shares))), np.zeros((2, blocks))
-        self.at, self.guessed_at = np.zeros((len(seen.bin), len(shares))), np.zeros(len(seen.bin))
+        self.reached, self.guessed = np.zeros((2, blocks, len(shares))), np.zeros((2, blocks, GUESSES))
+        self.at, self.guessed_at = np.zeros((len(seen.bin), len(shares))), np.zeros((len(seen.bin), GUESSES))
 
     def step(self, number: int, flow: Flow, open_interest: float, block: int, counts: bool) -> None:
         """Work interval `number`, and count what it consumed in `block` if it `counts`."""
@@ -139,6 +143,9 @@ class _Tally:
             for side, (first, contracts) in enumerate(sides):
                 if contracts.shape[1]:
                     self._count(side, first, contracts, None if left is None else left[side], rows, block)
+            if consumed.brief is not None:
+                for side, contracts in enumerate((consumed.brief.longs, consumed.brief.shorts)):
+                    self._guess(_BRIEF, side, consumed.brief.first, contracts, rows, block)
         if flow.volume > 0:
             if self._seeds is None:
                 self._seeds = Seeds(self._book.map(), low, high)
@@ -155,20 +162,29 @@ class _Tally:
         return self._rows[first:last]
 
     def _count(self, side: int, first: int, contracts: Floats, left: Floats | None, rows: Ints, block: int) -> None:
-        known, guess = contracts, np.zeros(contracts.shape[1])
+        known = contracts
         if left is not None and self._seeds:
             seeds = self._seeds.among(side, first, contracts, left)
             known = np.where(seeds > (1 - _SEEDS_ALONE) * contracts, 0.0, contracts - seeds)
-            guess = self._effective @ (seeds / self._mix[:, np.newaxis])
+            self._guess(_SEEDS, side, first, seeds, rows, block)
         known = known / self._mix[:, np.newaxis]
         self.reached[side, block] += known.sum(axis=1)
-        self.guessed[side, block] += guess.sum()
+        for chosen, column, weight in self._near(side, first, known.shape[1], rows):
+            self.at[chosen] += weight * known[:, column].T
+
+    def _guess(self, guess: int, side: int, first: int, contracts: Floats, rows: Ints, block: int) -> None:
+        amounts = self._effective @ (contracts / self._mix[:, np.newaxis])
+        self.guessed[side, block, guess] += amounts.sum()
+        for chosen, column, weight in self._near(side, first, len(amounts), rows):
+            self.guessed_at[chosen, guess] += weight * amounts[column]
+
+    def _near(self, side: int, first: int, bins: int, rows: Ints) -> Iterator[tuple[Ints, Ints, float]]:
+        """Liquidations of `rows` on that side with the column of a bin in which each may have stood, and its weight."""
         mine = rows[self._seen.side[rows] == side]
-        for step, weight in enumerate(_BLUR):
+        for step, weight in enumerate(_BLUR.tolist()):
             column = self._seen.bin[mine] - first + step - len(_BLUR) // 2
-            inside = (column >= 0) & (column < contracts.shape[1])
-            self.at[mine[inside]] += weight * known[:, column[inside]].T
-            self.guessed_at[mine[inside]] += weight * guess[column[inside]]
+            inside = (column >= 0) & (column < bins)
+            yield mine[inside], column[inside], weight
 
 
 def _bins(history: History, width: float, since_ns: int, first: int, blocks: int) -> Floats:

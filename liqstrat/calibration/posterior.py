@@ -2,15 +2,16 @@
 
 Within an hour and side, liquidations are a Poisson process whose intensity at a price bin is
 
-    chance * scale[class] * (at @ mix + guess * guessed_at + stray) * total ** (power - 1)
+    chance * scale[class] * (at @ mix + guessed_at @ guess + stray) * total ** (power - 1)
 
 `total` is the sum of the same over the hour, without `chance` and that factor: a record is thinned (one liquidation a
 second), so what is expected of it grows with what happens by a `power`, below one where it is. `chance` is drawn anew
 each hour and side from a gamma law of mean one: stops, haste and moods come in waves, and the liquidations of an hour
 are not independent. Integrated over it, the count of an hour is negative binomial, so an hour with a thousand
 liquidations does not count a thousand times. What is left of dependence (over hours, by where positions really were
-opened) divides the log-likelihood by `overdispersion`. `guess` weighs what was open before history, `stray` is for
-liquidations where the book has nothing, and `scale` is free for each size class.
+opened) divides the log-likelihood by `overdispersion`. `guess` weighs what was open before history, and
+what opened in the interval itself; `stray` is for liquidations where the book has nothing, and `scale` is free for each
+size class.
 
 That the chance of being liquidated once reached does not depend on leverage is an assumption. It holds in the
 simulated markets used to choose the settings here (within 20 %), once size classes are kept apart.
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from liqstrat.calibration.evidence import Evidence
+from liqstrat.calibration.evidence import GUESSES, Evidence
 from liqstrat.liquidation.grid import Floats, Ints
 
 #: Shape of the gamma law: chances of an hour vary by half.
@@ -79,7 +80,7 @@ def prior_precision(tiers: Ints) -> Floats:
 
 class Posterior:
     """Value and gradient of the logarithm of the posterior, of parameters in one array: logarithms of the shares by
-    tier, of `guess`, of `stray`, of `power` and of the scale of each class.
+    tier, of each `guess`, of `stray`, of `power` and of the scale of each class.
 
     `used[block]` chooses hours; the rest is not looked at.
     """
@@ -122,14 +123,15 @@ class Posterior:
 
     def start(self) -> Floats:
         """Parameters to begin with: the centre, and scales that give as many liquidations as there were."""
-        total = (self._reached @ self.centre + self._guessed).sum(axis=(0, 1))
+        total = (self._reached @ self.centre + self._guessed.sum(axis=3)).sum(axis=(0, 1))
         scales = np.log((self._by_class + 0.5) / np.maximum(total, 1e-9))
-        return np.concatenate([np.log(self.centre), [0.0, self._usual_stray, 0.0], scales])
+        return np.concatenate([np.log(self.centre), np.zeros(GUESSES), [self._usual_stray, 0.0], scales])
 
-    def _split(self, parameters: Floats) -> tuple[Floats, float, float, float, Floats]:
+    def _split(self, parameters: Floats) -> tuple[Floats, Floats, float, float, Floats]:
         tiers = len(self.tiers)
-        guess, stray, power = np.exp(parameters[tiers : tiers + 3]).tolist()
-        return mix_of(parameters[:tiers]), guess, stray, power, np.exp(parameters[tiers + 3 :])
+        after = tiers + GUESSES
+        guess, (stray, power) = np.exp(parameters[tiers:after]), np.exp(parameters[after : after + 2]).tolist()
+        return mix_of(parameters[:tiers]), guess, stray, power, np.exp(parameters[after + 2 :])
 
     def level_of(self, parameters: Floats) -> float:
         """Share of reached contracts that is recorded as liquidated."""
@@ -138,14 +140,14 @@ class Posterior:
     def explained(self, parameters: Floats) -> float:
         """Share of the liquidations that the book accounts for, the rest being strays."""
         mix, guess, stray, *_ = self._split(parameters)
-        foreseen = self._at @ mix + guess * self._guessed_at
+        foreseen = self._at @ mix + self._guessed_at @ guess
         return float((foreseen / (foreseen + stray)).mean())
 
     def log_likelihood(self, parameters: Floats) -> Floats:
         """Of each side and hour, in nats, not divided by overdispersion; up to a constant of the data."""
         mix, guess, stray, power, scale = self._split(parameters)
-        intensity = (self._at @ mix + guess * self._guessed_at + stray) * scale[self._class]
-        expected = (self._reached @ mix + guess * self._guessed + stray * self._bins) @ scale
+        intensity = (self._at @ mix + self._guessed_at @ guess + stray) * scale[self._class]
+        expected = (self._reached @ mix + self._guessed @ guess + stray * self._bins) @ scale
         logs = self._logs(expected)
         found = (power - 1) * self._counts * logs - (self._counts + _SHAPE) * np.log1p(np.exp(power * logs) / _SHAPE)
         np.add.at(found, self._place, np.log(intensity))
@@ -169,49 +171,49 @@ class Posterior:
     def scores(self, parameters: Floats) -> Floats:
         """Gradient of `log_likelihood` in the parameters, `[side, hour, parameter]`."""
         mix, guess, stray, power, scale = self._split(parameters)
-        tiers = len(mix)
+        tiers, free = len(mix), len(mix) + GUESSES + 1
         at = np.column_stack([self._at, guess * self._guessed_at, np.full(len(self._at), stray)])
-        everywhere = np.repeat(self._bins, self._classes, axis=2)
-        beside = np.stack([guess * self._guessed, stray * everywhere], axis=3)
-        base = np.concatenate([self._reached, beside], axis=3)
-        weights = np.concatenate([mix, [1.0, 1.0]])
+        everywhere = np.repeat(self._bins, self._classes, axis=2)[..., np.newaxis]
+        base = np.concatenate([self._reached, guess * self._guessed, stray * everywhere], axis=3)
+        weights = np.concatenate([mix, np.ones(GUESSES + 1)])
         expected = base @ weights
         pull = self._pull(expected @ scale, power)[:, :, np.newaxis] * scale
-        slopes = np.zeros((*self._counts.shape, tiers + 3 + self._classes))
-        np.add.at(slopes[..., : tiers + 2], self._place, at / (at @ weights)[:, np.newaxis])
-        slopes[..., : tiers + 2] -= np.einsum("sbc,sbct->sbt", pull, base)
+        slopes = np.zeros((*self._counts.shape, free + 1 + self._classes))
+        np.add.at(slopes[..., :free], self._place, at / (at @ weights)[:, np.newaxis])
+        slopes[..., :free] -= np.einsum("sbc,sbct->sbt", pull, base)
         toward = slopes[..., :tiers]
         slopes[..., :tiers] = mix * (toward - (toward @ mix)[..., np.newaxis])
-        slopes[..., tiers + 2] = self._power_slope(expected @ scale, power)
-        np.add.at(slopes, (*self._place, tiers + 3 + self._class), 1.0)
-        slopes[..., tiers + 3 :] -= pull * expected
+        slopes[..., free] = self._power_slope(expected @ scale, power)
+        np.add.at(slopes, (*self._place, free + 1 + self._class), 1.0)
+        slopes[..., free + 1 :] -= pull * expected
         return slopes
 
     def slope(self, parameters: Floats) -> Floats:
         """The sum of `scores`, in less time."""
         mix, guess, stray, power, scale = self._split(parameters)
-        tiers = len(mix)
-        weight = 1 / (self._at @ mix + guess * self._guessed_at + stray)
-        expected = self._reached @ mix + guess * self._guessed + stray * self._bins
+        tiers, free = len(mix), len(mix) + GUESSES + 1
+        weight = 1 / (self._at @ mix + self._guessed_at @ guess + stray)
+        expected = self._reached @ mix + self._guessed @ guess + stray * self._bins
         pull = self._pull(expected @ scale, power)[:, :, np.newaxis] * scale
         toward = weight @ self._at - pull.ravel() @ self._reached.reshape(-1, tiers)
-        found = np.empty(tiers + 3 + self._classes)
+        found = np.empty(free + 1 + self._classes)
         found[:tiers] = mix * (toward - toward @ mix)
-        found[tiers] = guess * (weight @ self._guessed_at - (pull * self._guessed).sum())
-        found[tiers + 1] = stray * (weight.sum() - (pull * self._bins).sum())
-        found[tiers + 2] = self._power_slope(expected @ scale, power).sum()
-        found[tiers + 3 :] = self._by_class - (pull * expected).sum(axis=(0, 1))
+        guessed = self._guessed.reshape(-1, GUESSES)
+        found[tiers : free - 1] = guess * (weight @ self._guessed_at - pull.ravel() @ guessed)
+        found[free - 1] = stray * (weight.sum() - (pull * self._bins).sum())
+        found[free] = self._power_slope(expected @ scale, power).sum()
+        found[free + 1 :] = self._by_class - (pull * expected).sum(axis=(0, 1))
         return found
 
     def value(self, parameters: Floats) -> float:
         """The logarithm of the posterior, in nats."""
         tiers = len(self.tiers)
         away = parameters[:tiers] - np.log(self.centre)
-        guess, stray, power = parameters[tiers : tiers + 3]
+        guess, (stray, power) = parameters[tiers : tiers + GUESSES], parameters[tiers + GUESSES : tiers + GUESSES + 2]
         level = np.log(self.level_of(parameters) / self.level.median) / self.level.spread
         penalty = (
             away @ self._precision @ away
-            + (guess / _GUESS_SPREAD) ** 2
+            + ((guess / _GUESS_SPREAD) ** 2).sum()
             + ((stray - self._usual_stray) / _STRAY_SPREAD) ** 2
             + (power / self.level.power) ** 2
             + level**2
@@ -223,10 +225,11 @@ class Posterior:
         tiers = len(self.tiers)
         found = self.slope(parameters) / self.overdispersion
         found[:tiers] -= self._precision @ (parameters[:tiers] - np.log(self.centre))
-        found[tiers] -= parameters[tiers] / _GUESS_SPREAD**2
-        found[tiers + 1] -= (parameters[tiers + 1] - self._usual_stray) / _STRAY_SPREAD**2
-        found[tiers + 2] -= parameters[tiers + 2] / self.level.power**2
-        amounts = np.exp(parameters[tiers + 3 :]) * self._mean_size
+        after = tiers + GUESSES
+        found[tiers:after] -= parameters[tiers:after] / _GUESS_SPREAD**2
+        found[after] -= (parameters[after] - self._usual_stray) / _STRAY_SPREAD**2
+        found[after + 1] -= parameters[after + 1] / self.level.power**2
+        amounts = np.exp(parameters[after + 2 :]) * self._mean_size
         off = np.log(amounts.sum() / self.level.median) / self.level.spread**2
-        found[tiers + 3 :] -= off * amounts / amounts.sum()
+        found[after + 2 :] -= off * amounts / amounts.sum()
         return found

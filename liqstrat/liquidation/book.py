@@ -28,7 +28,7 @@ from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step
-from liqstrat.liquidation.model import Consumed, Saved
+from liqstrat.liquidation.model import Brief, Consumed, Saved
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.side import SCALE, SUMS, Side, Tiers, keep, put, spread_over_tiers, take, total
 from liqstrat.liquidation.two_sided import TwoSidedModel
@@ -45,10 +45,13 @@ _MOST_UNREST = 3.0
 
 
 class LiquidationBook(TwoSidedModel):
-    """Steps through intervals and knows the map after each."""
+    """Steps through intervals and knows the map after each; `brief` ones tells what was open within one only."""
 
-    def __init__(self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = ()) -> None:
+    def __init__(
+        self, settings: ModelSettings, symbol: str, loaded: Sequence[BracketTable] = (), *, brief: bool = False
+    ) -> None:
         super().__init__(settings, symbol, loaded, np.array(sorted(settings.leverage), dtype=np.int64))
+        self._brief = brief
         shares = np.array([settings.leverage[int(tier)] for tier in self.tiers], dtype=np.float64)
         self._mix = shares / shares.sum()
         #: How much sooner than usual each tier closes.
@@ -116,6 +119,7 @@ class LiquidationBook(TwoSidedModel):
         bought, sold = self._spread[+1], self._spread[-1]
         sure = settings.first_against
         low_first = sure if at >= opened else 1 - sure
+        brief_longs, brief_shorts = np.zeros((2, len(self.tiers), high - low + 1 if self._brief else 0))
         longs.make_room(min(bins), max(bins), bought, low)
         shorts.make_room(min(bins), max(bins), sold, high)
         fits, long_first, taken_longs, long_nearest, short_first, taken_shorts, short_nearest = _work_both(
@@ -125,12 +129,13 @@ class LiquidationBook(TwoSidedModel):
             bought.share, bought.shift, bought.fraction, bought.placed,
             sold.share, sold.shift, sold.fraction, sold.placed,
             self.tiers, self._haste, unrest, settings.turnover * volume, settings.taker_weight,
-            open_interest, flow.end_ns / HOUR_NS,
+            open_interest, flow.end_ns / HOUR_NS, brief_longs, brief_shorts,
         )  # fmt: skip
         if not fits:
             self._check(flow, low, high)
         self.open_interest, longs.nearest, shorts.nearest = open_interest, long_nearest, short_nearest
-        return Consumed(flow.end_ns, long_first, taken_longs, short_first, taken_shorts)
+        brief = Brief(low, brief_longs, brief_shorts) if self._brief else None
+        return Consumed(flow.end_ns, long_first, taken_longs, short_first, taken_shorts, brief)
 
     def _seed(self, side: Side, flow: Flow, at: int, edge: int) -> None:
         """What was open before history was opened around the first price, as far as price wanders in the time for which
@@ -179,7 +184,7 @@ def _work_both(  # type: ignore[no-untyped-def]
     long_amounts, long_rows, long_first, long_nearest, short_amounts, short_rows, short_first, short_nearest,
     bins, buy, brackets, contracts, low, at, high, opened, low_first,
     long_share, long_shift, long_fraction, long_placed, short_share, short_shift, short_fraction, short_placed,
-    tiers, haste, unrest, usual, taker_weight, open_interest, hour,
+    tiers, haste, unrest, usual, taker_weight, open_interest, hour, brief_longs, brief_shorts,
 ):  # fmt: skip
     """`_work` of both sides in one call, which costs as much as a step itself; first, whether the flow fits the book:
     where it does not, nothing is done."""
@@ -192,13 +197,13 @@ def _work_both(  # type: ignore[no-untyped-def]
         long_amounts, long_rows, long_first, long_nearest, 1, bins, buy, brackets, contracts,
         low, at, high, opened, low_first,
         long_share, long_shift, long_fraction, long_placed, tiers, haste, unrest, usual, taker_weight,
-        open_interest, hour,
+        open_interest, hour, low, brief_longs,
     )  # fmt: skip
     short_begin, taken_shorts, short_nearest = _work(
         short_amounts, short_rows, short_first, short_nearest, -1, bins, buy, brackets, contracts,
         high, at, low, opened, 1 - low_first,
         short_share, short_shift, short_fraction, short_placed, tiers, haste, unrest, usual, taker_weight,
-        open_interest, hour,
+        open_interest, hour, low, brief_shorts,
     )  # fmt: skip
     return True, begin, taken, long_nearest, short_begin, taken_shorts, short_nearest
 
@@ -206,12 +211,12 @@ def _work_both(  # type: ignore[no-untyped-def]
 @compiled
 def _work(  # type: ignore[no-untyped-def]
     amounts, rows, first, nearest, sign, bins, buy, brackets, contracts, edge, at, other, opened, edge_first,
-    share, shift, fraction, placed, tiers, haste, unrest, usual, taker_weight, open_interest, hour,
+    share, shift, fraction, placed, tiers, haste, unrest, usual, taker_weight, open_interest, hour, low, brief,
 ):  # fmt: skip
     """What price ran through is taken out; holders close; what is then missing to reach the open interest opens where
     the interval traded. `edge` is the bin of the price reached against this side, `other` that on the other side, and
-    `edge_first` how sure it is that the edge was reached first. Returns the first bin and contracts of what was taken,
-    and the nearest bin from now on."""
+    `edge_first` how sure it is that the edge was reached first; `brief` see `put`. Returns the first bin and contracts
+    of what was taken, and the nearest bin from now on."""
     begin, taken, nearest = take(amounts, rows, first, nearest, sign, edge)
     keep(amounts, rows, _kept(rows, tiers, haste, unrest, usual, open_interest))
     missing = open_interest - total(rows)
@@ -219,7 +224,7 @@ def _work(  # type: ignore[no-untyped-def]
         entries = _entries(bins, buy, brackets, contracts, at, sign > 0, taker_weight)
         nearest = put(
             amounts, rows, first, nearest, sign, *_on_the_way(*entries, sign, edge, at, other, opened, edge_first),
-            share, shift, fraction, placed, missing, edge, hour,
+            share, shift, fraction, placed, missing, edge, hour, low, brief,
         )  # fmt: skip
     return begin, taken, nearest
 

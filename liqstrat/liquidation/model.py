@@ -16,10 +16,20 @@ from liqstrat.liquidation.settings import ModelSettings
 
 
 @dataclass(frozen=True, eq=False)
+class Brief:
+    """What opened and was liquidated within one interval, as in `Consumed`; both sides from bin `first` on."""
+
+    first: int
+    longs: Floats
+    shorts: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Consumed:
     """What one interval ran through: contracts by tier and price bin, `longs[tier, bin]` from bin `long_first` on.
 
-    Bins are those of the flow, of which a map's has `ModelSettings.bin_parts`.
+    Bins are those of the flow, of which a map's has `ModelSettings.bin_parts`. All of it was open when the interval
+    began; `brief` besides are told where a model was asked for them.
     """
 
     time_ns: int
@@ -27,6 +37,7 @@ class Consumed:
     longs: Floats
     short_first: int
     shorts: Floats
+    brief: Brief | None = None
 
     @classmethod
     def nothing(cls, time_ns: int, tiers: int) -> "Consumed":

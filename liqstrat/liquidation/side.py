@@ -122,7 +122,7 @@ class Side:
         self.nearest = put(
             self.amounts, self.rows, self.first, self.nearest, self.sign,
             bins, brackets, weights, np.full(len(bins), edge), tiers.share, tiers.shift, tiers.fraction, tiers.placed,
-            amount, edge, hour,
+            amount, edge, hour, edge, np.zeros((0, 0)),
         )  # fmt: skip
 
     def call_seed(self) -> None:
@@ -204,11 +204,12 @@ def total(rows: Floats) -> float:
 @compiled
 def put(  # type: ignore[no-untyped-def]
     amounts, rows, first, nearest, sign, bins, brackets, weights, edges, share, shift, fraction, placed,
-    amount, edge, hour,
+    amount, edge, hour, low, brief,
 ):  # fmt: skip
     """The loop of `Side.add`, for which there must be room; returns the nearest bin from then on.
 
     `edges` are the bins of the price reached against the side from each entry on, `edge` that of the whole interval.
+    `brief[tier, bin]`, from bin `low` on, gets what opened and was liquidated inside the interval, where it reaches.
     """
     tiers = rows.shape[1]
     living = 0.0
@@ -231,7 +232,8 @@ def put(  # type: ignore[no-untyped-def]
     for i in range(len(bins)):
         bound = edge - sign if all_dead else edges[i] - sign
         for tier in range(tiers):
-            part = weights[i] * share[brackets[i], tier] * amount / living / rows[SCALE, tier]
+            opened = weights[i] * share[brackets[i], tier] * amount / living
+            part = opened / rows[SCALE, tier]
             target, upper = bins[i] + shift[brackets[i], tier], fraction[brackets[i], tier]
             if all_dead:
                 # There is no room that price did not run through: next to where it ended.
@@ -243,7 +245,10 @@ def put(  # type: ignore[no-untyped-def]
             for step in range(2):
                 added = part * (upper if step else 1 - upper)
                 at = target + step
-                if added > 0 and (bound - at) * sign >= 0:
+                if (bound - at) * sign < 0:
+                    if 0 <= at - low < brief.shape[1]:
+                        brief[tier, at - low] += opened * (upper if step else 1 - upper)
+                elif added > 0:
                     amounts[CONTRACTS, tier, at - first] += added
                     amounts[HOURS, tier, at - first] += added * hour
                     rows[SUMS, tier] += added

@@ -56,10 +56,6 @@ def high() -> list[float]:
     return shares_of(found)
 
 
-@pytest.mark.xfail(
-    reason="since the way inside an interval counts, low leverage comes out too large where nearly none is held",
-    strict=True,
-)
 def test_a_mix_of_high_leverage_is_found(high: list[float]) -> None:
     assert high == pytest.approx([share for _, share in HIGH], abs=0.1)
     wrong = np.abs(np.array(high) - [share for _, share in HIGH])

@@ -289,3 +289,24 @@ def test_what_opens_after_price_came_by_lives(side: str, against_first: bool) ->
     share = contracts[behind].sum() / contracts.sum()
     assert (share > 0.5) == against_first
     assert contracts.sum() == pytest.approx(1_000.0)
+
+
+def test_what_opens_and_dies_in_one_interval_is_told_where_it_is_asked_for_and_changes_nothing() -> None:
+    """Price falls 2 % in a line: of the longs at 100x all have died that opened over 0.5 % above the end."""
+    model = ModelSettings(leverage={10: 0.5, 100: 0.5}, bin_width=0.001, turnover=0.0, unrest=0.0, first_against=1.0)
+    prices = [60_000.0 * (1 - 0.0005 * step) for step in range(41)]
+    maps = []
+    for brief in (False, True):
+        book = LiquidationBook(model, "BTCUSDT", brief=brief)
+        book.step(interval(0, [60_000.0], [1.0], model.fine_width), 1.0)
+        consumed = book.step(interval(1, prices, [1.0] * 41, model.fine_width), 1_000.0)
+        maps.append(book.map())
+        assert (consumed.brief is not None) == brief
+    np.testing.assert_array_equal(maps[0].longs, maps[1].longs)
+    assert consumed.brief is not None
+    slow, fast = consumed.brief.longs.sum(axis=1)
+    held = maps[1].longs.sum(axis=1)
+    assert slow == 0
+    # What opened at both is alike.
+    assert fast + held[1] == pytest.approx(held[0], rel=0.01)
+    assert fast / held[0] == pytest.approx(0.75, abs=0.05)

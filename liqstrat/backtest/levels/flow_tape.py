@@ -16,9 +16,9 @@ class FlowTape(MinuteTape):
     settings ask; each is used when the interval that ends with it does.
     """
 
-    def __init__(self, minutes: MinuteBars, start_ns: int, flows: Iterable[Flow]) -> None:
+    def __init__(self, minutes: MinuteBars, stepped_ns: int, flows: Iterable[Flow]) -> None:
         self._flows = {flow.end_ns: flow for flow in flows}
-        super().__init__(minutes, start_ns)
+        super().__init__(minutes, stepped_ns)
 
     def close(
         self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None

@@ -21,16 +21,16 @@ class MinuteTape:
     A bar is known when it has closed. Those that closed before `now()` are, which is to be set when there is a clock;
     one that closes at this very moment counts once somebody who comes after all market data has said so by `settle`.
 
-    minutes: of the run, and maybe of before it; bars that closed before `start_ns` are left out.
+    minutes: of the run, and of before it; those that closed up to the book's last step, at `stepped_ns`, are left out.
     """
 
-    def __init__(self, minutes: MinuteBars, start_ns: int) -> None:
+    def __init__(self, minutes: MinuteBars, stepped_ns: int) -> None:
         self.now: Callable[[], int] = lambda: 0
         closes = minutes.start_ns + (np.flatnonzero(minutes.recorded) + 1) * MINUTE_NS
         bars = minutes.recorded.copy()
-        bars[minutes.recorded] = closes >= start_ns
+        bars[minutes.recorded] = closes > stepped_ns
         # Single numbers are read from these views several times as fast as from arrays.
-        self._closes = memoryview(np.append(closes[closes >= start_ns], [_NEVER, _NEVER]))
+        self._closes = memoryview(np.append(closes[closes > stepped_ns], [_NEVER, _NEVER]))
         self._high, self._low = minutes.high[bars], minutes.low[bars]
         self._close, self._volume = minutes.close[bars], minutes.volume[bars]
         self._highs, self._lows = memoryview(self._high), memoryview(self._low)
