@@ -40,7 +40,9 @@ def save_heatmap(
     levels = picture_rows(maps_at(store, symbol, moments, settings, warmup, progress, PICTURE_SPAN))
     candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
     title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
-    write_heatmap_page(levels, candles, title=title, simulated=store.simulated(symbol), out=out)
+    write_heatmap_page(
+        levels, candles, title=title, simulated=store.simulated(symbol), out=out, contract=store.contract(symbol)
+    )
     return len(levels)
 
 
@@ -68,4 +70,4 @@ def save_score_page(
     settings = next(iter(models.values()))
     levels = picture_rows(maps_at(store, scored.symbol, moments, settings, warmup, progress, PICTURE_SPAN))
     candles = store.klines(scored.symbol, start, end, interval=candle_length(moments))
-    return write_score_page(scored, levels, candles, out)
+    return write_score_page(scored, levels, candles, out, store.contract(scored.symbol))

@@ -17,6 +17,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.events.study import study_events
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of, parse_time
 from liqstrat.liquidation.clusters import Clusters, find_clusters
+from liqstrat.liquidation.contract import Contract
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.signals import Signal, SignalRules
@@ -229,7 +230,8 @@ class History:
             maps = maps_at(store, symbol, moments, settings, warmup, said(progress), PICTURE_SPAN)
             levels = picture_rows(maps)
             candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
-            return Heatmap(symbol, levels, candles, moments[0], moments[-1], simulated=store.simulated(symbol))
+            known: dict[str, Any] = {"simulated": store.simulated(symbol), "contract": store.contract(symbol)}
+            return Heatmap(symbol, levels, candles, moments[0], moments[-1], **known)
 
     def _open(self) -> Store:
         return open_store(self.path, files=self._files)
@@ -255,7 +257,7 @@ class Levels:
 
     @property
     def price(self) -> float:
-        """The last price known then, USDT."""
+        """The last price known then."""
         return self.map.price
 
     @cached_property
@@ -274,8 +276,8 @@ class Levels:
         return self.arrow.to_pandas()
 
     def figure(self) -> go.Figure:
-        """USDT by price and leverage, with sums from the price outwards."""
-        return map_figure(self.arrow, self.price, simulated=self.simulated)
+        """What contracts are worth (USDT) by price and leverage, with sums from the price outwards."""
+        return map_figure(self.arrow, self.price, simulated=self.simulated, contract=self.map.contract)
 
     def __repr__(self) -> str:
         mark = " SIMULATED" if self.simulated else ""
@@ -289,10 +291,18 @@ class Heatmap:
     """
 
     def __init__(
-        self, symbol: str, arrow: pa.Table, candles: pa.Table, start: datetime, end: datetime, *, simulated: bool
+        self,
+        symbol: str,
+        arrow: pa.Table,
+        candles: pa.Table,
+        start: datetime,
+        end: datetime,
+        *,
+        simulated: bool,
+        contract: Contract,
     ) -> None:
         self.symbol, self.arrow, self.start, self.end, self.simulated = symbol, arrow, start, end, simulated
-        self._candles = candles
+        self._candles, self._contract = candles, contract
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -305,13 +315,14 @@ class Heatmap:
         return self._candles.to_pandas().set_index("time")
 
     def figure(self) -> go.Figure:
-        """The picture, for Plotly; colour is USDT a price bin."""
-        return heatmap_figure(self.arrow, self._candles, simulated=self.simulated)
+        """The picture, for Plotly; colour is what a price bin's contracts are worth, USDT as a rule."""
+        return heatmap_figure(self.arrow, self._candles, simulated=self.simulated, contract=self._contract)
 
     def save(self, path: str | Path) -> Path:
         """Write it as a page that needs no network; returns its path."""
         title = f"{self.symbol} liquidation heatmap {self.start:%Y-%m-%d} – {self.end:%Y-%m-%d}"
-        return write_heatmap_page(self.arrow, self._candles, title=title, simulated=self.simulated, out=Path(path))
+        known: dict[str, Any] = {"simulated": self.simulated, "contract": self._contract}
+        return write_heatmap_page(self.arrow, self._candles, title=title, out=Path(path), **known)
 
     def __repr__(self) -> str:
         mark = " SIMULATED" if self.simulated else ""

@@ -81,7 +81,7 @@ def gather(
     first = max(since_ns, history[0][0].start_ns) // _BLOCK_NS
     blocks = int((int(ends[-1]) - 1) // _BLOCK_NS - first) + 1
     interest = float(np.mean([contracts for _, contracts in history]))
-    size_class = class_of(classes, price * contracts)
+    size_class = class_of(classes, price, contracts)
     seen = _Seen(np.searchsorted(ends, time_ns, side="right"), bin_of(price, settings.width), side)
     shape = (2, blocks, len(classes))
     reached, guessed = np.zeros((*shape, len(settings.leverage))), np.zeros((*shape, GUESSES))

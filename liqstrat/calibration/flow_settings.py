@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from liqstrat.calibration.evidence import History, gather
 from liqstrat.calibration.maximum import maximum
 from liqstrat.calibration.posterior import Level, Posterior
-from liqstrat.calibration.sizes import SizeClass
+from liqstrat.calibration.sizes import SizeClass, class_of
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
@@ -58,10 +56,7 @@ def fit_flow_settings(
     names = ("turnover", "taker_weight")
     variants = [(name, getattr(settings, name) * factor) for name in names for factor in _FACTORS]
     smallest = classes[:1]
-    small = np.ones(len(liquidations.price), dtype=np.bool_)
-    if len(classes) > 1:
-        small = liquidations.price * liquidations.contracts <= classes[1].floor
-    chosen = liquidations.only(small)
+    chosen = liquidations.only(class_of(classes, liquidations.price, liquidations.contracts) == 0)
     usual: float | None = None
     with progress.task("turnover and taker weight", total=len(variants) - 1, unit="books") as done:
         for name, value in variants:

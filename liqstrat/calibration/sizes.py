@@ -17,7 +17,7 @@ BOOK = "ONE BRACKET"
 
 @dataclass(frozen=True, eq=False)
 class SizeClass:
-    """Positions above `floor` USDT, up to the next class; `table` has the one bracket that they are in.
+    """Positions of a notional above `floor`, up to the next class; `table` has the one bracket that they are in.
 
     `capped[effective, chosen]` is 1 where those who choose tier `chosen` get tier `effective`.
     """
@@ -29,7 +29,7 @@ class SizeClass:
 
 def size_classes(liquidations: Liquidations, tiers: Ints, brackets: BracketTable) -> list[SizeClass]:
     """The brackets in which enough was liquidated, lowest first; without any liquidation the lowest two."""
-    notional = liquidations.price * liquidations.contracts
+    notional = liquidations.contracts * brackets.contract.held(liquidations.price)
     bracket = brackets.index_of(notional)
     counts = np.bincount(bracket, minlength=2) if len(notional) else np.array([_FEWEST, _FEWEST])
     above = np.cumsum(counts[::-1])[::-1]
@@ -56,10 +56,12 @@ def _alone(brackets: BracketTable, number: int, notional: float) -> BracketTable
         rates=brackets.rates[number : number + 1],
         amounts=brackets.amounts[number : number + 1],
         max_leverage=np.array([150]),
+        contract=brackets.contract,
     )
 
 
-def class_of(classes: Sequence[SizeClass], notional: Floats) -> Ints:
-    """The class of each notional (USDT)."""
+def class_of(classes: Sequence[SizeClass], price: Floats, contracts: Floats) -> Ints:
+    """The class of each position."""
     floors = np.array([one.floor for one in classes])
+    notional: Floats = contracts * classes[0].table.contract.held(price)
     return np.maximum(np.searchsorted(floors, notional, side="left") - 1, 0)

@@ -87,11 +87,10 @@ def _print_levels(levels: "LiquidationMap", clusters: Sequence["Cluster"], *, si
     out.print(
         f"{levels.symbol}{' SIMULATED' if simulated else ''}  {moment:%Y-%m-%d %H:%M} UTC  "
         f"price {price_text(levels.price)}  open interest {levels.open_interest:,.1f} contracts "
-        f"({amount_text(levels.open_interest * levels.price)} USDT)"
+        f"({amount_text(levels.open_interest * levels.contract.worth(levels.price))} {levels.contract.quote})"
     )
-    table = new_table(
-        "Clusters (estimated)", ("side", "from", "to", "distance", "contracts", "USDT", "mostly", "age", "share")
-    )
+    columns = ("side", "from", "to", "distance", "contracts", levels.contract.quote, "mostly", "age", "share")
+    table = new_table("Clusters (estimated)", columns)
     for c in sorted(clusters, key=lambda c: -c.price):
         tier, part = max(c.leverage.items(), key=lambda item: item[1])
         table.add_row(
@@ -122,7 +121,7 @@ def _levels_json(levels: "LiquidationMap", clusters: Sequence["Cluster"], simula
             {"side": side, "price_low": low, "price_high": high, "contracts": 0.0, "notional": 0.0, "by_leverage": {}},
         )
         entry["contracts"] += contracts
-        entry["notional"] += contracts * (low * high) ** 0.5
+        entry["notional"] += contracts * levels.contract.worth((low * high) ** 0.5)
         entry["by_leverage"][str(leverage)] = contracts
     return {
         "symbol": levels.symbol,
@@ -130,6 +129,7 @@ def _levels_json(levels: "LiquidationMap", clusters: Sequence["Cluster"], simula
         "time": at_ns(levels.time_ns).isoformat(),
         "price": levels.price,
         "open_interest": levels.open_interest,
+        "quote": levels.contract.quote,
         "seeded_share": levels.seeded_share,
         "without_liquidation_price": {
             "long": float(levels.long_unplaced.sum()),

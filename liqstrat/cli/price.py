@@ -17,23 +17,25 @@ if TYPE_CHECKING:
 
 
 def price(
-    entry: Annotated[float, typer.Argument(min=0, help="Entry price in USDT.")],
+    entry: Annotated[float, typer.Argument(min=0, help="Entry price.")],
     leverage: Annotated[
         Any, typer.Option(parser=parsed(leverages), metavar="LIST", help="Leverages, as 5,10,25.")
     ] = "5,10,25,50,100,125",
-    notional: Annotated[float, typer.Option(min=0, help="Size of the position in USDT.")] = 10_000,
+    notional: Annotated[float, typer.Option(min=0, help="Its worth, in the currency of prices.")] = 10_000,
     symbol: Annotated[str, typer.Option(help="Whose leverage brackets apply.")] = "BTCUSDT",
     at: Annotated[datetime | None, time_option("--at", help="Whose day's brackets apply; default today.")] = None,
     json: Json = False,
 ) -> None:
     """Calculate where a position is liquidated, long and short.
 
+    Inverse contracts, as BTCUSD_PERP, have their size in USD and margin and losses in the coin.
+
     Example: liqstrat price 60000 --leverage 5,10,25,50,100,125 --notional 250000
     """
     from liqstrat.liquidation.brackets import brackets_for
-    from liqstrat.liquidation.calculator import position_risks, require_perpetual
+    from liqstrat.liquidation.calculator import position_risks, require_contract
 
-    require_perpetual(symbol.upper())
+    require_contract(symbol.upper())
     brackets = brackets_for(symbol.upper(), at or datetime.now(UTC))
     try:
         risks = position_risks(entry, leverage, brackets, notional)
@@ -56,13 +58,16 @@ def _print_risks(
 ) -> None:
     from liqstrat.liquidation.calculator import HIGH_RISK_BELOW, LOW_RISK_FROM
 
+    quote, margin = brackets.contract.quote, brackets.contract.margin
     source = {"symbol": symbol, "brackets": brackets.symbol, "as_of": brackets.as_of.isoformat()}
     if json:
-        print_json({**source, "entry": entry, "notional": notional, "positions": [asdict(r) for r in risks]})
+        units = {"quote": quote, "margin": margin}
+        print_json({**source, **units, "entry": entry, "notional": notional, "positions": [asdict(r) for r in risks]})
         return
+    size = "" if brackets.contract.size is None else f", {notional / brackets.contract.size:,.10g} contracts"
     table = new_table(
-        f"{symbol}: {notional:,.0f} USDT opened at {price_text(entry)}, isolated margin",
-        ("leverage", "side", "liquidated at", "distance", "USDT", "maintenance", "amount", "risk"),
+        f"{symbol}: {notional:,.0f} {quote}{size} opened at {price_text(entry)}, isolated margin",
+        ("leverage", "side", "liquidated at", "distance", quote, f"loss, {margin}", "maintenance", "amount", "risk"),
     )
     for r in risks:
         too_high = r.leverage > r.allowed_leverage
@@ -71,9 +76,10 @@ def _print_risks(
             f"[{SIDE_STYLE[r.side]}]{r.side}[/]",
             price_text(r.liquidation_price) if r.liquidation_price else "never",
             f"{r.distance:.2%}" if r.distance is not None else "–",
-            price_text(r.distance_usdt) if r.distance_usdt is not None else "–",
+            price_text(r.distance_quote) if r.distance_quote is not None else "–",
+            price_text(r.loss) if r.loss is not None else "–",
             f"{r.maintenance_rate:.2%}",
-            f"{r.maintenance_amount:,.0f}",
+            price_text(r.maintenance_amount) if brackets.contract.inverse else f"{r.maintenance_amount:,.0f}",
             f"[{_RISK_STYLE[r.risk]}]{r.risk}[/]",
         )
     out.print(table)
@@ -89,5 +95,6 @@ def _bracket_source(symbol: str, brackets: "BracketTable") -> str:
     from liqstrat.liquidation.brackets import DEFAULT_SYMBOL
 
     if brackets.symbol == DEFAULT_SYMBOL:
-        return f"{symbol} has none here; a typical mid-sized market's ({brackets.as_of}) are assumed"
+        what = "bracket, of any size, is" if brackets.contract.inverse else f"({brackets.as_of}) are"
+        return f"{symbol} has none here; a typical mid-sized market's {what} assumed"
     return f"{brackets.symbol} as of {brackets.as_of}"

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
@@ -12,21 +12,26 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from liqstrat.liquidation.contract import LINEAR, Contract, contract_of
+
 Floats = npt.NDArray[np.float64]
 
 #: The schedule of symbols that have none of their own: typical of a mid-sized perpetual in late 2024.
 DEFAULT_SYMBOL = "DEFAULT"
+_ANY_SIZE = 1e12
 
 
 @dataclass(frozen=True, eq=False)
 class BracketTable:
     """The brackets of one symbol as they stood on one day; arrays of one entry a bracket, lowest first.
 
-    A position belongs to bracket `i` while `floors[i] < notional <= caps[i]` (USDT); its maintenance margin
-    is `notional * rates[i] - amounts[i]`. The amounts (Binance: "cum") follow from the rest, so that the
-    margin is continuous: `amounts[i] = amounts[i-1] + floors[i] * (rates[i] - rates[i-1])`.
+    A position belongs to bracket `i` while `floors[i] < notional <= caps[i]`, in the currency of its margin (USDT; of
+    an inverse contract the coin, see `Contract.held`); its maintenance margin is `notional * rates[i] - amounts[i]`.
+    The amounts (Binance: "cum") follow from the rest, so that the margin is continuous:
+    `amounts[i] = amounts[i-1] + floors[i] * (rates[i] - rates[i-1])`.
 
     `as_of` is the day on which the table was seen; the exchange does not publish the day of the change.
+    `contract` is what the market trades in.
     """
 
     symbol: str
@@ -36,22 +41,23 @@ class BracketTable:
     rates: Floats
     amounts: Floats
     max_leverage: npt.NDArray[np.int64]
+    contract: Contract = LINEAR
 
     def __len__(self) -> int:
         return len(self.floors)
 
     def index_of(self, notional: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """The bracket of each position notional (USDT); above the highest cap, the highest bracket."""
+        """The bracket of each position notional; above the highest cap, the highest bracket."""
         return np.maximum(np.searchsorted(self.floors, notional) - 1, 0)
 
     def maintenance_margin(self, notional: npt.ArrayLike) -> Floats:
-        """Margin in USDT below which a position of `notional` USDT is liquidated."""
+        """Margin below which a position of `notional` is liquidated."""
         notional = np.asarray(notional, dtype=np.float64)
         bracket = self.index_of(notional)
         return notional * self.rates[bracket] - self.amounts[bracket]
 
     def most_notional(self, leverage: int) -> float:
-        """The largest position (USDT) that the exchange allows at `leverage`; 0 where it allows none."""
+        """The largest position that the exchange allows at `leverage`; 0 where it allows none."""
         allowed = self.caps[self.max_leverage >= leverage]
         return float(allowed.max()) if len(allowed) else 0.0
 
@@ -77,6 +83,7 @@ def bracket_table(symbol: str, as_of: date, rows: Iterable[tuple[Decimal, Decima
         rates=np.array(rates, dtype=np.float64),
         amounts=np.array(amounts, dtype=np.float64),
         max_leverage=np.array(leverages, dtype=np.int64),
+        contract=contract_of(symbol),
     )
 
 
@@ -88,11 +95,22 @@ def brackets_for(symbol: str, at: datetime, loaded: Sequence[BracketTable] = ())
 def dated_brackets(symbol: str, loaded: Sequence[BracketTable] = ()) -> Sequence[BracketTable]:
     """All tables of `symbol`, oldest first: shipped ones, and `loaded` ones, which win where they are of the same day.
 
-    A symbol without a table of its own gets the `DEFAULT_SYMBOL` schedule; the table's `symbol` says which.
+    A symbol without a table of its own gets the `DEFAULT_SYMBOL` schedule; the table's `symbol` says which. Its floors
+    are US dollars: of an inverse contract, whose brackets are in coins, it is the lowest one for positions of any size.
     """
     shipped = known_brackets()
     by_day = {table.as_of: table for table in (*shipped.get(symbol, ()), *loaded)}
-    return [by_day[day] for day in sorted(by_day)] or shipped[DEFAULT_SYMBOL]
+    return [by_day[day] for day in sorted(by_day)] or _assumed(contract_of(symbol))
+
+
+@cache
+def _assumed(contract: Contract) -> list[BracketTable]:
+    """The `DEFAULT_SYMBOL` schedule of a market in such contracts."""
+    tables = [replace(table, contract=contract) for table in known_brackets()[DEFAULT_SYMBOL]]
+    if not contract.inverse:
+        return tables
+    lowest = {name: getattr(tables[0], name)[:1] for name in ("floors", "rates", "amounts", "max_leverage")}
+    return [replace(tables[0], caps=np.array([_ANY_SIZE]), **lowest)]
 
 
 def in_force(dated: Sequence[BracketTable], at: datetime) -> BracketTable:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.liquidation.price import Formula, Side, bracket_at_liquidation, liquidation_price
 
 Risk = Literal["high", "medium", "low"]
@@ -15,14 +16,17 @@ Risk = Literal["high", "medium", "low"]
 #: second on. 2 % is an ordinary day's range of BTCUSDT, 10 % that of a bad one.
 HIGH_RISK_BELOW = 0.02
 LOW_RISK_FROM = 0.10
+#: What linear contracts whose formula is known are quoted in.
+_QUOTES = ("USDT", "USDC")
 
 
 @dataclass(frozen=True)
 class PositionRisk:
     """One side of one leverage.
 
-    liquidation_price: USDT, None where no price liquidates. distance: fraction of entry; distance_usdt: USDT a unit of
-    base asset. maintenance_rate and maintenance_amount (USDT): of the bracket at the liquidation price.
+    liquidation_price: None where no price liquidates. distance: fraction of entry; distance_quote: how far price has to
+    go, in its own currency. loss: what the position has lost then, and maintenance_amount: of the bracket then, both
+    in the currency of its margin (USDT; of an inverse contract the coin). maintenance_rate: of that bracket.
     allowed_leverage: the highest that the exchange allows for the notional at entry.
     """
 
@@ -30,17 +34,20 @@ class PositionRisk:
     leverage: int
     liquidation_price: float | None
     distance: float | None
-    distance_usdt: float | None
+    distance_quote: float | None
+    loss: float | None
     maintenance_rate: float
     maintenance_amount: float
     allowed_leverage: int
     risk: Risk
 
 
-def require_perpetual(symbol: str) -> None:
-    """Raise `LiqstratError` unless the formula holds for `symbol`: a perpetual quoted in USDT, as its name tells."""
-    if not symbol.endswith("USDT") or symbol == "USDT":
-        raise LiqstratError(f'symbol "{symbol}" is no perpetual quoted in USDT, expected one like BTCUSDT')
+def require_contract(symbol: str) -> None:
+    """Raise `LiqstratError` unless the formulas hold for `symbol`, as its name tells."""
+    if not any(symbol.endswith(quote) and symbol != quote for quote in _QUOTES) and not contract_of(symbol).inverse:
+        raise LiqstratError(
+            f'symbol "{symbol}" is no contract that is known here, expected one like BTCUSDT, BTCUSDC or BTCUSD_PERP'
+        )
 
 
 def position_risks(
@@ -50,7 +57,9 @@ def position_risks(
     notional: float = 10_000.0,
     formula: Formula = "exact",
 ) -> list[PositionRisk]:
-    """Both sides of every leverage for a position of `notional` USDT opened at `entry`, isolated margin.
+    """Both sides of every leverage for a position worth `notional` that was opened at `entry`, isolated margin.
+
+    notional: in the currency of prices, also of inverse contracts: USDT, USDC, USD.
 
     Raises `ValueError` where an argument is not above zero or a leverage is below one.
     """
@@ -67,18 +76,22 @@ def position_risks(
 def _position_risk(
     entry: float, leverage: int, side: Side, brackets: BracketTable, notional: float, formula: Formula
 ) -> PositionRisk:
-    price = float(liquidation_price(entry, leverage, notional / entry, side, brackets, formula))
-    bracket = int(bracket_at_liquidation(notional, leverage, side, brackets))
+    contract = brackets.contract
+    contracts = notional / contract.worth(entry)
+    held = contracts * contract.held(entry)
+    price = float(liquidation_price(entry, leverage, contracts, side, brackets, formula))
+    bracket = int(bracket_at_liquidation(held, leverage, side, brackets))
     distance = abs(price / entry - 1) if price > 0 else None
     return PositionRisk(
         side=side,
         leverage=leverage,
         liquidation_price=price if price > 0 else None,
         distance=distance,
-        distance_usdt=abs(price - entry) if price > 0 else None,
+        distance_quote=abs(price - entry) if price > 0 else None,
+        loss=abs(contract.profit(contracts, entry, price)) if price > 0 else None,
         maintenance_rate=float(brackets.rates[bracket]),
         maintenance_amount=float(brackets.amounts[bracket]),
-        allowed_leverage=int(brackets.max_leverage[int(brackets.index_of(notional))]),
+        allowed_leverage=int(brackets.max_leverage[int(brackets.index_of(held))]),
         risk=_risk(distance),
     )
 

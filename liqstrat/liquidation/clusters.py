@@ -22,7 +22,8 @@ MOST_A_SIDE, LEAST_PEAK = 8, 0.15
 class Cluster:
     """A dense price range of one side's liquidation prices.
 
-    price: the densest bin's middle, USDT. contracts: base asset. notional: USDT, at the liquidation prices.
+    price: the densest bin's middle. contracts: as the market counts them. notional: what they are worth at the
+    liquidation prices, in the currency of prices (USDT).
     leverage: share of the contracts by leverage. age_hours: mean time since the contracts opened.
     distance: signed fraction of the current price, negative below. strength: share of this side's contracts within the
     span that was searched.
@@ -166,7 +167,7 @@ def _cluster(levels: LiquidationMap, side: SideName, first: int, stop: int, pric
         price_high=float(levels.high_edges[stop - 1]),
         price=price,
         contracts=held,
-        notional=float(part.sum(axis=0) @ levels.middles[first:stop]),
+        notional=float(part.sum(axis=0) @ levels.contract.worth(levels.middles[first:stop])),
         leverage={int(t): float(c / held) for t, c in zip(levels.tiers, by_tier, strict=True) if c > 0},
         age_hours=levels.time_ns / HOUR_NS - float(hours[:, first:stop].sum()) / held,
         distance=price / levels.price - 1,

@@ -114,6 +114,7 @@ class Ensemble:
             long_unplaced=long_unplaced,
             short_unplaced=short_unplaced,
             seeded_share=self.seeded_share,
+            contract=leading.contract,
         )
         return mixed if span is None else mixed.within(span)
 

@@ -50,13 +50,13 @@ def flow_from_trades(
     large: LargeRule | None = None,
 ) -> Flow:
     """Group trades (arrays of one entry a trade, in time order) into the flow of their interval."""
-    bins, notional = bin_of(price, width), price * contracts
-    chosen = None if large is None else large.chosen(notional)
+    bins, contract = bin_of(price, width), brackets.contract
+    chosen = None if large is None else large.chosen(contracts * contract.worth(price))
     largest = None if chosen is None else LargeTrades(bins[chosen], buy[chosen], contracts[chosen])
     if not len(price):
         return _flow(start_ns, end_ns, np.zeros((0, 2, len(brackets))), 0, np.nan, np.nan, np.nan, largest)
     first, count = int(bins.min()), int(bins.max() - bins.min()) + 1
-    group = ((bins - first) * 2 + buy) * len(brackets) + brackets.index_of(notional)
+    group = ((bins - first) * 2 + buy) * len(brackets) + brackets.index_of(contracts * contract.held(price))
     sums = np.bincount(group, weights=contracts, minlength=count * 2 * len(brackets))
     shaped = sums.reshape(count, 2, len(brackets))
     extremes = float(price.min()), float(price.max()), float(price[-1])

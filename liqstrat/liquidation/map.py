@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from liqstrat.liquidation.compiled import compiled
+from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.liquidation.grid import Floats, Ints, bins_within, low_edge, middle
 
 
@@ -35,11 +36,12 @@ class LiquidationMap:
     """Contracts by liquidation price, as they could have been known at `time_ns` (nanoseconds since 1970, UTC).
 
     `longs` and `shorts` are `[tier, bin]` arrays in contracts (base asset); bin `i` reaches from `low_edges[i]` up to
-    `high_edges[i]` (USDT). `long_hours` and `short_hours` are the same contracts, each times when it was opened (hours
+    `high_edges[i]`. `long_hours` and `short_hours` are the same contracts, each times when it was opened (hours
     since 1970): divided by the contracts, their mean opening time. `long_unplaced[tier]` is what no price can
     liquidate. Longs, placed or not, sum to the open interest of the last step, less what `low` and `high` ran through
     since, and less what lies outside the bins where only a part of them was asked for; shorts likewise.
-    `seeded_share` is the part that was open when history began: where it stands is a guess.
+    `seeded_share` is the part that was open when history began: where it stands is a guess. `contract` says what
+    contracts are worth; those of inverse markets are no base asset.
     """
 
     symbol: str
@@ -56,6 +58,7 @@ class LiquidationMap:
     long_unplaced: Floats
     short_unplaced: Floats
     seeded_share: float
+    contract: Contract = LINEAR
 
     @cached_property
     def low_edges(self) -> Floats:

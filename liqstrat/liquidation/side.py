@@ -63,7 +63,7 @@ def spread_over_tiers(
     lows = np.where(brackets.floors > 0, brackets.floors, brackets.caps[0] / 4)
     highs = np.where(np.isfinite(brackets.caps), brackets.caps, 2 * lows)
     notional = np.sqrt(lows * highs)[:, np.newaxis]
-    ratio = liquidation_price(1.0, tiers, notional, sign, brackets, formula)
+    ratio = liquidation_price(1.0, tiers, notional / brackets.contract.held(1.0), sign, brackets, formula)
     placed = ratio > 0
     distance = np.log(np.where(placed, ratio, 1.0)) / log_step(width)
     shift = np.floor(distance).astype(np.int64)

@@ -103,6 +103,7 @@ class TwoSidedModel:
             long_unplaced=self._longs.rows[UNPLACED] * self._longs.rows[SCALE],
             short_unplaced=self._shorts.rows[UNPLACED] * self._shorts.rows[SCALE],
             seeded_share=self.seeded_share,
+            contract=self._dated[0].contract,
         )
 
     def _shown(self, price: float, span: float | None) -> tuple[int, int]:

@@ -19,7 +19,10 @@ from liqstrat.market.schema import BRACKETS, existing_tables
 from liqstrat.market.selects import text
 
 _KEYS = ("notionalFloor", "notionalCap", "maintMarginRatio", "cum", "initialLeverage")
-_CENT = Decimal("0.01")
+#: COIN-M has its bounds in coins, as quantities; "qtylFloor" is how one of its answers spells it.
+_IN_COINS = {"qtyFloor": "notionalFloor", "qtylFloor": "notionalFloor", "qtyCap": "notionalCap"}
+#: By how much an amount may miss what follows from the rates: in US dollars, and in coins.
+_CENT, _DUST = Decimal("0.01"), Decimal("0.000001")
 _HIGHEST_LEVERAGE = 1000
 
 _Bracket = tuple[Decimal, Decimal, Decimal, Decimal, int]
@@ -27,6 +30,8 @@ _Bracket = tuple[Decimal, Decimal, Decimal, Decimal, int]
 
 def load_brackets(source: Path | str, as_of: date, database: Path) -> Written:
     """Load the answer of `GET /fapi/v1/leverageBracket` in a file or at an address, as it was on the day `as_of`.
+
+    COIN-M answers at `/dapi/v2/leverageBracket`.
 
     Raises `LiqstratError` when it cannot be read, is none, or the database cannot be written.
     """
@@ -77,14 +82,21 @@ def read_brackets(connection: duckdb.DuckDBPyConnection, path: Path, symbol: str
 
 def _rows(symbol: str, as_of: date, entry: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The table's rows, lowest bracket first; raises where the brackets contradict each other."""
+    if "symbol" not in entry:
+        raise RefusedError("brackets of a pair of COIN-M, as /dapi/v1 answers; expected /dapi/v2/leverageBracket")
     coefficient = entry.get("notionalCoef")
     if coefficient is not None and number(coefficient, "notionalCoef") != 1:
         raise RefusedError(f"brackets of one account, times {coefficient}; expected those of everyone")
     brackets = sorted(_brackets(entry["brackets"]))
     table = bracket_table(symbol, as_of, [(floor, cap, rate, most) for floor, cap, rate, _, most in brackets])
+    if table.contract.inverse != any("qtyCap" in bracket for bracket in entry["brackets"]):
+        expected = "quantities (qtyCap), as COIN-M has" if table.contract.inverse else "notional (notionalCap)"
+        raise RefusedError(f"has its bounds in another unit, expected {expected}")
+    least = _DUST if table.contract.inverse else _CENT
     for bracket, amount in zip(brackets, table.amounts.tolist(), strict=True):
-        if abs(bracket[3] - Decimal(amount)) > max(_CENT, abs(bracket[3]) / 1_000_000):
-            raise RefusedError(f"cum is {bracket[3]} from {bracket[0]} USDT on, expected {amount:.2f} by the rates")
+        if abs(bracket[3] - Decimal(amount)) > max(least, abs(bracket[3]) / 1_000_000):
+            told = f"cum is {bracket[3]} from {bracket[0]} {table.contract.margin} on"
+            raise RefusedError(f"{told}, expected {amount:.{6 if table.contract.inverse else 2}f} by the rates")
     return [(number, *bracket) for number, bracket in enumerate(brackets, 1)]
 
 
@@ -92,6 +104,8 @@ def _brackets(listed: list[Any]) -> Iterator[_Bracket]:
     if not listed:
         raise RefusedError("has no bracket")
     for bracket in listed:
+        if isinstance(bracket, dict):
+            bracket = {_IN_COINS.get(key, key): value for key, value in bracket.items()}
         if not isinstance(bracket, dict) or any(key not in bracket for key in _KEYS):
             raise RefusedError(f"a bracket without one of {', '.join(_KEYS)}")
         floor, cap, _, amount, leverage = (number(bracket[key], key) for key in _KEYS)

@@ -97,7 +97,7 @@ def _of_trades(
     trades = store.trades_sql(symbol, at_us(before), at_us(int(times[-1])))
     split: Iterator[Flow] = _split(_query(store, trades, before, times, settings, brackets), before, times)
     if rule is not None:
-        large = large_trades(store, trades, times, rule, settings.fine_width)
+        large = large_trades(store, trades, times, rule, settings.fine_width, brackets.contract)
         split = (replace(flow, large=one) for flow, one in zip(split, large, strict=True))
     return split
 
@@ -197,7 +197,7 @@ def _query(
     parts = {
         "slots": 2 * len(brackets),
         "brackets": len(brackets),
-        "bracket": _bracket_sql(brackets, _highest(store, trades)),
+        "bracket": _bracket_sql(brackets, *_extremes(store, trades)),
         "step": log_step(settings.fine_width),
         "tolerance": EDGE_TOLERANCE,
         "trades": trades,
@@ -217,22 +217,23 @@ def _query(
     return _ordered(groups, interval, len(times), len(brackets))
 
 
-def _highest(store: Store, trades: str) -> Decimal:
-    """The highest price, which DuckDB knows of whole blocks without reading them."""
-    ((highest,),) = store.connection.execute(f"select max(price) from ({trades})").fetchall()
-    return highest or Decimal(0)
+def _extremes(store: Store, trades: str) -> tuple[Decimal, Decimal]:
+    """The lowest and the highest price, which DuckDB knows of whole blocks without reading them."""
+    ((lowest, highest),) = store.connection.execute(f"select min(price), max(price) from ({trades})").fetchall()
+    return lowest or Decimal(0), highest or Decimal(0)
 
 
-def _bracket_sql(brackets: BracketTable, highest: Decimal) -> str:
+def _bracket_sql(brackets: BracketTable, lowest: Decimal, highest: Decimal) -> str:
     """How many floors lie below the trade's notional, less one: the bracket's index.
 
-    Most trades are so small that they are in the first bracket at any price up to `highest`, and go no further.
+    Most trades are so small that they are in the first bracket at any price in the range, and go no further.
     """
-    floors = brackets.floors[1:].tolist()
+    floors, size = brackets.floors[1:].tolist(), brackets.contract.size
     if not floors or not highest:
         return "0"
-    small = Decimal(floors[0]) / highest * (1 - _MARGIN)
-    notional = "price::double * quantity::double"
+    dearest = highest if size is None else Decimal(size) / lowest
+    small = Decimal(floors[0]) / dearest * (1 - _MARGIN)
+    notional = "price::double * quantity::double" if size is None else f"{size!r} / price::double * quantity::double"
     above = " + ".join(f"({notional} > {floor!r}::double)::integer" for floor in floors)
     return f"case when quantity > {small:.8f}::decimal(18, 8) then {above} else 0 end"
 

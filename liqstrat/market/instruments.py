@@ -15,7 +15,7 @@ from liqstrat.market.archive.layout import RefusedError
 from liqstrat.market.archive.numbers import above_zero, moment, number
 from liqstrat.market.connection import connect
 from liqstrat.market.reference import Written, read_source, replace_rows, sort_out
-from liqstrat.market.schema import INSTRUMENTS, REFERENCE_COLUMNS, existing_tables
+from liqstrat.market.schema import INSTRUMENTS, REFERENCE_COLUMNS, existing_columns, existing_tables
 from liqstrat.market.selects import text
 
 _WORD = re.compile(r"\w{1,40}")
@@ -28,8 +28,8 @@ class Instrument:
     """A market as it was on the day `as_of`.
 
     price_tick, quantity_step: what prices and quantities (contracts) are multiples of. min_quantity, max_quantity,
-    max_market_quantity: contracts an order; min_notional: USDT an order. liquidation_fee: share of the notional.
-    listed: naive UTC. None is what was not said.
+    max_market_quantity: contracts an order; min_notional: an order's, in the quote asset. liquidation_fee: share of the
+    notional. listed: naive UTC. contract_size: of an inverse contract, in the quote asset. None is what was not said.
     """
 
     symbol: str
@@ -46,10 +46,13 @@ class Instrument:
     max_market_quantity: Decimal | None
     min_notional: Decimal | None
     liquidation_fee: Decimal | None
+    margin_asset: str | None = None
+    contract_size: Decimal | None = None
 
 
 def load_instruments(symbols: Sequence[str], source: Path | str, database: Path, as_of: date | None = None) -> Written:
-    """Load `symbols` (all where there are none) of an answer of `GET /fapi/v1/exchangeInfo` in a file or at an address.
+    """Load `symbols` (all where there are none) of an answer of `GET /fapi/v1/exchangeInfo` (`/dapi/v1/…`) in a file or
+    at an address.
 
     `as_of` is the day of which it is, where the answer does not tell. Raises `LiqstratError` when it cannot be read,
     is none, lacks one of the symbols, or the database cannot be written.
@@ -96,8 +99,6 @@ def write_instruments(connection: duckdb.DuckDBPyConnection, database: Path, doc
     markets = list(_dicts(entries))
     if markets and not any("contractType" in entry for entry in markets):
         raise RefusedError("lists no contracts (contractType), as the spot market; expected USDⓈ-M futures")
-    if any("contractSize" in entry for entry in markets):
-        raise RefusedError("lists contracts of a size (contractSize), as COIN-M; expected USDⓈ-M futures")
     sorted_out = sort_out(entries, lambda entry: isinstance(entry, dict), lambda _, entry: [_row(entry)])
     if not sorted_out.rows:
         raise RefusedError(sorted_out.remark or "lists no symbol")
@@ -109,7 +110,8 @@ def read_instruments(connection: duckdb.DuckDBPyConnection, symbol: str) -> list
     """The symbol's market on each day on which it was seen, oldest first."""
     if INSTRUMENTS not in existing_tables(connection):
         return []
-    columns = ", ".join(REFERENCE_COLUMNS[INSTRUMENTS])
+    found = existing_columns(connection, INSTRUMENTS)
+    columns = ", ".join(name if name in found else f"null as {name}" for name in REFERENCE_COLUMNS[INSTRUMENTS])
     sql = f"select {columns} from {INSTRUMENTS} where symbol = {text(symbol)} order by as_of"
     return [Instrument(*row) for row in connection.execute(sql).fetchall()]
 
@@ -128,8 +130,9 @@ def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
     if price.get("tickSize") is None or lot.get("stepSize") is None:
         raise RefusedError("has no tickSize (PRICE_FILTER) or no stepSize (LOT_SIZE)")
     listed = entry.get("onboardDate")
+    status = "contractStatus" if "contractStatus" in entry else "status"
     return (
-        *(_word(entry.get(name), name) for name in ("contractType", "status", "baseAsset", "quoteAsset")),
+        *(_word(entry.get(name), name) for name in ("contractType", status, "baseAsset", "quoteAsset")),
         moment(listed, "onboardDate").replace(tzinfo=None) if str(listed or "0") != "0" else None,
         above_zero(price["tickSize"], "tickSize", below=_LARGEST_PRICE),
         above_zero(lot["stepSize"], "stepSize", below=_LARGEST_PRICE),
@@ -138,7 +141,13 @@ def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
         _limit(market.get("maxQty"), "maxQty"),
         _limit(least.get("notional"), "notional", _LARGEST_PRICE),
         _limit(entry.get("liquidationFee"), "liquidationFee", Decimal(1)),
+        _word(entry.get("marginAsset"), "marginAsset"),
+        _size(entry.get("contractSize")),
     )
+
+
+def _size(value: Any) -> Decimal | None:
+    return None if value is None else above_zero(value, "contractSize", below=_LARGEST_PRICE)
 
 
 def _limit(value: Any, name: str, below: Decimal = _LARGEST_LIMIT) -> Decimal | None:

@@ -3,13 +3,14 @@
 import numpy as np
 import pyarrow as pa
 
+from liqstrat.liquidation.contract import Contract
 from liqstrat.liquidation.grid import Ints, bin_of
 from liqstrat.liquidation.large import LargeRule, LargeTrades
 from liqstrat.market.store import Store
 
 _NUMBERED = """
     select number, price::double as price, quantity::double as contracts, side = 'buy' as buy, agg_trade_id as id,
-           price::double * quantity::double as notional
+           quantity::double * {worth} as notional
     from ({trades}) as trades asof join interval_ends on epoch_us(trades.timestamp) < interval_ends.ends
 """
 _CHOSEN = {
@@ -26,13 +27,16 @@ _CHOSEN = {
 }
 
 
-def large_trades(store: Store, trades: str, ends_us: Ints, rule: LargeRule, width: float) -> list[LargeTrades]:
+def large_trades(
+    store: Store, trades: str, ends_us: Ints, rule: LargeRule, width: float, contract: Contract
+) -> list[LargeTrades]:
     """The large ones among `trades` (SQL), for each of the intervals that end at `ends_us` (microseconds).
 
     The same as `LargeRule.chosen` says of an interval's trades in order.
     """
+    worth = "price::double" if contract.size is None else repr(contract.size)
     store.connection.register("interval_ends", pa.table({"ends": ends_us, "number": np.arange(len(ends_us))}))
-    chosen = _CHOSEN[rule.by].format(rows=_NUMBERED.format(trades=trades), amount=rule.amount)
+    chosen = _CHOSEN[rule.by].format(rows=_NUMBERED.format(trades=trades, worth=worth), amount=rule.amount)
     table = store.connection.sql(f"select number, price, contracts, buy from ({chosen}) order by number, id")
     rows = table.to_arrow_table()
     store.connection.unregister("interval_ends")

@@ -115,6 +115,8 @@ REFERENCE_COLUMNS = {
         "max_market_quantity": _VOLUME,
         "min_notional": _PRICE,
         "liquidation_fee": _PRICE,
+        "margin_asset": "VARCHAR",
+        "contract_size": _PRICE,
     },
 }
 
@@ -173,8 +175,10 @@ def create_tables(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
 
 
 def create_reference_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Make `BRACKETS` or `INSTRUMENTS` where it is missing."""
+    """Make `BRACKETS` or `INSTRUMENTS` where it is missing, and what columns it lacks."""
     _create(connection, table, REFERENCE_COLUMNS[table])
+    for name in REFERENCE_COLUMNS[table].keys() - existing_columns(connection, table).keys():
+        connection.execute(f'alter table {table} add column "{name}" {REFERENCE_COLUMNS[table][name]}')
 
 
 def is_known(table: str) -> bool:

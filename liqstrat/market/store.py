@@ -6,6 +6,7 @@ All moments are aware UTC datetimes and ranges are half-open, `[start, end)`; No
 import weakref
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from liqstrat.errors import LiqstratError, did_you_mean
-from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.liquidation.brackets import DEFAULT_SYMBOL, BracketTable, dated_brackets
+from liqstrat.liquidation.contract import Contract, contract_of
 from liqstrat.market import candles
 from liqstrat.market.brackets import read_brackets
 from liqstrat.market.connection import connect, in_utc, missing
@@ -315,8 +317,27 @@ class Store:
         return self._table(sql, LIQUIDATIONS_SCHEMA)
 
     def brackets(self, symbol: str) -> list[BracketTable]:
-        """Leverage brackets that were loaded for the symbol, one table a day, oldest first; empty where none were."""
-        return read_brackets(self.connection, self.path, symbol)
+        """Leverage brackets that were loaded for the symbol, one table a day, oldest first; empty where none were.
+
+        Of an inverse market all there are, shipped ones too, with the size of its contracts as it was loaded.
+        """
+        loaded, contract = read_brackets(self.connection, self.path, symbol), self.contract(symbol)
+        if not contract.inverse:
+            return loaded
+        tables = dated_brackets(symbol, loaded)
+        if tables[0].symbol == DEFAULT_SYMBOL:
+            self.say(
+                f"{symbol}: no leverage brackets are known, so positions of any size are taken to have "
+                f"{tables[0].max_leverage[0]}x at most and {tables[0].rates[0]:.2%} of maintenance margin; "
+                "`liqstrat brackets` loads the exchange's"
+            )
+        return [replace(table, contract=contract) for table in tables]
+
+    def contract(self, symbol: str) -> Contract:
+        """What a contract of the symbol is, by its name and, of an inverse one, by the size that was loaded."""
+        contract = contract_of(symbol)
+        sizes = [market.contract_size for market in self.instruments(symbol) if market.contract_size]
+        return replace(contract, size=float(sizes[-1])) if contract.inverse and sizes else contract
 
     def instrument(self, symbol: str, at: datetime | None = None) -> Instrument | None:
         """The symbol's steps and limits as last seen by `at` (default now), None where they were not loaded."""

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pyarrow as pa
 
+from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report.candles import Candles, candle_traces, read_candles
 from liqstrat.report.markers import trade_traces
 from liqstrat.report.numbers import amount
@@ -32,18 +33,20 @@ def heatmap_figure(
     simulated: bool = False,
     height: int = _HEIGHT,
     most_cells: int = MOST_CELLS,
+    contract: Contract = LINEAR,
 ) -> go.Figure:
     """Heat from `levels` (`time`, `price_low`, `price_high`, `contracts`; one symbol), `candles` (`time`, `open`,
     `high`, `low`, `close`) over it and `trades` (rows of a results folder's `positions.parquet`) on top.
 
-    Colour is USDT a price bin; a map is drawn from the moment from which it could have been known.
+    Colour is what the contracts of a price bin are worth, as `contract` tells; a map is drawn from the moment from
+    which it could have been known.
     """
     figure = go.Figure()
     read = read_candles(candles)
     view = None if read is None else _view(read)
-    raster = rasterise(levels, view, most_cells)
+    raster = rasterise(levels, view, most_cells, contract)
     if raster is not None:
-        figure.add_trace(_heat(raster))
+        figure.add_trace(_heat(raster, contract.quote))
     if read is not None:
         figure.add_traces(candle_traces(read))
     if trades is not None:
@@ -65,9 +68,17 @@ def heatmap_figure(
     return figure
 
 
-def write_heatmap_page(levels: pa.Table, candles: pa.Table | None, *, title: str, simulated: bool, out: Path) -> Path:
+def write_heatmap_page(
+    levels: pa.Table,
+    candles: pa.Table | None,
+    *,
+    title: str,
+    simulated: bool,
+    out: Path,
+    contract: Contract = LINEAR,
+) -> Path:
     """Write one HTML page with nothing but the heatmap, to be opened without network; returns `out`."""
-    figure = heatmap_figure(levels, candles, simulated=simulated, height=760)
+    figure = heatmap_figure(levels, candles, simulated=simulated, height=760, contract=contract)
     badge = '<span class="badge">SIMULATED</span>' if simulated else ""
     body = (
         f"<header><h1>{escape(title)} {badge}</h1></header>"
@@ -87,7 +98,7 @@ def heatmap_html(name: str, figure: go.Figure, label: str) -> str:
     )
 
 
-def _heat(raster: Raster) -> go.Heatmap:
+def _heat(raster: Raster, unit: str) -> go.Heatmap:
     ticks = raster.scale.ticks()
     return go.Heatmap(
         z=raster.codes,
@@ -101,14 +112,14 @@ def _heat(raster: Raster) -> go.Heatmap:
         colorscale=_colours(),
         hovertemplate="%{x|%Y-%m-%d %H:%M}<br>%{y:,.6~r}<extra></extra>",
         name="liquidation levels",
-        meta={"amounts": [float(f"{value:.3g}") for value in raster.scale.decode()]},
+        meta={"amounts": [float(f"{value:.3g}") for value in raster.scale.decode()], "unit": unit},
         colorbar={
             "orientation": "h",
             "x": 1,
             "xanchor": "right",
             "y": -0.05,
             "yanchor": "top",
-            "title": {"text": f"USDT per {100 * raster.bin_width:.2g}% of price", "side": "top"},
+            "title": {"text": f"{unit} per {100 * raster.bin_width:.2g}% of price", "side": "top"},
             "tickmode": "array",
             "tickvals": [float(code) for code in raster.scale.encode(ticks)],
             "ticktext": [amount(tick, trimmed=True) for tick in ticks],

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import pyarrow as pa
 from plotly.colors import sample_colorscale
 
+from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report import numbers
 from liqstrat.report.theme import LEVERAGE, LONG, SHORT, TEXT, dress
 
@@ -17,26 +18,33 @@ _FURTHEST = 0.5
 
 
 def map_figure(
-    levels: pa.Table, price: float, *, span: float = 0.2, simulated: bool = False, height: int = _HEIGHT
+    levels: pa.Table,
+    price: float,
+    *,
+    span: float = 0.2,
+    simulated: bool = False,
+    height: int = _HEIGHT,
+    contract: Contract = LINEAR,
 ) -> go.Figure:
-    """Bars of USDT by liquidation price, stacked by leverage, and sums growing outwards from `price` on a second axis.
+    """Bars of what contracts are worth by liquidation price, stacked by leverage, and sums growing outwards from
+    `price` on a second axis.
 
     levels: rows `side`, `price_low`, `price_high`, `leverage`, `contracts` of one map. span: the fraction of price
     shown at first; up to half of price can be moved into view.
     """
     lows, highs = numbers.doubles(levels["price_low"]), numbers.doubles(levels["price_high"])
-    usdt = numbers.doubles(levels["contracts"]) * np.sqrt(lows * highs)
+    worth = numbers.doubles(levels["contracts"]) * contract.worth(np.sqrt(lows * highs))
     leverage = np.asarray(levels["leverage"], dtype=np.int64)
     longs = np.asarray(levels["side"].to_pylist()) == "long"
     near = np.abs(np.sqrt(lows * highs) / price - 1) <= _FURTHEST
-    figure, unit = go.Figure(), "USDT"
+    figure, unit = go.Figure(), contract.quote
     if near.any():
         edges = _edges(lows[near], highs[near], price * (1 - span), price * (1 + span))
-        unit = f"USDT per {100 * np.median(edges[1:] / edges[:-1] - 1):.2g}% of price"
+        unit = f"{contract.quote} per {100 * np.median(edges[1:] / edges[:-1] - 1):.2g}% of price"
         bars = np.clip(np.searchsorted(edges, lows[near] * (1 + 1e-9), side="right") - 1, 0, len(edges) - 2)
-        _add_bars(figure, edges, bars, leverage[near], usdt[near])
+        _add_bars(figure, edges, bars, leverage[near], worth[near])
         below, above = (
-            np.bincount(bars[side], weights=usdt[near][side], minlength=len(edges) - 1)
+            np.bincount(bars[side], weights=worth[near][side], minlength=len(edges) - 1)
             for side in (longs[near], ~longs[near])
         )
         figure.add_trace(_curve("longs, sum", edges[:-1], np.cumsum(below[::-1])[::-1], below, LONG))
@@ -54,11 +62,11 @@ def map_figure(
         xaxis={
             "range": [price * (1 - span), price * (1 + span)],
             "tickformat": ",~r",
-            "title": {"text": "price, USDT"},
+            "title": {"text": f"price, {contract.quote}"},
         },
         yaxis={"title": {"text": unit}, "rangemode": "tozero", "fixedrange": True},
         yaxis2={
-            "title": {"text": "sum from price outwards, USDT"},
+            "title": {"text": f"sum from price outwards, {contract.quote}"},
             "overlaying": "y",
             "side": "right",
             "rangemode": "tozero",
@@ -81,13 +89,13 @@ def _edges(lows: Floats, highs: Floats, low: float, high: float) -> Floats:
 
 
 def _add_bars(
-    figure: go.Figure, edges: Floats, bars: npt.NDArray[np.int64], leverage: npt.NDArray[np.int64], usdt: Floats
+    figure: go.Figure, edges: Floats, bars: npt.NDArray[np.int64], leverage: npt.NDArray[np.int64], worth: Floats
 ) -> None:
     tiers = np.unique(leverage)
     colours = sample_colorscale(list(LEVERAGE), np.linspace(0, 1, len(tiers)) if len(tiers) > 1 else [0.5])
     for tier, colour in zip(tiers, colours, strict=True):
         here = leverage == tier
-        height = np.bincount(bars[here], weights=usdt[here], minlength=len(edges) - 1)
+        height = np.bincount(bars[here], weights=worth[here], minlength=len(edges) - 1)
         figure.add_trace(
             go.Bar(
                 x=(edges[:-1] + edges[1:]) / 2,

@@ -58,7 +58,7 @@ function read(plot, readout, points) {
   const candle = candleAt(plot, time);
   const amount = point.data.meta.amounts[point.z];
   const side = candle ? (point.y < candle.close ? "longs" : "shorts") : "positions";
-  const level = point.z ? `about ${short(amount)} USDT of ${side}` : "not recorded";
+  const level = point.z ? `about ${short(amount)} ${point.data.meta.unit} of ${side}` : "not recorded";
   const parts = [`${clock(time - point.data.dx / 2)} UTC`, `${grouped(point.y)}: ${level}`];
   if (candle) parts.push(["open", "high", "low", "close"].map((name) => `${name[0].toUpperCase()} ${grouped(candle[name])}`).join("  "));
   readout.textContent = parts.join("   ·   ");

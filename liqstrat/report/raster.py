@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report.numbers import doubles, milliseconds
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +27,7 @@ _LONE_MAP_MINUTES = 15
 
 @dataclass(frozen=True)
 class ColourScale:
-    """Amounts (USDT) to bytes, from 1 for nothing to 255 for `highest` and above; 0 is left for what is not recorded.
+    """Amounts to bytes, from 1 for nothing to 255 for `highest` and above; 0 is left for what is not recorded.
 
     Bytes grow with the amount to the power of `exponent`: 1 where amounts are alike, less where few dwarf the rest.
     """
@@ -62,7 +63,7 @@ def colour_scale(amounts: Floats) -> ColourScale:
 class Raster:
     """`codes[row, column]`: row 0 is the lowest price, column `i` shows the map known at `start_ms + i * step_ms`.
 
-    low, row_height: USDT. bin_width: relative width of a price bin, which is what a cell's amount is counted over.
+    low, row_height: prices. bin_width: relative width of a price bin, which is what a cell's amount is counted over.
     """
 
     codes: Bytes
@@ -82,12 +83,17 @@ class Raster:
         return self.low + self.row_height * len(self.codes)
 
 
-def rasterise(levels: pa.Table, view: tuple[float, float] | None = None, most_cells: int = MOST_CELLS) -> Raster | None:
+def rasterise(
+    levels: pa.Table,
+    view: tuple[float, float] | None = None,
+    most_cells: int = MOST_CELLS,
+    contract: Contract = LINEAR,
+) -> Raster | None:
     """The maps of `levels` (`time`, `price_low`, `price_high`, `contracts`), all leverages and both sides together.
 
-    A cell holds the USDT, at the liquidation price, of the price bin around its middle. What lies beyond a map's lowest
-    and highest row is not recorded. Colours are chosen for the prices of `view` (low, high), which are seen first.
-    Maps are left out evenly until there are `most_cells` or fewer. Returns None where nothing is.
+    A cell holds what the contracts of the price bin around its middle are worth at the liquidation price. What lies
+    beyond a map's lowest and highest row is not recorded. Colours are chosen for the prices of `view` (low, high),
+    which are seen first. Maps are left out evenly until there are `most_cells` or fewer. Returns None where nothing is.
     """
     contracts = doubles(levels["contracts"])
     if not len(contracts) or not np.nanmax(contracts) > 0:
@@ -100,10 +106,10 @@ def rasterise(levels: pa.Table, view: tuple[float, float] | None = None, most_ce
     thin = int(np.ceil(rows * maps / most_cells))
     # First of all what is not shown goes: most of a long run's rows.
     shown = np.flatnonzero((columns >= 0) & (columns % thin == 0))
-    usdt = contracts[shown] * np.sqrt(lows[shown] * highs[shown])
+    worth = contracts[shown] * contract.worth(np.sqrt(lows[shown] * highs[shown]))
     shape = (len(bin_lows), -(-maps // thin))
     cells = np.ravel_multi_index((bins[shown], columns[shown] // thin), shape)
-    amounts: Grid = np.bincount(cells, weights=usdt, minlength=shape[0] * shape[1]).reshape(shape)
+    amounts: Grid = np.bincount(cells, weights=worth, minlength=shape[0] * shape[1]).reshape(shape)
     low, high = view or (bin_lows[0], bin_highs[-1])
     seen = amounts[(bin_highs > low) & (bin_lows < high)]
     scale = colour_scale(seen[seen > 0] if (seen > 0).any() else amounts[amounts > 0])

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 import pyarrow as pa
 
+from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report import numbers
 from liqstrat.report.error_bars import error_bars
 from liqstrat.report.heatmap import heatmap_figure
@@ -89,15 +90,21 @@ def reliability_figure(score: "Score", *, simulated: bool) -> go.Figure:
 
 
 def liquidations_figure(
-    levels: pa.Table, candles: pa.Table, liquidations: "Liquidations", *, simulated: bool, height: int = 720
+    levels: pa.Table,
+    candles: pa.Table,
+    liquidations: "Liquidations",
+    *,
+    simulated: bool,
+    height: int = 720,
+    contract: Contract = LINEAR,
 ) -> go.Figure:
-    """The heatmap with the largest recorded liquidations where they happened, the area of a mark by USDT."""
-    figure = heatmap_figure(levels, candles, simulated=simulated, height=height)
-    usdt = liquidations.price * liquidations.contracts
-    largest = np.sort(np.argsort(usdt, kind="stable")[-MOST_MARKS:])
+    """The heatmap with the largest recorded liquidations where they happened, the area of a mark by their worth."""
+    figure = heatmap_figure(levels, candles, simulated=simulated, height=height, contract=contract)
+    worth = liquidations.contracts * contract.worth(liquidations.price)
+    largest = np.sort(np.argsort(worth, kind="stable")[-MOST_MARKS:])
     if not len(largest):
         return figure
-    size = np.maximum(_LARGEST * np.sqrt(usdt / usdt.max()), _SMALLEST)
+    size = np.maximum(_LARGEST * np.sqrt(worth / worth.max()), _SMALLEST)
     for name, side, colour, symbol in (
         ("long liquidated", True, LONG, "triangle-down"),
         ("short liquidated", False, SHORT, "triangle-up"),
@@ -107,7 +114,7 @@ def liquidations_figure(
             go.Scatter(
                 x=liquidations.time_ns[rows] / 1e6,
                 y=liquidations.price[rows],
-                text=[f"{numbers.amount(value)} USDT" for value in usdt[rows]],
+                text=[f"{numbers.amount(value)} {contract.quote}" for value in worth[rows]],
                 mode="markers",
                 name=name,
                 marker={

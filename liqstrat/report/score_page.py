@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report import numbers
 from liqstrat.report.heatmap import heatmap_html
 from liqstrat.report.page import plot_html, write_page
@@ -62,14 +63,17 @@ _TERMS = (
 )
 
 
-def write_score_page(scored: "Scored", levels: pa.Table, candles: pa.Table, out: Path) -> Path:
+def write_score_page(
+    scored: "Scored", levels: pa.Table, candles: pa.Table, out: Path, contract: Contract = LINEAR
+) -> Path:
     """Write the page `out`, to be opened without network; `levels` are the maps of the first model over time."""
     result = scored.score
     first = next(iter(result.verdicts))
     parts = [row.group for row in result.rows if row.name == first and "%" in row.group and row.bands]
     badge = '<span class="badge">SIMULATED</span>' if scored.simulated else ""
     title = f"{scored.symbol} liquidation levels, scored"
-    figure = liquidations_figure(levels, candles, scored.recorded.liquidations, simulated=scored.simulated)
+    recorded = scored.recorded.liquidations
+    figure = liquidations_figure(levels, candles, recorded, simulated=scored.simulated, contract=contract)
     shown = min(len(scored.recorded.liquidations.price), MOST_MARKS)
     body = (
         f'<header><h1>{escape(title)} {badge}</h1><p class="subtitle">{_subtitle(scored)}</p>'
@@ -83,7 +87,7 @@ def write_score_page(scored: "Scored", levels: pa.Table, candles: pa.Table, out:
         f"{plot_html('reliability', reliability_figure(result, simulated=scored.simulated), 'Reliability')}</section>"
         f"<section><h2>What {escape(first)} showed, and what was liquidated</h2>"
         f'<p class="how">Marks are the {shown:,} largest recorded liquidations at the price and time they happened, '
-        "their area by USDT: ▾ longs, ▴ shorts.</p>"
+        f"their area by {contract.quote}: ▾ longs, ▴ shorts.</p>"
         f"{heatmap_html('heatmap', figure, title)}</section>"
         f"{''.join(_model_section(scored, name) for name in result.verdicts)}"
         f"<footer><dl>{''.join(f'<dt>{a}</dt><dd>{escape(b)}</dd>' for a, b in _TERMS)}</dl>"

@@ -21,8 +21,8 @@ from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.reached import Reached, gather
 
 WHERE_FROM = (
-    "They come from liquidationSnapshot files of the archive (up to spring 2024) or from recordings of the forceOrder "
-    "stream; `liqstrat ingest` loads both"
+    "They come from liquidationSnapshot files of the archive (COIN-M: June 2023 to October 2024; USDⓈ-M's are gone) "
+    "or from recordings of the forceOrder stream; `liqstrat ingest` loads both"
 )
 _DAY = timedelta(days=1)
 

@@ -94,7 +94,8 @@ class Calculated(_Shape):
     leverage: int
     liquidation_price: Number
     distance: Number
-    distance_usdt: Number
+    distance_quote: Number
+    loss: Number
     maintenance_rate: float
     maintenance_amount: float
     allowed_leverage: int

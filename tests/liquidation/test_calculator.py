@@ -6,7 +6,7 @@ import pytest
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import bracket_table, brackets_for
-from liqstrat.liquidation.calculator import HIGH_RISK_BELOW, LOW_RISK_FROM, _risk, position_risks, require_perpetual
+from liqstrat.liquidation.calculator import HIGH_RISK_BELOW, LOW_RISK_FROM, _risk, position_risks, require_contract
 
 BTC = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
 LATER = (Decimal(10_000), Decimal("Infinity"), Decimal("0.02"), 5)
@@ -17,7 +17,7 @@ def test_both_sides_of_every_leverage() -> None:
     assert [(r.leverage, r.side) for r in risks] == [(5, "long"), (5, "short"), (100, "long"), (100, "short")]
     long_100 = risks[2]
     assert long_100.liquidation_price == pytest.approx(60_000 * 0.99 / 0.996)
-    assert long_100.distance_usdt == pytest.approx(60_000 - 60_000 * 0.99 / 0.996)
+    assert long_100.distance_quote == pytest.approx(60_000 - 60_000 * 0.99 / 0.996)
     assert long_100.risk == "high"
     assert risks[0].risk == "low"
 
@@ -43,10 +43,10 @@ def test_impossible_arguments_are_refused(entry: float, leverage: int, notional:
         position_risks(entry, [leverage], BTC, notional)
 
 
-@pytest.mark.parametrize("symbol", ["BTCUSD_PERP", "BTCUSD", "FOO", "BTCUSDT_240329", "USDT", ""])
+@pytest.mark.parametrize("symbol", ["BTCUSD", "FOO", "BTCUSDT_240329", "USDT", "USDC", ""])
 def test_other_markets_than_the_formula_is_of_are_refused(symbol: str) -> None:
-    with pytest.raises(LiqstratError, match=f'symbol "{symbol}" is no perpetual quoted in USDT'):
-        require_perpetual(symbol)
+    with pytest.raises(LiqstratError, match=f'symbol "{symbol}" is no contract that is known'):
+        require_contract(symbol)
 
 
 @pytest.mark.parametrize("entry", [0.0, -1.0, math.nan, math.inf])
@@ -59,12 +59,12 @@ def test_distances_are_those_of_the_liquidation_price() -> None:
     for risk in position_risks(60_000, [3, 20], BTC, notional=10_000):
         assert risk.liquidation_price is not None
         assert risk.distance == pytest.approx(abs(risk.liquidation_price / 60_000 - 1))
-        assert risk.distance_usdt == pytest.approx(abs(risk.liquidation_price - 60_000))
+        assert risk.distance_quote == pytest.approx(abs(risk.liquidation_price - 60_000))
 
 
 def test_what_no_price_liquidates_has_no_distance_and_the_lowest_risk() -> None:
     long, short = position_risks(60_000, [1], BTC)
-    assert (long.liquidation_price, long.distance, long.distance_usdt, long.risk) == (None, None, None, "low")
+    assert (long.liquidation_price, long.distance, long.distance_quote, long.risk) == (None, None, None, "low")
     assert short.liquidation_price == pytest.approx(60_000 * 2 / 1.004)
 
 
@@ -72,7 +72,7 @@ def test_a_price_below_one_is_liquidated_too() -> None:
     """Market of 0.00001234 USDT, 20x: 0.00001234 · 0.95 / 0.996, and a notional of 0.5 USDT."""
     long = position_risks(0.00001234, [20], BTC, notional=0.5)[0]
     assert long.liquidation_price == pytest.approx(0.00001234 * 0.95 / 0.996)
-    assert long.distance_usdt == pytest.approx(0.00001234 - 0.00001234 * 0.95 / 0.996)
+    assert long.distance_quote == pytest.approx(0.00001234 - 0.00001234 * 0.95 / 0.996)
 
 
 def test_without_a_size_it_is_ten_thousand_usdt_by_the_exact_formula() -> None:
@@ -106,19 +106,19 @@ def test_an_endless_notional_is_refused() -> None:
             position_risks(60_000, [10], BTC, notional)
 
 
-def test_perpetuals_quoted_in_usdt_are_taken() -> None:
-    require_perpetual("BTCUSDT")
-    require_perpetual("1000PEPEUSDT")
-    for symbol in ("USDT", "BTCUSD", "btcusdt", "BTCUSDC"):
-        with pytest.raises(LiqstratError, match=f'symbol "{symbol}" is no perpetual'):
-            require_perpetual(symbol)
+def test_contracts_whose_formula_is_known_are_taken() -> None:
+    for symbol in ("BTCUSDT", "1000PEPEUSDT", "BTCUSDC", "BTCUSD_PERP", "ETHUSD_240329"):
+        require_contract(symbol)
+    for symbol in ("USDT", "BTCUSD", "btcusdt", "ETHBTC"):
+        with pytest.raises(LiqstratError, match=f'symbol "{symbol}" is no contract'):
+            require_contract(symbol)
 
 
 def test_a_cheap_coin_has_distances_too() -> None:
     long, short = position_risks(0.5, [5], BTC)
     assert long.liquidation_price == pytest.approx(0.5 * 0.8 / 0.996)
     assert long.distance == pytest.approx(1 - 0.8 / 0.996)
-    assert short.distance_usdt == pytest.approx(0.5 * (1.2 / 1.004 - 1))
+    assert short.distance_quote == pytest.approx(0.5 * (1.2 / 1.004 - 1))
 
 
 def test_risk_changes_at_its_borders() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -22,9 +23,11 @@ def groups(flow: Flow) -> dict[tuple[int, bool, int], float]:
     return dict(zip(keys, flow.contracts.tolist(), strict=True))
 
 
-def by_hand(trades: Trades, start_us: int, end_us: int, large: LargeRule | None = None) -> Flow:
+def by_hand(
+    trades: Trades, start_us: int, end_us: int, large: LargeRule | None = None, symbol: str = "BTCUSDT"
+) -> Flow:
     here = (trades.time_us >= start_us) & (trades.time_us < end_us)
-    brackets = brackets_for("BTCUSDT", datetime.fromtimestamp(end_us / 1e6, UTC))
+    brackets = brackets_for(symbol, datetime.fromtimestamp(end_us / 1e6, UTC))
     return flow_from_trades(
         start_us * 1000,
         end_us * 1000,
@@ -50,6 +53,26 @@ def test_sql_groups_as_the_trades_do(tmp_path: Path, minutes: float) -> None:
         assert groups(flow) == pytest.approx(groups(expected))
         np.testing.assert_equal((flow.low, flow.high, flow.close), (expected.low, expected.high, expected.close))
     assert all(a.end_ns == b.start_ns for (a, _), (b, _) in pairwise(found))
+
+
+def test_sql_groups_inverse_contracts_by_coins(tmp_path: Path) -> None:
+    """BTCUSD_PERP, 100 USD each: brackets begin at 5, 10, 20 BTC, and many trades are of the higher ones."""
+    trades = random_trades(hours=2)
+    trades = replace(trades, contracts=np.ceil(trades.contracts * 2_000), price=np.round(trades.price / 3, 1))
+    written = write_history(tmp_path / "h.duckdb", trades, open_interest_every(5, 2), "BTCUSD_PERP")
+    settings = replace(MODEL, kind="large_trades", large_by="value", large=100_000.0)
+    with open_store(written) as store:
+        found = [flow for flow, _ in flows(store, "BTCUSD_PERP", None, None, settings)]
+    seen = set()
+    for flow in found:
+        expected = by_hand(trades, flow.start_ns // 1000, flow.end_ns // 1000, settings.large_rule, "BTCUSD_PERP")
+        assert groups(flow) == pytest.approx(groups(expected))
+        assert flow.large is not None
+        assert expected.large is not None
+        np.testing.assert_array_equal(flow.large.contracts, expected.large.contracts)
+        assert flow.large.contracts.min(initial=np.inf) >= 1_000, "100,000 USD"
+        seen |= set(flow.brackets.tolist())
+    assert len(seen) > 3
 
 
 @pytest.mark.parametrize(("by", "amount"), [("value", 20_000.0), ("top", 7), ("portion", 0.4)])

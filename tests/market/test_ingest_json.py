@@ -153,8 +153,11 @@ CASES = {
     "spot trades": ("BTCUSDT.json", document([trade(1, M=True)]), ["spot", "USDⓈ-M"]),
     "spot by name": ("spot-BTCUSDT.json", document([trade(1)]), ["spot"]),
     "single trades": ("BTCUSDT.json", document([{"id": 1, "price": "1", "qty": "2"}]), ["single trades", "aggTrades"]),
-    "coin-margined": ("x.json", document([{"pair": "BTCUSD", "sumOpenInterest": "1"}]), ["COIN-M", "USDⓈ-M"]),
-    "coin-margined frames": ("x.jsonl", lines(frame("BTCUSD_PERP")), ["COIN-M", "BTCUSD_PERP"]),
+    "open interest of no known contract": (
+        "x.json",
+        document([{"pair": "BTCUSD", "contractType": "CURRENT_QUARTER", "sumOpenInterest": "1"}]),
+        ["COIN-M", "CURRENT_QUARTER", "PERPETUAL"],
+    ),
     "another stream": ("x.jsonl", lines({"e": "depthUpdate", "b": []}), ["depthUpdate", "forceOrder"]),
     "no symbol anywhere": ("answer.json", document([trade(1)]), ["symbol", "name"]),
     "something else": ("BTCUSDT.json", document({"a": 1}), ["the keys a", "aggTrades", "exchangeInfo"]),

@@ -62,7 +62,6 @@ CASES = {
     "spot single trades": (TRADES, [f"1,60000.1,0.5,30000.05,{DAY_MS},True,True"], ["spot"]),
     "single trades by name": ("BTCUSDT-trades-2024-03-01.zip", GOOD, ["single trades"]),
     "spot by name": ("SPOT-BTCUSDT-aggTrades-2024-03-01.csv", GOOD, ["spot", "USDⓈ-M"]),
-    "coin-margined": ("BTCUSD_PERP-aggTrades-2024-03-01.zip", GOOD, ["COIN-M", "BTCUSD_PERP"]),
     "no symbol": ("trades.csv", GOOD, ["trades", "BTCUSDT-aggTrades-2024-03-01.zip"]),
     "other kind than named": ("BTCUSDT-metrics-2024-03-01.zip", GOOD, ["metrics", "aggTrades"]),
     "trades named as klines": ("BTCUSDT-1m-2024-03-01.zip", GOOD, ["1m", "aggTrades"]),

@@ -56,9 +56,25 @@ def _with_symbol(layout: Layout) -> Layout:
     return replace(layout, columns=columns, symbol_column="symbol")
 
 
+def _of_pair(format_: JsonFormat) -> JsonFormat:
+    """Objects that name a pair and the type of contract, as COIN-M does, where others name the symbol."""
+
+    def values(entry: Any) -> Values | None:
+        if not isinstance(entry, dict) or entry.get("contractType") != "PERPETUAL":
+            return None
+        return format_.values({**entry, "symbol": f"{entry.get('pair')}_PERP"})
+
+    return replace(format_, values=values)
+
+
+_OPEN_INTEREST = _keyed(
+    "openInterestHist", metrics.HISTORY, "timestamp", "symbol", "sumOpenInterest", "sumOpenInterestValue"
+)
+
 FORMATS = (
     _keyed("aggTrades", agg_trades.ARCHIVE, "a", "p", "q", "f", "l", "T", "m", without="M"),
-    _keyed("openInterestHist", metrics.HISTORY, "timestamp", "symbol", "sumOpenInterest", "sumOpenInterestValue"),
+    _OPEN_INTEREST,
+    _of_pair(_OPEN_INTEREST),
     _keyed("fundingRate", funding.HISTORY, "fundingTime", "symbol", "fundingRate"),
     _listed("klines", klines.ARCHIVE),
     _frames(
@@ -85,7 +101,8 @@ def stranger(entry: Any) -> str | None:
     if {"id", "price", "qty"} <= entry.keys():
         return "has single trades; expected aggTrades"
     if {"pair", "sumOpenInterest"} <= entry.keys():
-        return "has open interest of COIN-M contracts (key pair); expected USDⓈ-M futures"
+        told = f"of {entry['contractType']}" if "contractType" in entry else "without a contractType"
+        return f"has open interest of COIN-M contracts {told}; expected that of PERPETUAL"
     if "e" in entry:
         return f"has frames of {entry['e']}; of streams, forceOrder is what is loaded"
     return None

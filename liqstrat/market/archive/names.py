@@ -8,12 +8,13 @@ from pathlib import PurePath
 from liqstrat.market.archive.layout import RefusedError
 
 # Some contracts have a day of delivery, and one was called ETH_250627USDT.
-_SYMBOL = re.compile(r"(?=.{5})[^\W_a-z]{2,}(_\d{6}[^\W_a-z]*)?")
+_SYMBOL = re.compile(r"(?=.{5})[^\W_a-z]{2,}(_\d{6}[^\W_a-z]*|(?<=USD)_PERP)?")
 # Only what ends in a currency that contracts are paid in: other words can be in capitals too.
-_SYMBOL_INSIDE = re.compile(r"(?<![^\W_])[^\W_a-z]+(?:USDT|USDC|BUSD|FDUSD|USD1|ETHBTC)(?:_\d{6})?(?![^\W_])")
+_SYMBOL_INSIDE = re.compile(
+    r"(?<![^\W_])[^\W_a-z]+(?:USD_PERP|USD(?=_\d{6})|USDT|USDC|BUSD|FDUSD|USD1|ETHBTC)(?:_\d{6})?(?![^\W_])"
+)
 _DATE_INSIDE = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
 _PERIOD = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
-_COIN_MARGINED = re.compile(r"[A-Z0-9]+USD(_PERP|_\d{6})")
 _INTERVAL = re.compile(r"\d+[smhdw]|1mo")
 _FORMATS = ("aggTrades", "metrics", "fundingRate", "liquidationSnapshot", "openInterestHist")
 # Words of a name; a folder can be called so for other reasons.
@@ -69,8 +70,6 @@ def check_market(path: PurePath) -> None:
 
 def check_symbol(symbol: str, expected: str = "expected one as BTCUSDT") -> None:
     """Raise `RefusedError` for what is no symbol, or one of another market."""
-    if _COIN_MARGINED.fullmatch(symbol):
-        raise RefusedError(f"{symbol} is a COIN-M contract; expected USDⓈ-M futures, as BTCUSDT")
     if not _SYMBOL.fullmatch(symbol):
         raise RefusedError(f'"{symbol}" is not a symbol; {expected}')
 

@@ -1,6 +1,7 @@
 """Which files of the public archive hold a range of days.
 
-Layout of data.binance.vision, USDⓈ-M futures; every file has its SHA-256 beside it, as `<name>.zip.CHECKSUM`:
+Layout of data.binance.vision, USDⓈ-M futures; COIN-M's, as BTCUSD_PERP, lie in `futures/cm` alike. Every file has its
+SHA-256 beside it, as `<name>.zip.CHECKSUM`:
 
     data/futures/um/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-03-01.zip
     data/futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2024-03-01.zip
@@ -10,8 +11,9 @@ Layout of data.binance.vision, USDⓈ-M futures; every file has its SHA-256 besi
     data/futures/um/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-03.zip
     data/futures/um/monthly/fundingRate/BTCUSDT/BTCUSDT-fundingRate-2024-03.zip
 
-A day appears some hours after it has ended, a month some days after. liquidationSnapshot stops at 2024-03-31, and
-the exchange has since taken these files away: they are asked for and, as a rule, missing.
+A day appears some hours after it has ended, a month some days after. liquidationSnapshot of USDⓈ-M stops at 2024-03-31,
+and the exchange has since taken these files away: they are asked for and, as a rule, missing. COIN-M's reach from
+2023-06-25 to 2024-10-14.
 """
 
 import calendar
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from liqstrat.errors import LiqstratError, did_you_mean
+from liqstrat.liquidation.contract import contract_of
 
 #: What can be asked for, and in which files the archive has it.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -33,7 +36,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 #: Lengths of klines that the archive has by month and by day.
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 
-_ROOT = "data/futures/um"
+_ROOT = "data/futures"
 _MARKET_OPENED = date(2019, 9, 1)
 _SYMBOL = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 _ONE_DAY = timedelta(days=1)
@@ -106,9 +109,10 @@ def _month(symbol: str, kind: str, interval: str, day: date, days: tuple[Archive
 
 
 def _path(cadence: str, symbol: str, kind: str, interval: str, period: str) -> str:
+    root = f"{_ROOT}/{'cm' if contract_of(symbol).inverse else 'um'}/{cadence}/{kind}/{symbol}"
     if kind == "klines":
-        return f"{_ROOT}/{cadence}/{kind}/{symbol}/{interval}/{symbol}-{interval}-{period}.zip"
-    return f"{_ROOT}/{cadence}/{kind}/{symbol}/{symbol}-{kind}-{period}.zip"
+        return f"{root}/{interval}/{symbol}-{interval}-{period}.zip"
+    return f"{root}/{symbol}-{kind}-{period}.zip"
 
 
 def _days(first: date, last: date) -> Iterator[date]:

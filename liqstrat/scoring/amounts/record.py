@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.contract import Contract
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.market.store import Store
 from liqstrat.scoring.amounts.predictors import Path
@@ -47,7 +48,7 @@ def recorded_amounts(store: Store, symbol: str, start: datetime, end: datetime, 
     if rows is not None:
         kinds = f"select venues, seconds from ({rows}) group by all order by count(*) desc, venues, seconds"
         for venues, seconds in store.connection.execute(kinds).fetchall():
-            found.append(_read(store, rows, venues, seconds, candles))
+            found.append(_read(store, rows, venues, seconds, candles, store.contract(symbol)))
     if not found:
         raise LiqstratError(
             f"{store.path}: no amounts of liquidations of {symbol} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} "
@@ -56,7 +57,7 @@ def recorded_amounts(store: Store, symbol: str, start: datetime, end: datetime, 
     return found
 
 
-def _read(store: Store, rows: str, venues: str, seconds: int, candles: Path) -> Amounts:
+def _read(store: Store, rows: str, venues: str, seconds: int, candles: Path, contract: Contract) -> Amounts:
     sides = ", ".join(
         f"max({side}_contracts)::double as {side}, max({side}_value)::double as {side}_value"
         for side in ("long", "short")
@@ -74,7 +75,7 @@ def _read(store: Store, rows: str, venues: str, seconds: int, candles: Path) -> 
         if np.isnan(contracts).any():
             price = _prices(candles, ends) if price is None else price
             value = table[f"{side}_value"].to_numpy(zero_copy_only=False)
-            contracts = np.where(np.isnan(contracts), value / price, contracts)
+            contracts = np.where(np.isnan(contracts), value / contract.worth(price), contracts)
         amounts[side] = contracts
     told = table["record"].to_pylist()
     record = [one or _record(venues, us) for one, us in zip(told, ends.tolist(), strict=True)]

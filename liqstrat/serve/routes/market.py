@@ -16,7 +16,7 @@ from liqstrat.market.store import Store
 from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer, Given
 from liqstrat.serve.limits import LONGEST, MOST_CANDLES
-from liqstrat.serve.params import Between, Interval, Nothing, OfSymbol, minutes
+from liqstrat.serve.params import Between, Interval, Nothing, OfSymbol, minutes, shown
 from liqstrat.serve.refusals import RefusedError, as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.served import Here
@@ -48,7 +48,7 @@ def symbols(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Res
 
 
 def _symbols(store: Store) -> dict[str, Any]:
-    names = store.symbols()
+    names = [name for name in store.symbols() if shown(name)]
     return {"symbols": [{"symbol": name, "simulated": store.simulated(name)} for name in names]}
 
 

@@ -1,0 +1,59 @@
+"""What a contract of a market is worth, and in which currency its margin is held."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+#: Kinds of symbol that are not quoted in what their name ends in: `BTCUSD_PERP`, `BTCUSD_240329`.
+_INVERSE = re.compile(r"(?P<base>\w+?)USD_(?:PERP|\d{6})")
+_DELIVERY = re.compile(r"_\d{6}(?=[^\W_a-z]*$)")
+_QUOTES = ("USDT", "FDUSD", "USDC", "BUSD", "USD1", "BTC")
+_USUAL_QUOTE = "USDT"
+#: US dollars that a contract of COIN-M is of; Binance, contract specifications of COIN-M futures.
+_SIZES, _USUAL_SIZE = {"BTC": 100.0}, 10.0
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What one contract is. A linear one is one of the base asset, and pays in the currency of its price.
+
+    quote: currency of prices, and of amounts as they are shown. margin: currency of margin, profit and brackets.
+    size: of an inverse one, which is that much of `quote` and pays in the base asset; None of a linear one.
+    """
+
+    quote: str = _USUAL_QUOTE
+    margin: str = _USUAL_QUOTE
+    size: float | None = None
+
+    @property
+    def inverse(self) -> bool:
+        return self.size is not None
+
+    def worth(self, price: Any) -> Any:
+        """What a contract is worth at `price` (a number or an array), in `quote`."""
+        return price if self.size is None else price * 0 + self.size
+
+    def held(self, price: Any) -> Any:
+        """What a contract is worth at `price` in `margin`: by that brackets go."""
+        return price if self.size is None else self.size / price
+
+    def profit(self, contracts: Any, entry: Any, at: Any) -> Any:
+        """What a position of `contracts` (short: negative) that was opened at `entry` has gained at `at`, in `margin`.
+
+        Linear: contracts times the difference of prices. Inverse: contracts times their size times the difference of
+        the prices' reciprocals, 1/entry - 1/at, as of Binance's COIN-M futures.
+        """
+        return contracts * (at - entry) if self.size is None else contracts * self.size * (1 / entry - 1 / at)
+
+
+LINEAR = Contract()
+
+
+def contract_of(symbol: str) -> Contract:
+    """What the name of a market says: `BTCUSDT`, `BTCUSDC`, `BTCUSD_PERP`."""
+    found = _INVERSE.fullmatch(symbol)
+    if found:
+        return Contract("USD", found["base"], _SIZES.get(found["base"], _USUAL_SIZE))
+    name = _DELIVERY.sub("", symbol)
+    quote = next((quote for quote in _QUOTES if name.endswith(quote) and name != quote), _USUAL_QUOTE)
+    return Contract(quote, quote)
