@@ -155,6 +155,7 @@ REFUSED = {
     "/liquidations/map?symbol=BTCUSD": (404, 'did you mean "BTCUSDT"?'),
     "/liquidations/map?symbol=';%20drop%20table": (422, "symbol"),
     "/liquidations/map?symbol=..%2F..%2Fetc": (422, "symbol"),
+    "/liquidations/map?symbol=BTCUSD_PERP": (422, 'amounts here are USDT, and "BTCUSD_PERP" is in USD'),
     "/liquidations/map": (422, '"symbol" is missing'),
     "/liquidations/levels": (422, "expected entry_price, for the calculator, or symbol"),
     "/liquidations/levels?entry_price=1&symbol=BTCUSDT": (422, "expected one of both"),
