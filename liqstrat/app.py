@@ -199,7 +199,7 @@ def write(
     if replayed.journal.lines:
         text = "".join(f"{line}\n" for line in replayed.journal.lines)
         (folder / "log.txt").write_text(text, encoding="utf-8")
-    notes = [*prepared.about["notes"], *notes_on(replayed)]
+    notes = [*prepared.about["notes"], *notes_on(replayed, run.quote)]
     head = {"name": run.name, "run": name, "created": created.isoformat()}
     write_json(folder / "run.json", {**head, **prepared.about, "notes": notes})
 
@@ -253,6 +253,7 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
         "config_hash": config_hash(run),
         "data_hash": data_hash(store, run),
         "symbols": run.symbols,
+        "quote": run.quote,
         "bin_width": {symbol: data[symbol].model.width for symbol in run.symbols},
         "start": run.start.isoformat(),
         "end": run.end.isoformat(),

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from liqstrat.alert_settings import AlertSettings
 from liqstrat.errors import did_you_mean
 from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time, replayable
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.sections import Section
 from liqstrat.study_settings import HoldoutSettings, SweepSettings, WalkForwardSettings
@@ -138,6 +139,10 @@ class RunFile(Section):
                     f"{key} is {moment:%Y-%m-%d %H:%M:%S.%f}, expected a whole minute with bars: "
                     "what bars say is known when they close"
                 )
+        quotes = {symbol: contract_of(symbol).quote for symbol in self.symbols}
+        if len(set(quotes.values())) > 1:
+            told = ", ".join(f"{symbol} in {quote}" for symbol, quote in quotes.items())
+            raise ValueError(f"symbols pay in different currencies ({told}), expected those of one account")
         if self.holdout is not None and self.start + self.holdout.last >= self.end:
             raise ValueError(f"holdout is as long as the run, which has {self.end - self.start}")
         for strategy in self.strategies:
@@ -148,6 +153,11 @@ class RunFile(Section):
                         f"{', '.join(self.symbols)}{did_you_mean(symbol, self.symbols)}"
                     )
         return self
+
+    @property
+    def quote(self) -> str:
+        """The currency of the account, and of prices: that which the symbols are quoted in."""
+        return contract_of(self.symbols[0]).quote
 
     @property
     def seen(self) -> "RunFile":

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from nautilus_trader.model import ClientOrderId, Currency, OrderSide, Price, Quantity
+from nautilus_trader.model import ClientOrderId, OrderSide, Price, Quantity
 
 from liqstrat.backtest.account.ledger import Entry
 from liqstrat.backtest.entries import Plan, Side
@@ -14,8 +14,7 @@ from liqstrat.backtest.records import tags_of, why_ended
 from liqstrat.backtest.sizing import Size, quantity_for
 from liqstrat.backtest.ticket import EXPIRED, TOO_LARGE, Refusal, State, Ticket
 from liqstrat.backtest.trading import Setup, Trading
-
-_USDT = Currency.from_str("USDT")
+from liqstrat.catalog.instruments import money_of
 
 
 class Entering(Trading):
@@ -83,11 +82,12 @@ class Entering(Trading):
         )
 
     def _equity(self) -> Decimal:
-        """Balance of the account and unrealized profit of all its positions, USDT."""
+        """Balance of the account and unrealized profit of all its positions."""
         venue = self.instrument_id.venue
         account: Any = self.portfolio.account(venue)
-        unrealized = self.portfolio.unrealized_pnls(venue).get(_USDT)
-        balance: Decimal = account.balance_total(_USDT).as_decimal()
+        money = money_of(self.symbol)
+        unrealized = self.portfolio.unrealized_pnls(venue).get(money)
+        balance: Decimal = account.balance_total(money).as_decimal()
         return balance + unrealized.as_decimal() if unrealized else balance
 
     def _bracket(self, plan: Plan, quantity: Decimal, price: float) -> list[Any]:

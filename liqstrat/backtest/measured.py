@@ -42,7 +42,7 @@ def _account(run: RunFile, minutes: Minutes, replayed: Replayed, last: dict[str,
     """The account minute by minute; it must end with the equity that the engine has at the last price it saw."""
     curve = equity_curve(replayed.ledger, run.venue.balance, minutes, run.start, run.end, last)
     if abs(float(curve.equity[-1]) - replayed.equity) > _CENT:
-        raise RuntimeError(f"the fills add up to {curve.equity[-1]} USDT, the engine has {replayed.equity}")
+        raise RuntimeError(f"the fills add up to {curve.equity[-1]} {run.quote}, the engine has {replayed.equity}")
     return curve
 
 
@@ -84,16 +84,19 @@ def _not_made(replayed: Replayed) -> Counter[str]:
     return counted
 
 
-def notes_on(replayed: Replayed) -> list[str]:
-    """What a reader must know of a replay: liquidations, entries not made, orders too large, what was still open."""
-    notes = [_liquidation_note(event) for event in replayed.liquidations]
+def notes_on(replayed: Replayed, quote: str) -> list[str]:
+    """What a reader must know of a replay: liquidations, entries not made, orders too large, what was still open.
+
+    quote: the currency of the account.
+    """
+    notes = [_liquidation_note(event, quote) for event in replayed.liquidations]
     if counted := _not_made(replayed):
         told = ", ".join(f"{reason} {count:,}" for reason, count in counted.most_common())
         total = counted.total()
         notes.append(f"{total:,} {'entry was' if total == 1 else 'entries were'} not made: {told}")
     notes += [
         f"{label}: {len(caps)} order(s) of its own were larger than the exchange allows at this leverage, which left "
-        f"{min(caps):,.0f} USDT: on the exchange they would have been refused"
+        f"{min(caps):,.0f} {quote}: on the exchange they would have been refused"
         for label, caps in replayed.ledger.beyond.items()
     ]
     still = [trip for trip in replayed.ledger.trips if trip.closed_ns is None]
@@ -102,12 +105,12 @@ def notes_on(replayed: Replayed) -> list[str]:
     return notes
 
 
-def _liquidation_note(event: Liquidation) -> str:
+def _liquidation_note(event: Liquidation, quote: str) -> str:
     moment = at_ns(event.time_ns)
     at = ", ".join(f"{symbol} at {price:.10g}" for symbol, price in event.prices.items())
     note = (
         f"the account was liquidated on {moment:%Y-%m-%d %H:%M:%S}{f', {at}' if at else ''}; nothing is traded after it"
     )
     if event.insurance:
-        note += f"; the market paid {event.insurance:,.2f} USDT less than that, which is the insurance fund's loss"
+        note += f"; the market paid {event.insurance:,.2f} {quote} less than that, which is the insurance fund's loss"
     return note

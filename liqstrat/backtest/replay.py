@@ -39,7 +39,7 @@ from liqstrat.backtest.sides import Sides
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.stream import Feed, MarketStream, catalog_stream, read_funding
 from liqstrat.backtest.trading import Setup
-from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id
+from liqstrat.catalog.instruments import VENUE, instrument_id, money_of
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.liquidation.brackets import BracketTable
@@ -251,7 +251,8 @@ def _outcome(
 ) -> Replayed:
     cache = engine.cache
     account: Any = cache.account_for_venue(VENUE)
-    balance, unrealized = account.balance_total(QUOTE).as_decimal(), engine.portfolio.unrealized_pnls(VENUE).get(QUOTE)
+    money = money_of(next(iter(keepers)))
+    balance, unrealized = account.balance_total(money).as_decimal(), engine.portfolio.unrealized_pnls(VENUE).get(money)
     return Replayed(
         ledger=read_ledger(cache, strategies),
         balance=float(balance),

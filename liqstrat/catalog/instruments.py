@@ -4,15 +4,24 @@ Nothing of DuckDB's may be within reach from here: Nautilus keeps classes of cus
 until after DuckDB has been unloaded, which DuckDB then complains about.
 """
 
+from functools import cache
+
 from nautilus_trader.model import BarType, Currency, InstrumentId, Venue
 
+from liqstrat.liquidation.contract import contract_of
+
 VENUE = Venue("BINANCE")
-QUOTE = Currency.from_str("USDT")
 
 
 def instrument_id(symbol: str) -> InstrumentId:
     """`BTCUSDT-PERP.BINANCE` for `BTCUSDT`."""
     return InstrumentId.from_str(f"{symbol}-PERP.{VENUE}")
+
+
+@cache
+def money_of(symbol: str) -> Currency:
+    """What a market pays in, and so the currency of the account of a run: USDT, or USDC."""
+    return Currency.from_str(contract_of(symbol).margin)
 
 
 def minute_bars(symbol: str) -> BarType:

@@ -7,10 +7,14 @@ from typing import Any
 
 from nautilus_trader.model import CryptoPerpetual, Currency, Money, Price, Quantity, Symbol
 
-from liqstrat.catalog.instruments import QUOTE, instrument_id
+from liqstrat.catalog.instruments import instrument_id, money_of
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import replayable
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.market.instruments import Instrument
+
+#: What an account of a run can be in.
+_QUOTES = ("USDT", "USDC")
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def finer_than(market: Instrument | None, used: Precision) -> tuple[str, ...]:
 
 
 def make_instrument(precision: Precision, market: Instrument | None) -> CryptoPerpetual:
-    """The USDT-margined perpetual, with the tick, step and limits of `market` where these were loaded.
+    """The perpetual, margined in what it is quoted in, with tick, step and limits of `market` where these were loaded.
 
     Where `precision` is finer than tick or step, its last digit is taken for them: the history trades in it.
 
@@ -53,19 +57,20 @@ def make_instrument(precision: Precision, market: Instrument | None) -> CryptoPe
     `notional / leverage`, and a position keeps it locked, as on the exchange. The exchange's maintenance margin goes
     by bracket, which an instrument cannot say; `AccountLiquidator` applies it. Fees are the venue's.
 
-    Raises `LiqstratError` for a symbol that is not quoted in USDT, or that no run can be of: see `replayable`.
+    Raises `LiqstratError` for a symbol that is not quoted in USDT or USDC, or that no run can be of: see `replayable`.
     """
     symbol = precision.symbol
     try:
         replayable(symbol)
     except ValueError as error:
         raise LiqstratError(f"symbol {error}") from None
+    base, quote = _base(symbol, market), money_of(symbol)
     return CryptoPerpetual(
         instrument_id=instrument_id(symbol),
         raw_symbol=Symbol(symbol),
-        base_currency=Currency.from_str(_base(symbol, market)),
-        quote_currency=QUOTE,
-        settlement_currency=QUOTE,
+        base_currency=Currency.from_str(base),
+        quote_currency=quote,
+        settlement_currency=quote,
         is_inverse=False,
         price_precision=precision.price,
         size_precision=precision.size,
@@ -80,11 +85,12 @@ def make_instrument(precision: Precision, market: Instrument | None) -> CryptoPe
 
 
 def _base(symbol: str, market: Instrument | None) -> str:
-    base, quote = symbol.removesuffix(QUOTE.code), QUOTE.code
+    named = contract_of(symbol).quote
+    base, quote = symbol.removesuffix(named), named
     if market and market.base_asset and market.quote_asset:
         base, quote = market.base_asset, market.quote_asset
-    if not base or base == symbol or quote != QUOTE.code:
-        raise LiqstratError(f'symbol "{symbol}" is not quoted in {QUOTE.code}, expected one like BTC{QUOTE.code}')
+    if not base or base == symbol or quote != named or named not in _QUOTES:
+        raise LiqstratError(f'symbol "{symbol}" is not quoted in {" or ".join(_QUOTES)}, expected one like BTCUSDT')
     return base
 
 
@@ -100,7 +106,7 @@ def _limits(market: Instrument | None, size_decimals: int) -> dict[str, Any]:
     if market.min_quantity:
         limits["min_quantity"] = Quantity.from_decimal(market.min_quantity.quantize(_last_digit(size_decimals)))
     if market.min_notional:
-        limits["min_notional"] = Money.from_decimal(market.min_notional, QUOTE)
+        limits["min_notional"] = Money.from_decimal(market.min_notional, money_of(market.symbol))
     return limits
 
 

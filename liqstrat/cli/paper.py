@@ -79,7 +79,11 @@ def paper(
 
 def _lines(trading: "Paper") -> list[str]:
     now = trading.journal.now
-    return [f"equity {now['equity']} USDT, {len(now['positions'])} positions, {now['orders']:,} orders"] if now else []
+    return (
+        [f"equity {now['equity']} {now['currency']}, {len(now['positions'])} positions, {now['orders']:,} orders"]
+        if now
+        else []
+    )
 
 
 def _table(trading: "Paper") -> "Table":

@@ -72,9 +72,9 @@ _FIGURES = {
     "win_rate": ("win rate", "{:.0%}"),
     "trades": ("trades", "{:,}"),
     "exposure": ("exposure", "{:.0%}"),
-    "fees": ("fees, USDT", "{:,.2f}"),
-    "funding": ("funding, USDT", "{:+,.2f}"),
-    "slippage": ("slippage, USDT", "{:,.2f}"),
+    "fees": ("fees, {quote}", "{:,.2f}"),
+    "funding": ("funding, {quote}", "{:+,.2f}"),
+    "slippage": ("slippage, {quote}", "{:,.2f}"),
     "account_liquidations": ("liquidations of the account", "{:,}"),
 }
 
@@ -84,7 +84,8 @@ def _print_results(folder: Path, *, json: bool) -> None:
     if json:
         print_json(run)
         return
-    out.print(figures_table({f"{run['name']}{' SIMULATED' if run['simulated'] else ''}": run["metrics"]}))
+    title = f"{run['name']}{' SIMULATED' if run['simulated'] else ''}"
+    out.print(figures_table({title: run["metrics"]}, run["quote"]))
     if tried := run["tried"]:
         count = tried["configurations"]
         told = f"run {tried['run']:,} on this data, of {count:,} configuration{'' if count == 1 else 's'} tried"
@@ -103,6 +104,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     kept = {key: run[key] for key in ("name", "simulated", "symbols", "start", "end", "resolution", "notes")}
     return {
         **kept,
+        "quote": run.get("quote", "USDT"),
         "tried": run.get("tried"),
         "folder": str(folder),
         "report": str(report) if report.exists() else None,
@@ -124,9 +126,9 @@ def print_demo(result: "DemoResult", *, json: bool) -> None:
         out.print(f"  {command}", markup=False, soft_wrap=True)
 
 
-def figures_table(columns: dict[str, dict[str, Any]]) -> Table:
+def figures_table(columns: dict[str, dict[str, Any]], quote: str = "USDT") -> Table:
     table = new_table("", ("", *columns))
     for key, (label, form) in _FIGURES.items():
         values = [figures.get(key) for figures in columns.values()]
-        table.add_row(label, *("–" if value is None else form.format(value) for value in values))
+        table.add_row(label.format(quote=quote), *("–" if value is None else form.format(value) for value in values))
     return table

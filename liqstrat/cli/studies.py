@@ -130,10 +130,8 @@ def holdout(
         )
         return
     simulated = " SIMULATED" if read_json(folder / "run.json")["simulated"] else ""
-    columns = {"before": look.figures} if look.figures else {}
-    out.print(
-        figures_table({name: shown for name, shown in {**columns, f"held out{simulated}": figures}.items() if shown})
-    )
+    columns = {"before": look.figures, f"held out{simulated}": figures}
+    out.print(figures_table({name: shown for name, shown in columns.items() if shown}, run.quote))
     out.print(look.words, markup=False, soft_wrap=True)
     where = folder / "report.html" if report else folder
     out.print(f"{'report' if report else 'results'}: {where}", markup=False, soft_wrap=True)

@@ -26,6 +26,7 @@ from liqstrat.backtest.levels.warmup import trades_between
 from liqstrat.backtest.markets import FundingRates
 from liqstrat.backtest.replay import Replayed, Source, SymbolData, replay
 from liqstrat.backtest.strategy import LevelStrategy
+from liqstrat.catalog.instruments import money_of
 from liqstrat.config import RunFile
 from liqstrat.ending import note, on_signal
 from liqstrat.errors import LiqstratError
@@ -106,7 +107,7 @@ class Paper:
             settles=run.venue.funding,
             closing=wanted.closing,
         )
-        self.journal = PaperJournal(wanted.folder)
+        self.journal = PaperJournal(wanted.folder, money_of(wanted.run.symbols[0]))
 
     def _open(self, store: Store) -> None:
         """Begin where the database ends: at the last open interest of which all trades before are there."""

@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nautilus_trader.model import Currency
+
 from liqstrat.backtest.account.bookkeeping import read_ledger
 from liqstrat.backtest.account.ledger import Fill, OrderRecord
 from liqstrat.backtest.strategy import LevelStrategy
-from liqstrat.catalog.instruments import QUOTE, VENUE
+from liqstrat.catalog.instruments import VENUE
 from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_file
 from liqstrat.moments import at_ns
@@ -47,8 +49,9 @@ def read_rows(path: Path) -> list[Row]:
 class PaperJournal:
     """Writes into a session's folder. What stands there already, of before a restart, must come again."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, money: Currency) -> None:
+        """money: what the account is in."""
+        self._folder, self._money = folder, money
         self._before = {name: read_rows(folder / name) for name in (INTENTS, FILLS)}
         self._written = dict.fromkeys((INTENTS, FILLS), 0)
         self._due, self._sent = 0.0, -1
@@ -87,10 +90,11 @@ class PaperJournal:
     def _tell(self, engine: Any, now_ns: int, orders: int, fills: int) -> None:
         cache = engine.cache
         account = cache.account_for_venue(VENUE)
-        unrealized = engine.portfolio.unrealized_pnls(VENUE).get(QUOTE)
-        balance = account.balance_total(QUOTE).as_decimal()
+        unrealized = engine.portfolio.unrealized_pnls(VENUE).get(self._money)
+        balance = account.balance_total(self._money).as_decimal()
         self.now = {
             "time": at_ns(now_ns).isoformat(),
+            "currency": self._money.code,
             "balance": str(balance),
             "equity": str(balance + unrealized.as_decimal() if unrealized else balance),
             "positions": [

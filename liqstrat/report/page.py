@@ -1,6 +1,7 @@
 """One HTML file that needs nothing else: style, script, plotly.js and the figures' data are all in it."""
 
 import json
+import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
@@ -14,9 +15,14 @@ from plotly.offline import get_plotlyjs
 from liqstrat.held import partial_file
 from liqstrat.report.theme import css_variables
 
+#: What labels say amounts are in; the page of another currency has its name in this one's place.
+_LABELLED = re.compile(r"\bUSDT\b")
 
-def write_page(out: Path, title: str, body: str) -> Path:
+
+def write_page(out: Path, title: str, body: str, quote: str = "USDT") -> Path:
     """Write the page `title` with `body` (HTML, figures by `plot_html`); the file appears when it is whole.
+
+    quote: the currency of its amounts, which labels in `body` call USDT.
 
     The page forbids itself every connection, so that opening it asks nothing of the network, and every script but its
     own two, which it names by their hashes: a text in the results that passed for one would not run.
@@ -26,7 +32,7 @@ def write_page(out: Path, title: str, body: str) -> Path:
     page = Template((ours / "page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
         style=css_variables() + (ours / "page.css").read_text(encoding="utf-8"),
-        body=body,
+        body=body if quote == "USDT" else _LABELLED.sub(quote, body),
         scripts=f"{_hash(plotly)} {_hash(script)}",
         plotly=plotly,
         script=script,

@@ -36,7 +36,7 @@ def write_report(folder: Path) -> Path:
     sections.append(_section("Trades", trades_html(results.positions.to_pylist(), plots), "trades"))
     title = f"{run.title} SIMULATED" if run.simulated else run.title
     head = heading_html(run) + cards_html(results.metrics) + strategies_html(results.metrics)
-    return write_page(folder / "report.html", title, head + "".join(sections) + small_print_html(run))
+    return write_page(folder / "report.html", title, head + "".join(sections) + small_print_html(run), run.quote)
 
 
 def _section(heading: str, content: str, kind: str = "") -> str:

@@ -46,7 +46,8 @@ _LATER_KEYS = ("levels", "bin_width", "tried")
 @dataclass(frozen=True)
 class Run:
     """What was run and on what data, as `run.json` says; `levels` holds the verdict on the levels of each symbol,
-    `bin_width` the relative width of its price bins, `tried` which run it was and of how many configurations."""
+    `bin_width` the relative width of its price bins, `tried` which run it was and of how many configurations, `quote`
+    the currency of the account."""
 
     name: str
     run: str
@@ -65,6 +66,7 @@ class Run:
     levels: list[dict[str, Any]] = field(default_factory=list)
     bin_width: dict[str, float] = field(default_factory=dict)
     tried: dict[str, int] = field(default_factory=dict)
+    quote: str = "USDT"
 
     @property
     def title(self) -> str:

@@ -163,6 +163,8 @@ def _warnings(results: list[Results], unlike: dict[str, dict[str, list[Any]]]) -
     config, found = unlike["configuration"], []
     if len({one.run.simulated for one in results}) > 1:
         found.append("some of these runs are SIMULATED and some are not: they say nothing of each other")
+    if len({one.run.quote for one in results}) > 1:
+        found.append(f"accounts are in {', '.join(one.run.quote for one in results)}: amounts are not of one currency")
     if "data_hash" in unlike["data"]:
         found.append("the data differ: what differs in the figures may come of that")
     if costs := [key for key in config if key.startswith("venue.")]:

@@ -53,7 +53,8 @@ def write_compare_page(comparison: Comparison, out: Path) -> Path:
         f"{''.join(_only(one, len(comparison.runs)) for one in comparison.runs)}"
         f"<footer>{_small_print()}</footer>"
     )
-    return write_page(out, title + (" SIMULATED" if simulated else ""), body)
+    quotes = dict.fromkeys(one.results.run.quote for one in comparison.runs)
+    return write_page(out, title + (" SIMULATED" if simulated else ""), body, " or ".join(quotes))
 
 
 def _run(one: Compared) -> str:

@@ -9,7 +9,6 @@ from nautilus_trader.execution import FeeModel
 from nautilus_trader.model import LiquiditySide, Money, Price, Quantity
 
 from liqstrat.backtest.failure import Failures, guarded
-from liqstrat.catalog.instruments import QUOTE
 
 #: Marks the orders that close a liquidated account.
 LIQUIDATION_TAG = "role=liquidation"
@@ -42,7 +41,7 @@ class ExchangeFees(FeeModel):
 
     def get_commission(self, order: Any, fill_quantity: Quantity, fill_px: Price, instrument: Any) -> Money:
         # An error here would end the whole process, without a word and with status 0.
-        return self._charge(order, fill_quantity, fill_px) or Money.zero(QUOTE)
+        return self._charge(order, fill_quantity, fill_px, instrument) or Money.zero(instrument.quote_currency)
 
     def shutdown_system(self, reason: str | None = None) -> None:
         """End the run; called when charging has failed."""
@@ -50,9 +49,10 @@ class ExchangeFees(FeeModel):
             self.host.shutdown_system(reason)
 
     @guarded
-    def _charge(self, order: Any, fill_quantity: Quantity, fill_px: Price) -> Money:
+    def _charge(self, order: Any, fill_quantity: Quantity, fill_px: Price, instrument: Any) -> Money:
         self.on_fill()
-        return Money.from_decimal(self._fee(order, fill_quantity.as_decimal() * fill_px.as_decimal()), QUOTE)
+        fee = self._fee(order, fill_quantity.as_decimal() * fill_px.as_decimal())
+        return Money.from_decimal(fee, instrument.quote_currency)
 
     def _fee(self, order: Any, notional: Decimal) -> Decimal:
         if LIQUIDATION_TAG in (order.tags or []):

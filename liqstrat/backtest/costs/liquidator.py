@@ -25,7 +25,7 @@ from nautilus_trader.model import Bar, InstrumentId, PriceType, TradeTick
 from liqstrat.backtest.costs.depth import RecentDepth
 from liqstrat.backtest.costs.fees import ExchangeFees
 from liqstrat.backtest.failure import Failures, guarded
-from liqstrat.catalog.instruments import QUOTE, VENUE, instrument_id, minute_bars
+from liqstrat.catalog.instruments import VENUE, instrument_id, minute_bars, money_of
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.liquidation.brackets import BracketTable, dated_brackets, in_force
 from liqstrat.moments import HOUR_NS, MINUTE_NS, at_ns
@@ -111,6 +111,7 @@ class AccountLiquidator(DataActor):
         self.failures = failures
         self.events: list[Liquidation] = []
         self._minutes = minutes
+        self._money = money_of(next(iter(minutes)))
         self._symbols = {instrument_id(symbol): symbol for symbol in minutes}
         self._brackets = {instrument_id(symbol): dated_brackets(symbol, brackets.get(symbol, ())) for symbol in minutes}
         self._fees, self._depth = fees, depth
@@ -223,7 +224,7 @@ class AccountLiquidator(DataActor):
         # copy would take milliseconds.
         self.cache.purge_account_events(now)
         account = self.cache.account_for_venue(VENUE)
-        self._balance = account.balance_total(QUOTE).as_double() if account else 0.0
+        self._balance = account.balance_total(self._money).as_double() if account else 0.0
         self._held = {}
         for position in self.cache.positions_open(VENUE):
             instrument = position.instrument_id

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from nautilus_trader.backtest import BacktestEngine
-from nautilus_trader.model import AccountType, Money, OmsType
+from nautilus_trader.model import AccountType, Currency, Money, OmsType
 
 from liqstrat.backtest.costs.depth import RecentDepth
 from liqstrat.backtest.costs.fees import ExchangeFees
@@ -15,7 +15,7 @@ from liqstrat.backtest.costs.fills import MarketFills
 from liqstrat.backtest.costs.liquidator import AccountLiquidator
 from liqstrat.backtest.failure import Failures
 from liqstrat.backtest.prints import Prints
-from liqstrat.catalog.instruments import QUOTE, VENUE
+from liqstrat.catalog.instruments import VENUE, money_of
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import VenueSettings
 from liqstrat.errors import LiqstratError
@@ -27,13 +27,15 @@ _MILLISECOND_NS = 1_000_000
 @dataclass(frozen=True)
 class SimulatedVenue:
     """The exchange's parts. `fees` and `fills` need an actor of the run as their `host`; `liquidator`, an actor itself,
-    is None where the run switched it off. depth: of the market, whether or not orders pay for it."""
+    is None where the run switched it off. depth: of the market, whether or not orders pay for it. money: the account's.
+    """
 
     settings: VenueSettings
     fees: ExchangeFees
     fills: MarketFills
     depth: RecentDepth
     liquidator: AccountLiquidator | None
+    money: Currency
 
     @property
     def latency_ns(self) -> int:
@@ -41,7 +43,7 @@ class SimulatedVenue:
         return self.settings.latency_ms * _MILLISECOND_NS
 
     def add_to(self, engine: BacktestEngine) -> None:
-        """One margin account in USDT, one net position for each strategy and instrument.
+        """One margin account, one net position for each strategy and instrument.
 
         Latency is `wire.Wire`'s, as the engine looks at orders on their way only when the next event comes, and
         liquidation `AccountLiquidator`'s, as the engine's own sees only quotes.
@@ -50,7 +52,7 @@ class SimulatedVenue:
             VENUE,
             OmsType.NETTING,
             AccountType.MARGIN,
-            [Money.from_decimal(self.settings.balance, QUOTE)],
+            [Money.from_decimal(self.settings.balance, self.money)],
             default_leverage=Decimal(self.settings.leverage),
             fill_model=self.fills,
             fee_model=self.fees,
@@ -88,7 +90,7 @@ def simulated_venue(
             minutes, fees, paid_depth, failures, on_bars=on_bars, brackets=brackets, ahead=ahead
         )
         fills.no_worse = liquidator.no_worse_than_bankrupt
-    return SimulatedVenue(settings, fees, fills, depth, liquidator)
+    return SimulatedVenue(settings, fees, fills, depth, liquidator, money_of(next(iter(minutes))))
 
 
 def check_leverage(settings: VenueSettings, symbol: str, at: datetime, loaded: Sequence[BracketTable] = ()) -> None:
