@@ -73,7 +73,8 @@ def test_the_account_is_in_usdc_and_nothing_says_usdt(market: Shell, tmp_path: P
     assert "equity, USDC" in page
     assert "P&amp;L, USDC" in page
     assert not re.findall(r".{40}USDT.{20}", page)
-    other = market("compare", str(folder), str(folder), "--out", "compare.html")
+    shutil.copytree(folder, tmp_path / "again")
+    other = market("compare", str(folder), "again", "--out", "compare.html")
     assert other.code == 0, other.err
     assert "USDT" not in (tmp_path / "compare.html").read_text()
 

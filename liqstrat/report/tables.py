@@ -40,7 +40,7 @@ _RUN_KEYS = (
     *("end", "resolution", "data", "notes"),
 )
 #: Keys that runs of before lack.
-_LATER_KEYS = ("levels", "bin_width", "tried")
+_LATER_KEYS = ("levels", "bin_width", "tried", "quote")
 
 
 @dataclass(frozen=True)
