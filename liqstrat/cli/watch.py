@@ -28,7 +28,9 @@ from liqstrat.live.addresses import REST_URL, STREAM_URL
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from liqstrat.liquidation.settings import ModelSettings
     from liqstrat.live.broadcast import Broadcaster
+    from liqstrat.live.recorder import Settings
     from liqstrat.live.watching import Watching
 
 
@@ -69,14 +71,15 @@ def watch(
     from liqstrat.run_file import load_alerts
 
     recording = Settings(list(dict.fromkeys(symbols)), target, db, False, length, rest_url, stream_url)
+    model = model_of(config)
     wanted = Wanted(
         recording,
-        model_of(config),
+        model,
         SignalRules.of(dict(settings or [])),
         timedelta(days=warmup_days),
         load_alerts(config) if config else [],
         redis,
-        None if port is None else partial(_pages, db, port),
+        None if port is None else partial(_pages, recording, model, port),
     )
     watching = Watching(wanted, lambda text: err.print(f"note: {text}", markup=False, soft_wrap=True), progress)
     shown = Shown(lambda: _table(watching), lambda: _lines(watching))
@@ -88,15 +91,18 @@ def watch(
             out.print(_table(watching))
 
 
-async def _pages(db: Path, port: int, broadcaster: "Broadcaster") -> None:
+async def _pages(recording: "Settings", model: "ModelSettings", port: int, broadcaster: "Broadcaster") -> None:
     from liqstrat.serve.start import serve_besides
+    from liqstrat.serve.watched import Watched
 
+    db = recording.database
+    assert db is not None, "there is a default"
     await serve_besides(
         (db.parent, Path("results"), Path("configs")),
         "127.0.0.1",
         port,
         lambda at: err.print(f"pages: {at}   websockets: {at}ws/map/SYMBOL", markup=False, soft_wrap=True),
-        broadcaster.app,
+        Watched(broadcaster.app, recording.symbols, db, model),
     )
 
 

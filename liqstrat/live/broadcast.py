@@ -67,6 +67,10 @@ class Broadcaster(Sink):
     def heat_message(self, symbol: str, message: Message) -> None:
         self._send("heatmap", symbol, message)
 
+    def alive(self, symbol: str, message: Message) -> None:
+        for kind in ("map", "heatmap"):
+            self._send(kind, symbol, message)
+
     def _send(self, kind: str, symbol: str, message: Message) -> None:
         clients = self._clients.get((kind, symbol))
         if not clients:

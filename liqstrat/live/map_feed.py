@@ -1,13 +1,16 @@
 """A symbol's map as messages: whole after each open interest, and what price takes out of it in between.
 
 A message has a number `seq`, one more than that of the message before. Whoever has a `map` and all `gone` after it has
-the map that stands.
+the map that stands; its `clusters` are those of the last message that has any.
 """
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from liqstrat.liquidation.clusters import Cluster
 from liqstrat.liquidation.grid import Floats, low_edge
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.live.levels import LiveLevels
@@ -30,6 +33,7 @@ class MapFeed:
         self._first, self._longs, self._shorts = 0, np.zeros((0, 0)), np.zeros((0, 0))
         self._low, self._high = np.inf, -np.inf
         self._price = np.nan
+        self._clusters: Sequence[Cluster] | None = None
 
     def whole(self) -> Message | None:
         """A message of the whole map; None as long as there is none. To be sent after each new open interest."""
@@ -52,6 +56,7 @@ class MapFeed:
             "price_low": np.round(low_edge(self._first + np.arange(self._longs.shape[1] + 1), self._width), 8).tolist(),
             "long": _rows(self._longs),
             "short": _rows(self._shorts),
+            "clusters": [asdict(one) for one in self._clusters or ()],
         }
 
     @property
@@ -75,11 +80,21 @@ class MapFeed:
         self._longs, self._shorts = longs, shorts
         self._low, self._high, self._price = arrived.low, arrived.high, arrived.last
         self.seq += 1
-        return {**self._head("gone"), **gone} if any(gone.values()) else self._head("price")
+        if not any(gone.values()):
+            return self._head("price")
+        return {**self._head("gone"), **gone, **self._new_clusters()}
+
+    def _new_clusters(self) -> Message:
+        """The clusters, where they are others than those of the last message that had any."""
+        before, self._clusters = self._clusters, self._live.levels.clusters()
+        if self._clusters is before:
+            return {}
+        return {"clusters": [asdict(one) for one in self._clusters]}
 
     def _keep(self, found: LiquidationMap) -> None:
         self._width, self._tiers, self._first = found.width, found.tiers, found.first_bin
         self._longs, self._shorts = np.round(found.longs, _DIGITS), np.round(found.shorts, _DIGITS)
+        self._clusters = self._live.levels.clusters()
         arrived = self._live.arrived
         self._low, self._high, self._price = arrived.low, arrived.high, arrived.last
 

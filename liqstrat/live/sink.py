@@ -16,6 +16,9 @@ class Sink:
     def heat_message(self, symbol: str, message: Message) -> None:
         """A message of the maps over time, see `heat_feed`."""
 
+    def alive(self, symbol: str, message: Message) -> None:
+        """The exchange is heard; once a second at most, and never where it is not."""
+
     def levels(self, symbol: str, price: float, clusters: Sequence[Cluster], now_ns: int) -> None:
         """What stands now; once a second, and whenever price has taken something out."""
 

@@ -20,6 +20,7 @@ from liqstrat.moments import SECOND_NS, at_ns
 
 #: Prices alone are told no more often than this, seconds; what they take out of a map is told at once.
 _PRICE_EVERY = 0.25
+_ALIVE_EVERY = 1.0
 _LATENCIES = 100_000
 #: What levels say of a price that is so old is no signal.
 _LATE_NS = 60 * SECOND_NS
@@ -34,7 +35,7 @@ class Watched:
         self.maps = MapFeed(self.live)
         self.heat = HeatFeed(self.live.symbol, begun.maps, simulated=begun.simulated)
         self.names, self.outcomes, self.confidence = Names(self.live.symbol), Outcomes(rules), begun.confidence
-        self.told_at = 0.0
+        self.told_at = self.candle_at = self.alive_at = 0.0
         self.signals = 0
 
 
@@ -62,8 +63,10 @@ class Watch(Listener):
         came = time.perf_counter()
         one = self.watched[symbol]
         one.live.take_trades(trades)
+        one.heat.candles.take(trades)
         if not self._step(symbol, one):
             self._change(symbol, one, came)
+        self._candle(symbol, one)
         self._follow(symbol, one, trades)
 
     def open_interest(self, symbol: str, entries: Sequence[dict[str, Any]]) -> None:
@@ -75,16 +78,24 @@ class Watch(Listener):
     def liquidation(self, symbol: str, frame: dict[str, Any]) -> None:
         """Tell of it."""
         order = frame["o"]
-        usdt = float(order["ap"]) * float(order["q"]) or float(order["p"]) * float(order["q"])
+        price, side = float(order["ap"]) or float(order["p"]), "long" if order["S"] == "SELL" else "short"
+        usdt, time_ms = price * float(order["q"]), int(order["T"])
+        message = self.watched[symbol].heat.liquidation(usdt, side, price, time_ms)
         for sink in self._sinks:
-            sink.liquidation(symbol, usdt, "long" if order["S"] == "SELL" else "short", int(order["T"]))
+            sink.liquidation(symbol, usdt, side, time_ms)
+            sink.heat_message(symbol, message)
 
     def clock(self, symbol: str, clock_ms: int) -> None:
         """Look whether an interval is complete, and what the levels say."""
         one = self.watched[symbol]
         before, one.live.clock_ms = one.live.clock_ms, clock_ms
-        if clock_ms // 1000 > before // 1000 and not self._step(symbol, one):
-            self._signals(symbol, one)
+        if clock_ms // 1000 > before // 1000:
+            if not self._step(symbol, one):
+                # A price that came too soon after another is told now at the latest.
+                self._change(symbol, one, time.perf_counter())
+                self._signals(symbol, one)
+            self._candle(symbol, one)
+        self._alive(symbol, one)
 
     # -- what is told --------------------------------------------------------------------------------------------------
 
@@ -116,6 +127,26 @@ class Watch(Listener):
         else:
             for sink in self._sinks:
                 sink.map_message(symbol, message)
+
+    def _candle(self, symbol: str, one: Watched) -> None:
+        now = time.monotonic()
+        if not one.live.levels.initialized or now - one.candle_at < _PRICE_EVERY:
+            return
+        message = one.heat.candle(one.live.now_ns, one.live.arrived.trade_id, one.live.levels.price)
+        if message is None:
+            return
+        one.candle_at = now
+        for sink in self._sinks:
+            sink.heat_message(symbol, message)
+
+    def _alive(self, symbol: str, one: Watched) -> None:
+        now = time.monotonic()
+        if not one.live.levels.initialized or now - one.alive_at < _ALIVE_EVERY:
+            return
+        one.alive_at = now
+        message = alive_message(symbol, one.live, is_behind=self._is_behind(symbol, one))
+        for sink in self._sinks:
+            sink.alive(symbol, message)
 
     def _tell_map(self, symbol: str, one: Watched, message: Message) -> None:
         for sink in self._sinks:
@@ -176,6 +207,18 @@ def signal_message(told: Told, confidence: float | None) -> dict[str, Any]:
         "level": {name: value for name, value in asdict(signal.level).items() if name != "leverage"},
     }
     return message if confidence is None else {**message, "confidence": confidence}
+
+
+def alive_message(symbol: str, live: LiveLevels, *, is_behind: bool) -> dict[str, Any]:
+    """That the exchange is heard, and of when what is known is; without a number, for it changes nothing."""
+    return {
+        "type": "alive",
+        "symbol": symbol,
+        "clock": at_ns(live.clock_ms * 1_000_000).isoformat(),
+        "time": at_ns(live.now_ns).isoformat(),
+        "known_at": at_ns(live.levels.known_at).isoformat(),
+        "behind": is_behind,
+    }
 
 
 def feedback_message(outcome: Outcome, price: float) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp
 
 from liqstrat import __version__
 from liqstrat.serve import refusals
 from liqstrat.serve.guard import Guard
 from liqstrat.serve.refusals import PROBLEMS
-from liqstrat.serve.routes import jobs, liquidations, market, models, pages, recorded, runs, studies
+from liqstrat.serve.routes import jobs, liquidations, live, market, models, pages, recorded, runs, studies
 from liqstrat.serve.served import Served
+from liqstrat.serve.watched import Watched
 
 _ABOUT = """
 Liquidation levels, history and results of what is in `catalog/` and `results/`. Maps are estimates: who holds which
@@ -29,12 +29,12 @@ def create_app(
     *,
     token: str | None = None,
     origins: tuple[str, ...] = (),
-    live: ASGIApp | None = None,
+    watched: Watched | None = None,
 ) -> FastAPI:
     """The app over a folder of databases, one of results and one of run files.
 
-    token: see `guard.Guard`. origins: sites whose pages may read the API, as https://example.org. live: what answers
-    websockets below /ws, as `liqstrat.live.broadcast.Broadcaster.app`.
+    token: see `guard.Guard`. origins: sites whose pages may read the API, as https://example.org. watched: markets
+    as they run, whose maps are sent to websockets below /ws.
     """
     middleware = [Middleware(Guard, token=token)]
     if origins:
@@ -48,11 +48,11 @@ def create_app(
         middleware=middleware,
         responses=PROBLEMS,
     )
-    app.state.served = Served.of(catalog, results, configs)
+    app.state.served = Served.of(catalog, results, configs, watched)
     refusals.listen(app)
-    for part in (market, liquidations, models, recorded, runs, studies, jobs):
+    for part in (market, liquidations, live, models, recorded, runs, studies, jobs):
         app.include_router(part.router)
     pages.add(app)
-    if live is not None:
-        app.mount("/ws", live)
+    if watched is not None:
+        app.mount("/ws", watched.app)
     return app

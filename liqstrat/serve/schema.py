@@ -335,6 +335,17 @@ class Parameter(_Shape):
     default: str | None
 
 
+class Live(_Shape):
+    symbols: list[str]
+
+
+class LiveMarket(_Shape):
+    symbol: str
+    data: str
+    model: str
+    verdict: Verdict
+
+
 class Words(_Shape):
     sections: dict[str, list[str]]
     strategies: dict[str, list[Parameter]]

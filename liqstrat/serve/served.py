@@ -16,13 +16,15 @@ from liqstrat.serve.jobs import Jobs
 from liqstrat.serve.limits import VERDICT_DAYS
 from liqstrat.serve.shelf import Shelf
 from liqstrat.serve.sources import Source, Sources
+from liqstrat.serve.watched import Watched
 
 _SHELF = ".maps"
 
 
 @dataclass(frozen=True)
 class Served:
-    """catalog: folder with databases. results: folder with runs. configs: folder with run files."""
+    """catalog: folder with databases. results: folder with runs. configs: folder with run files. watched: markets as
+    they run, where this is a watch."""
 
     catalog: Path
     results: Path
@@ -30,12 +32,13 @@ class Served:
     sources: Sources
     shelf: Shelf
     jobs: Jobs
+    watched: Watched | None = None
     answers: Answers = field(default_factory=Answers)
 
     @classmethod
-    def of(cls, catalog: Path, results: Path, configs: Path) -> "Served":
+    def of(cls, catalog: Path, results: Path, configs: Path, watched: Watched | None = None) -> "Served":
         """What lies in these folders; they need not be there yet."""
-        return cls(catalog, results, configs, Sources(catalog), Shelf(catalog / _SHELF), Jobs(results))
+        return cls(catalog, results, configs, Sources(catalog), Shelf(catalog / _SHELF), Jobs(results), watched)
 
     def verdict(self, source: Source, store: Store, symbol: str, settings: ModelSettings) -> dict[str, Any]:
         """Whether the model's maps are any good, by the last days of what is on record; kept while the data are."""

@@ -15,7 +15,8 @@ from liqstrat.serve.guard import is_local
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
-    from starlette.types import ASGIApp
+
+    from liqstrat.serve.watched import Watched
 
 TOKEN = "LIQSTRAT_TOKEN"
 _LEAST_TOKEN = 16
@@ -44,10 +45,10 @@ def serve(
 
 
 async def serve_besides(
-    folders: tuple[Path, Path, Path], host: str, port: int, say: Callable[[str], object], live: "ASGIApp"
+    folders: tuple[Path, Path, Path], host: str, port: int, say: Callable[[str], object], watched: "Watched"
 ) -> None:
-    """Serve as `serve` does, with websockets that `live` answers, beside other work, until that is cancelled."""
-    server, listener, app = _server(folders, host, port, (), say, live)
+    """Serve as `serve` does, with websockets of what is watched, beside other work, until that is cancelled."""
+    server, listener, app = _server(folders, host, port, (), say, watched)
     # Who runs the other work hears the signals.
     server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
     try:
@@ -64,7 +65,7 @@ def _server(
     port: int,
     origins: tuple[str, ...],
     say: Callable[[str], object],
-    live: "ASGIApp | None",
+    watched: "Watched | None",
 ) -> "tuple[uvicorn.Server, socket.socket, FastAPI]":
     import uvicorn
 
@@ -73,7 +74,7 @@ def _server(
     _share_memory()
     token = None if is_local(host) else _token()
     listener = _listen(host, port)
-    app = create_app(*folders, token=token, origins=origins, live=live)
+    app = create_app(*folders, token=token, origins=origins, watched=watched)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}/"
     say(f"{address}?token={token}" if token else address)

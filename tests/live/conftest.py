@@ -60,17 +60,23 @@ def exchange(market: Path) -> Iterator[Start]:
     yield from exchanges(market)
 
 
+def play(market: Path, *arguments: str) -> tuple[Popen[str], tuple[str, str]]:
+    """An exchange that plays the archive files of `market`, to be ended by the caller, and its addresses."""
+    command = [executable, "-m", "tests.live.exchange", str(market), *arguments]
+    process = Popen(command, stdout=PIPE, text=True, cwd=Path(__file__).parents[2])
+    assert process.stdout is not None
+    port = int(process.stdout.readline())
+    return process, (f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/market")
+
+
 def exchanges(market: Path) -> Iterator[Start]:
     """Starts exchanges that play the archive files of `market`, and ends them."""
     started: list[Popen[str]] = []
 
     def start(*arguments: str) -> tuple[str, str]:
-        command = [executable, "-m", "tests.live.exchange", str(market), *arguments]
-        process = Popen(command, stdout=PIPE, text=True, cwd=Path(__file__).parents[2])
+        process, addresses = play(market, *arguments)
         started.append(process)
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        return f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/market"
+        return addresses
 
     yield start
     for process in started:

@@ -11,8 +11,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.live.broadcast import MOST_WAITING, TOO_SLOW, UNKNOWN, Broadcaster
 from liqstrat.serve.start import serve_besides
+from liqstrat.serve.watched import Watched
 
 
 class Source:
@@ -37,7 +39,7 @@ async def served(source: Source, folder: Path, host: str = "127.0.0.1") -> Async
             host,
             0,
             said.put_nowait,
-            source.broadcaster.app,
+            Watched(source.broadcaster.app, ["BTCUSDT"], folder / "catalog" / "market.duckdb", ModelSettings()),
         )
     )
     try:

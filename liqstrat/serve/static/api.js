@@ -31,6 +31,13 @@ export class Latest {
     this.state = state;
   }
 
+  /** Give up what is under way. */
+  stop() {
+    this.#controller?.abort();
+    this.#controller = null;
+    this.state?.classList.remove("busy");
+  }
+
   /** What `work` gives, or undefined where another call came after; errors are told in the state's place. */
   async run(work) {
     this.#controller?.abort();

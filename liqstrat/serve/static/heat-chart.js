@@ -2,7 +2,7 @@
 
 import { colour, Drawing, FONT, label, moves, ticks, timeTicks } from "./canvas.js";
 import { moment, price } from "./format.js";
-import { palette, paint, rowsOf, scaleOf } from "./heat.js";
+import { paint, paintColumn, palette, rowsOf, scaleOf } from "./heat.js";
 import { drawPane, panesOf } from "./panes.js";
 
 const AXIS = 66, BOTTOM = 24, PROFILE = 120, PANE = 58;
@@ -37,14 +37,25 @@ export class Chart {
     this.cross = null;
   }
 
-  /** Show nothing that came after a map. */
-  knowUpTo(index) {
+  /** Show nothing that came after a map; `now`: nor after that moment, where candles grow as the market runs. */
+  knowUpTo(index, now = null) {
     this.upTo = index;
-    this.until = this.heat.ms[index];
-    this.candles = this.data.candles.filter(([time]) => time + this.data.length <= this.until);
+    this.#know(now);
+    this.#paint();
+  }
+
+  /** More is known now, of the last map or but of price. */
+  grow(now, { column }) {
+    this.#know(now);
+    if (column && this.scale && this.rows) paintColumn(this.bitmap, this.heat, this.upTo, this.scale, palette(document.documentElement.dataset.theme), this.rows);
+    this.ask();
+  }
+
+  #know(now) {
+    this.until = now ?? this.heat.ms[this.upTo];
+    this.candles = this.data.candles.filter(([time]) => (now === null ? time + this.data.length <= this.until : time < now));
     this.bubbles = this.data.bubbles.filter((one) => one.time < this.until);
     this.trades = this.data.trades.filter((one) => one.opened < this.until);
-    this.#paint();
   }
 
   rescale(kind) {
@@ -66,7 +77,7 @@ export class Chart {
   shown() {
     const times = [...this.candles.map(([time]) => time + this.data.length), ...this.bubbles.map((one) => one.time), this.heat.ms[this.upTo]];
     return {
-      heat: this.heat, until: this.until, latest: Math.max(...times), candles: this.candles.length, bubbles: this.bubbles.length, trades: this.trades.length,
+      heat: this.heat, until: this.until, ending: this.candles.slice(-2), latest: Math.max(...times), candles: this.candles.length, bubbles: this.bubbles.length, trades: this.trades.length,
       panes: panesOf(this.data, this.layers, this.until).map((pane) => ({ name: pane.name, latest: Math.max(...pane.rows.map(([time]) => time)) })), view: this.#range(),
     };
   }
@@ -129,6 +140,7 @@ export class Chart {
     });
     this.#labels(context, width, height, wide, tall, x, y);
     this.#legend(context, wide);
+    this.drawn?.();
   }
 
   /** Only what is in view is copied: the whole of a large picture takes a slow machine many times as long. */

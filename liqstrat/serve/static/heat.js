@@ -72,3 +72,11 @@ export function paint(canvas, heat, upTo, scale, colours, rows = rowsOf(heat.pri
   context.putImageData(image, 0, 0);
   return rows;
 }
+
+/** Paint one column anew. */
+export function paintColumn(canvas, heat, column, scale, colours, rows) {
+  const tall = rows.bins.length, context = canvas.getContext("2d"), image = context.createImageData(1, tall);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let row = 0; row < tall; row++) pixels[tall - 1 - row] = colours[scale.code(heat.usdt[rows.bins[row]][column])];
+  context.putImageData(image, column, 0);
+}

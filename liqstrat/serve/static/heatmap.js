@@ -1,48 +1,60 @@
-import { ask, Latest, Refused, tell } from "./api.js";
+import { ask, Latest, tell } from "./api.js";
 import { Chart } from "./heat-chart.js";
 import { download, exportRows } from "./export.js";
 import { amount, moment, percent, price } from "./format.js";
+import { Growing } from "./growing.js";
+import { around, LENGTH } from "./history.js";
+import { LiveMode } from "./live-mode.js";
 import { fillSymbols, NOTHING, showOrigin, State } from "./state.js";
 
 const form = document.getElementById("controls");
 const place = document.getElementById("state");
 const slider = document.getElementById("known");
 const sliderText = document.getElementById("known-text");
+const latestButton = document.getElementById("latest");
 const latest = new Latest(place);
 const state = new State({
   data: "", symbol: "", model: "conserving", window: "7d", interval: "", side: "both", scale: "power", threshold: "0",
-  run: "", layers: "candles,bubbles,profile,oi,funding,sums", known: "", view: "",
+  run: "", layers: "candles,bubbles,profile,oi,funding,sums", known: "", view: "", live: "",
 });
 const CANDLES = { "12h": "5m", "24h": "5m", "3d": "15m", "7d": "30m", "14d": "1h", "30d": "1h", "90d": "4h", "1y": "1d" };
-const LENGTH = { "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440 };
 let heat = null;
+let live = null; // the moment of what is known, where the market is shown as it runs
+let follows = true; // the slider stands at its end
 
 const chart = new Chart(document.getElementById("chart"), document.getElementById("over"), {
   pointed: read,
   moved: (view) => state.set({ view: view ? view.map((one) => Number(one.toPrecision(10))).join("~") : "" }),
 });
 const least = () => (Number(state.get("threshold")) ? Math.round(10 ** (4 + Number(state.get("threshold")) / 20)) : 0);
+chart.drawn = () => dispatchEvent(new CustomEvent("drawn", { detail: growing.trade }));
+const growing = new Growing(state, { least, show: grown });
+const mode = new LiveMode("heatmap", state, place, {
+  began(symbol) {
+    latest.stop();
+    follows = true;
+    growing.begin(symbol);
+  },
+  took: (message) => growing.take(message),
+  left() {
+    growing.end();
+    live = null;
+    load();
+  },
+});
 const question = () => ({
   data: state.get("data"), symbol: state.get("symbol"), model: state.get("model"), window: state.get("window"),
   interval: state.get("interval"), side: state.get("side"), min_usdt: least() || "",
 });
 
 async function load() {
-  document.getElementById("threshold-text").textContent = least() ? `${amount(least())} USDT` : "none";
+  showThreshold();
+  if (mode.on) return growing.change("anew");
   const found = await latest.run(async (signal) => {
     const answer = await ask("/liquidations/heatmap", question(), { signal });
-    const length = CANDLES[state.get("window")];
     const range = { data: state.get("data"), symbol: state.get("symbol"), start_time: answer.start_time.slice(0, 19), end_time: answer.end_time.slice(0, 19) };
-    const optional = (path, more) => ask(path, { ...range, ...more }, { signal }).catch((error) => {
-      if (error instanceof Refused) return null;
-      throw error;
-    });
-    const [candles, interest, funding, each, sums, trades] = await Promise.all([
-      optional("/prices/klines", { interval: length, limit: 20000 }), optional("/data/open-interest"), optional("/data/funding"),
-      optional("/liquidations/history", { limit: 5000, min_usdt: 5000 }), optional("/liquidations/history", { aggregate: answer.interval === "5m" ? "15m" : answer.interval, limit: 20000 }),
-      state.get("run") ? ask(`/runs/${encodeURIComponent(state.get("run"))}/trades`, {}, { signal }) : null,
-    ]);
-    return { answer, data: dataOf({ candles, length, interest, funding, each, sums, trades, answer }) };
+    const what = { length: CANDLES[state.get("window")], interval: answer.interval === "5m" ? "15m" : answer.interval, run: state.get("run") };
+    return { answer, data: await around(range, what, signal) };
   });
   if (!found) return;
   heat = found.answer;
@@ -53,40 +65,44 @@ async function load() {
   showVerdict();
   chart.set(heat, found.data);
   slider.max = heat.ms.length - 1;
-  slider.disabled = document.getElementById("latest").disabled = false;
+  slider.disabled = latestButton.disabled = false;
   slide(state.get("known") ? Math.max(0, heat.ms.findLastIndex((time) => time <= Date.parse(`${state.get("known")}Z`))) : heat.ms.length - 1);
   read(null);
 }
 
-function dataOf({ candles, length, interest, funding, each, sums, trades }) {
-  const ms = (row) => Date.parse(row.time);
-  const bySide = new Map();
-  for (const row of sums?.liquidations ?? []) {
-    const known = bySide.get(row.time) ?? [ms(row), 0, 0];
-    known[row.side === "long" ? 1 : 2] = row.side === "long" ? row.usdt : -row.usdt;
-    bySide.set(row.time, known);
+function showThreshold() {
+  document.getElementById("threshold-text").textContent = least() ? `${amount(least())} USDT` : "none";
+}
+
+/** The market as it runs: what is drawn has grown. */
+function grown(shown, data, { what, now }) {
+  heat = shown;
+  live = { now };
+  if (what === "anew") {
+    const index = Number(slider.value), kept = follows ? null : chart.heat?.ms[index];
+    showOrigin(heat);
+    if (heat.verdict) showVerdict();
+    chart.set(heat, data);
+    slider.max = heat.ms.length - 1;
+    slider.disabled = latestButton.disabled = false;
+    slide(kept === null || kept === undefined ? heat.ms.length - 1 : Math.max(0, heat.ms.indexOf(kept)));
+  } else {
+    chart.data = data;
+    if (!follows) return;
+    chart.grow(now, { column: what === "column" });
+    window.shown = chart.shown();
   }
-  return {
-    length: LENGTH[length] * 60000,
-    candles: (candles?.klines ?? []).map((row) => [ms(row), row.open, row.high, row.low, row.close]),
-    openInterest: (interest?.open_interest ?? []).map((row) => [ms(row), row.contracts]),
-    funding: (funding?.funding ?? []).map((row) => [ms(row), 100 * row.rate]),
-    sums: [...bySide.values()],
-    sumStep: LENGTH[sums?.aggregate] * 60000,
-    bubbles: (each?.liquidations ?? []).map((row) => ({ time: ms(row), price: row.price, usdt: row.usdt, side: row.side })),
-    trades: (trades?.rows ?? []).filter((row) => row.symbol === state.get("symbol")).map((row) => ({
-      opened: Date.parse(row.opened), closed: row.closed ? Date.parse(row.closed) : null, side: row.side, entry: row.entry_price, exit: row.exit_price, pnl: row.pnl,
-    })),
-  };
+  if (!chart.cross) read(null);
 }
 
 function slide(index) {
   slider.value = index;
   const last = index >= heat.ms.length - 1;
+  follows = last;
   sliderText.textContent = `${moment(heat.ms[index])}${last ? " (latest)" : ""}`;
   slider.setAttribute("aria-valuetext", `${moment(heat.ms[index])} UTC`);
   state.set({ known: last ? "" : moment(heat.ms[index]).replace(" ", "T") });
-  chart.knowUpTo(index);
+  chart.knowUpTo(index, live && last ? live.now : null);
   window.shown = chart.shown();
 }
 
@@ -133,7 +149,7 @@ for (const chip of document.querySelectorAll("[data-layer]")) {
   });
 }
 slider.addEventListener("input", () => slide(Number(slider.value)));
-document.getElementById("latest").addEventListener("click", () => slide(heat.ms.length - 1));
+latestButton.addEventListener("click", () => slide(heat.ms.length - 1));
 document.getElementById("png").addEventListener("click", async () => {
   if (heat) download(await chart.picture(`${heat.symbol} ${heat.origin} ${moment(heat.ms[Number(slider.value)])} UTC, ${heat.model}, estimated`), `${heat.symbol}-heatmap.png`);
 });
@@ -149,6 +165,7 @@ state.bind(form, async (name) => {
     chart.reset();
   }
   if (name === "data") await fillSymbols(form, state);
+  if (mode.on && ["data", "symbol", "run"].includes(name)) return mode.set(true);
   clearTimeout(waiting);
   waiting = setTimeout(load, name === "threshold" ? 150 : 0);
 });
@@ -161,5 +178,5 @@ if (there) {
   const runs = await ask("/runs").catch(() => ({ runs: [] }));
   form.elements.run.append(...runs.runs.filter((run) => run.symbols.includes(state.get("symbol"))).map((run) => new Option(run.run, run.run)));
   form.elements.run.value = state.get("run");
-  await load();
+  await (mode.on ? mode.set(true) : load());
 }

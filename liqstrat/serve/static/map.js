@@ -1,6 +1,8 @@
 import { ask, Latest, tell } from "./api.js";
 import { colour, Drawing, FONT, label, moves, ticks, tierColour } from "./canvas.js";
 import { amount, moment, percent, price } from "./format.js";
+import { LiveMap } from "./live-map.js";
+import { LiveMode } from "./live-mode.js";
 import { fillSymbols, NOTHING, showOrigin, State } from "./state.js";
 
 const form = document.getElementById("controls");
@@ -9,7 +11,7 @@ const tip = document.getElementById("tip");
 const canvas = document.getElementById("chart");
 const latest = new Latest(place);
 const state = new State({
-  data: "", symbol: "", model: "conserving", timeframe: "14d", at: "", side: "both", scale: "linear", threshold: "0", off: "", view: "",
+  data: "", symbol: "", model: "conserving", timeframe: "14d", at: "", side: "both", scale: "linear", threshold: "0", off: "", view: "", live: "",
 });
 const LEFT = 58, RIGHT = 62, TOP = 14, BOTTOM = 34;
 const SPAN = 0.15, FURTHEST = 0.6;
@@ -20,14 +22,57 @@ let tiers = [];
 let view = null; // [low, high] in price
 let pointed = null; // index into the bars drawn
 let bars = [];
+let live = null; // what messages have brought, where the market is shown as it runs
+let about = null; // how the model of that was judged
 
 /** The threshold's slider: nothing, then 10 K to 1 B by equal steps of the logarithm. */
 const least = () => (Number(state.get("threshold")) ? Math.round(10 ** (4 + Number(state.get("threshold")) / 20)) : 0);
 
+const mode = new LiveMode("map", state, place, {
+  async began(symbol) {
+    latest.stop();
+    const mine = (live = new LiveMap());
+    tiers = [];
+    about = null;
+    const found = await ask(`/live/${encodeURIComponent(symbol)}`).catch(() => null);
+    if (live !== mine) return;
+    about = found;
+    grow();
+  },
+  took(message) {
+    live.take(message);
+    grow();
+  },
+  left() {
+    live = null;
+    tiers = [];
+    load();
+  },
+});
+
+/** Draw what messages have brought, once a frame, however many came. */
+let asked = false;
+function grow() {
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(() => {
+    asked = false;
+    if (!live?.whole) return;
+    const off = switchedOff(), answer = live.answer({ side: state.get("side"), off, least: least() });
+    const first = !tiers.length;
+    tiers = answer.tiers;
+    answer.verdict = about?.verdict ?? { words: "judging the model…", reason: "", better: false };
+    take(answer, off, first);
+  });
+}
+
+const switchedOff = () => new Set(state.get("off").split(",").filter(Boolean));
+
 async function load() {
   const threshold = least();
   document.getElementById("threshold-text").textContent = threshold ? `${amount(threshold)} USDT` : "none";
-  const off = new Set(state.get("off").split(",").filter(Boolean));
+  if (mode.on) return grow();
+  const off = switchedOff();
   const wanted = tiers.filter((tier) => !off.has(String(tier)));
   if (tiers.length && !wanted.length) {
     tell(place, "All leverage classes are switched off; switch one on above the picture.");
@@ -46,11 +91,15 @@ async function load() {
     load();
     return;
   }
+  take(answer, off, true);
+}
+
+function take(answer, off, anew) {
   map = answer;
   bins = binned(answer);
-  if (!answer.levels.length) tell(place, "Nothing is left of this map: lower the threshold, or switch sides and leverage classes on.");
+  tell(place, answer.levels.length ? "" : "Nothing is left of this map: lower the threshold, or switch sides and leverage classes on.");
   showOrigin(answer);
-  showTiers(off);
+  if (anew) showTiers(off);
   showSide(answer);
   drawing.ask();
   window.shown = { answer, bins };
@@ -128,6 +177,7 @@ function draw(context, width, height) {
     const bar = bars[pointed];
     label(context, price((bar.low + bar.high) / 2), x((bar.low + bar.high) / 2), height - BOTTOM + 13, { align: "center" });
   }
+  dispatchEvent(new CustomEvent("drawn", { detail: map.trade_id }));
 }
 
 /** Bins joined until bars are three pixels wide. */
@@ -366,9 +416,10 @@ state.bind(form, async (name) => {
     form.elements.at.value = "";
     if (name === "data") await fillSymbols(form, state);
   }
+  if (mode.on && (name === "data" || name === "symbol")) return mode.set(true);
   clearTimeout(waiting);
   waiting = setTimeout(load, name === "threshold" ? 120 : 0);
 });
 const there = await latest.run(() => fillSymbols(form, state));
-if (there) await load();
+if (there) await (mode.on ? mode.set(true) : load());
 else if (there === false) tell(place, NOTHING);
