@@ -8,8 +8,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +26,25 @@ from liqstrat.backtest.account.results import (
 )
 from liqstrat.backtest.account.trades import courses
 from liqstrat.backtest.levels.feeds import OpenInterestSeries
+from liqstrat.backtest.levels.interval import Tape
+from liqstrat.backtest.levels.kept_steps import open_steps, write_recorded, write_steps
 from liqstrat.backtest.levels.record import LevelsRecord, write_map
+from liqstrat.backtest.levels.tape import TapeInterval, read_tape
 from liqstrat.backtest.levels.warmup import warm_up
 from liqstrat.backtest.markets import read_rates
 from liqstrat.backtest.measured import measure, notes_on
 from liqstrat.backtest.params import make_params
-from liqstrat.backtest.replay import Replayed, SymbolData, Trader
+from liqstrat.backtest.replay import Replayed, SymbolData, Trader, bar_tape, kept_levels
 from liqstrat.backtest.replay import replay as _replay
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.candles import minutes_before
 from liqstrat.catalog.instruments import instrument_id
-from liqstrat.catalog.kept import Answer, Kept
+from liqstrat.catalog.kept import Answer, Kept, kept_folder
 from liqstrat.catalog.minutes import MinuteBars, read_minutes
 from liqstrat.catalog.open_interest import read_open_interest
 from liqstrat.config import RunFile
 from liqstrat.held import partial_folder, require_writable
-from liqstrat.liquidation.flow import Flow
-from liqstrat.liquidation.flow_arrays import flow_arrays, flows_of
+from liqstrat.liquidation.flow_arrays import Arrays, flow_arrays
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store, open_store
@@ -136,11 +140,17 @@ def codes(run: RunFile) -> list[Code]:
     return [one for settings in run.strategies for one in code_of(resolve_strategy(settings.use))]
 
 
-def prepare(run: RunFile, progress: Progress = SILENT) -> Prepared:
-    """Bring the catalog up to the run, fill the books, judge the levels, and read what the replay needs."""
+def prepare(run: RunFile, progress: Progress = SILENT, *, keep_levels: bool = True) -> Prepared:
+    """Bring the catalog up to the run, fill the books, judge the levels, and read what the replay needs.
+
+    keep_levels: work the levels beforehand and keep them, which pays where they are replayed more than once.
+    """
     with open_store(run.data.db, files=run.data.allow_files) as store:
         require_history(store, run)
         data = {symbol: prepare_symbol(store, symbol, run, progress) for symbol in run.symbols}
+        if keep_levels:
+            kept = _kept(run, store)
+            data = {one: replace(data[one], levels=_levels(run, one, data[one], kept, progress)) for one in data}
         about = _about(store, run, data)
         about["levels"] = [_verdict(store, symbol, run, data[symbol].model, progress) for symbol in run.symbols]
     return Prepared(run, data, about)
@@ -164,7 +174,7 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
         brackets=store.brackets(symbol),
         most_quantity=listing.max_quantity if listing else None,
         flows=_flows(store, symbol, run, model, kept, progress),
-        before=minutes_before(store, symbol, run.start - timedelta(days=run.data.warmup_days), run.start - _BEFORE),
+        before=minutes_before(store, symbol, run.start - _warmup(run), run.start - _BEFORE),
         rates=read_rates(store, symbol, run.start, run.end),
         notes=report.notes,
     )
@@ -174,6 +184,10 @@ def replay(prepared: Prepared, traders: Sequence[Trader], folder: Path, progress
     """Replay what was prepared; the maps of the run are recorded in `folder` while it goes on."""
     run = prepared.run
     every_ns = run.levels_minutes * MINUTE_NS
+    kept = [file for symbol in run.symbols if (file := kept_levels(run, prepared.data[symbol])) is not None]
+    if len(kept) == len(run.symbols):
+        write_recorded(folder / "levels.parquet", kept)
+        return _replay(run, traders, prepared.data, lambda levels: None, progress)
     with LevelsRecord(folder / "levels.parquet", every_ns, run.report.span) as record:
         return _replay(run, traders, prepared.data, record, progress)
 
@@ -206,7 +220,7 @@ def write(
 
 def _flows(
     store: Store, symbol: str, run: RunFile, model: ModelSettings, kept: Kept, progress: Progress
-) -> list[Flow] | None:
+) -> Arrays | None:
     """Of a run of bars, the flow of its intervals by single trades, or by candles with what takers bought."""
     if run.bar_minutes is None:
         return None
@@ -216,12 +230,34 @@ def _flows(
         return {**flow_arrays([flow for flow, _ in history if len(flow.contracts)])}
 
     asked = {"symbol": symbol, "model": asdict(model), "from": run.start, "to": run.end}
-    return flows_of(kept.ask("flows", asked, make))
+    return kept.ask("flows", asked, make)
+
+
+def _levels(run: RunFile, symbol: str, data: SymbolData, kept: Kept, progress: Progress) -> str | None:
+    """The name of the file of the run's levels, worked now unless it is kept; None where there is none.
+
+    A placebo's are other ones with each seed, for which the room would not be worth it.
+    """
+    if run.control is not None or not (data.open_interest.times > data.warm.book.time_ns).any():
+        return None
+    every_ns, span, since = run.levels_minutes * MINUTE_NS, run.report.span, run.start - _warmup(run)
+
+    def make(path: Path) -> None:
+        trades = read_tape(run.data.catalog, symbol, run.start, run.end)
+        tape: Tape = bar_tape(run, data, with_flows=True) if run.bar_minutes else TapeInterval(trades)
+        book, known = deepcopy(data.warm.book), data.open_interest
+        with progress.task(f"levels {symbol}", total=len(known.times), unit="steps") as step:
+            write_steps(path, book, data.warm.since, tape, known, span=span, every_ns=every_ns, step=partial(step, 1))
+
+    asked = {"symbol": symbol, "model": asdict(data.model), "since": since, "from": run.start, "to": run.end}
+    about = {**asked, "bars": run.bar_minutes is not None, "span": span, "every": every_ns}
+    path = kept.file("levels", about, lambda path: open_steps(path, span=span, every_ns=every_ns) is not None, make)
+    return None if path is None else path.name
 
 
 def data_hash(store: Store, run: RunFile) -> str:
     """SHA-256 of what the database says of the run's symbols in its time and its warm-up."""
-    since = run.start - timedelta(days=run.data.warmup_days)
+    since = run.start - _warmup(run)
 
     def make() -> Answer:
         return {symbol: store.fingerprint(symbol, since, run.end) for symbol in run.symbols}
@@ -265,7 +301,7 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
 
 def _facts(store: Store, run: RunFile) -> Answer:
     """What a pass over all rows tells: notes on lost trades by symbol, and what there is of each kind."""
-    since = run.start - timedelta(days=run.data.warmup_days)
+    since = run.start - _warmup(run)
 
     def make() -> Answer:
         return {
@@ -278,15 +314,19 @@ def _facts(store: Store, run: RunFile) -> Answer:
 
 
 def _verdict(store: Store, symbol: str, run: RunFile, model: ModelSettings, progress: Progress) -> Answer:
-    warmup = timedelta(days=run.data.warmup_days)
+    warmup = _warmup(run)
     asked = {"symbol": symbol, "model": asdict(model), "from": run.start, "to": run.end, "warmup": warmup}
     return _kept(run, store).ask(
         "verdict", asked, lambda: verdict_on_run(store, symbol, model, run.start, run.end, warmup, progress)
     )
 
 
+def _warmup(run: RunFile) -> timedelta:
+    return timedelta(days=run.data.warmup_days)
+
+
 def _kept(run: RunFile, store: Store) -> Kept:
-    return Kept(run.data.catalog / "kept", store)
+    return Kept(kept_folder(run.data.catalog), store)
 
 
 def _short_hash(about: dict[str, Any]) -> str:

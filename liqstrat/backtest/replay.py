@@ -16,6 +16,7 @@ from typing import Any
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig
 from nautilus_trader.model import ClientId, CryptoPerpetual
+from pyarrow.ipc import RecordBatchFileReader
 
 from liqstrat.backtest.account.bookkeeping import read_ledger
 from liqstrat.backtest.account.ledger import Ledger
@@ -27,7 +28,9 @@ from liqstrat.backtest.journal import Journal
 from liqstrat.backtest.levels.feeds import LevelsKeeper, OpenInterestSeries
 from liqstrat.backtest.levels.flow_tape import FlowTape
 from liqstrat.backtest.levels.indicator import LiquidationLevels
+from liqstrat.backtest.levels.kept_steps import KeptSteps, open_steps
 from liqstrat.backtest.levels.minute_tape import MinuteTape
+from liqstrat.backtest.levels.steps import LiveSteps
 from liqstrat.backtest.levels.tape import TapeInterval
 from liqstrat.backtest.levels.warmup import Warm
 from liqstrat.backtest.markets import FundingRates, Known, Markets
@@ -40,14 +43,15 @@ from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.stream import Feed, MarketStream, catalog_stream, read_funding
 from liqstrat.backtest.trading import Setup
 from liqstrat.catalog.instruments import VENUE, instrument_id, money_of
+from liqstrat.catalog.kept import kept_folder
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.liquidation.brackets import BracketTable
-from liqstrat.liquidation.flow import Flow
+from liqstrat.liquidation.flow_arrays import Arrays, flows_of
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.placebo import Placebo
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.moments import HOUR_NS, nanoseconds
+from liqstrat.moments import HOUR_NS, MINUTE_NS, nanoseconds
 from liqstrat.progress import SILENT, Progress, Step
 
 #: Who our own data comes from, in the engine's words.
@@ -72,8 +76,10 @@ class SymbolData:
 
     instrument: with the limits that the exchange had then. model: the run's, with the bin width of this market.
     funding: whether there are rates to settle. brackets: those of the history, besides the ones shipped. most_quantity:
-    what the exchange takes in one market order, if known. flows: of each interval, on bars whose trades are known.
-    before: minutes of before `minutes`. rates: of funding. notes: what a reader must know of the catalog.
+    what the exchange takes in one market order, if known. flows: of each interval, on bars whose trades are known, as
+    arrays (`liqstrat.liquidation.flow_arrays`). levels: the name of the file of levels beside the catalog, where they
+    have been worked beforehand. before: minutes of before `minutes`. rates: of funding. notes: what a reader must know
+    of the catalog.
     """
 
     instrument: CryptoPerpetual
@@ -84,7 +90,8 @@ class SymbolData:
     funding: bool
     brackets: Sequence[BracketTable] = ()
     most_quantity: Decimal | None = None
-    flows: Sequence[Flow] | None = None
+    flows: Arrays | None = None
+    levels: str | None = None
     before: MinuteBars | None = None
     rates: FundingRates = field(default_factory=FundingRates)
     notes: Sequence[str] = ()
@@ -194,7 +201,10 @@ def _replay(
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False))
     try:
         streams = source.streams
-        keepers = {symbol: _keeper(run, data[symbol], streams[symbol], on_step, failures) for symbol in run.symbols}
+        keepers = {
+            symbol: _keeper(run, data[symbol], streams[symbol], on_step, failures, ahead=source.ahead)
+            for symbol in run.symbols
+        }
         prints: dict[str, Prints] = {**streams}
         if on_bars:
             ticks = {symbol: float(data[symbol].instrument.price_increment) for symbol in run.symbols}
@@ -277,22 +287,35 @@ def _telling(on_step: OnStep, run: RunFile, step: Step) -> OnStep:
     return tell
 
 
-def _keeper(run: RunFile, data: SymbolData, stream: MarketStream, on_step: OnStep, failures: Failures) -> LevelsKeeper:
-    """The levels of a symbol, warm, and the actor that keeps them up to date."""
-    tape: TapeInterval | MinuteTape
+def kept_levels(run: RunFile, data: SymbolData) -> RecordBatchFileReader | None:
+    """The levels of a symbol as they were worked beforehand; None where they were not, or are not there any more."""
+    if data.levels is None:
+        return None
+    path = kept_folder(run.data.catalog) / data.levels
+    return open_steps(path, span=run.report.span, every_ns=run.levels_minutes * MINUTE_NS)
+
+
+def bar_tape(run: RunFile, data: SymbolData, *, with_flows: bool) -> MinuteTape:
+    """What the levels read in a run of bars."""
     stepped = data.warm.book.time_ns or nanoseconds(run.start)
-    if run.bar_minutes is None:
-        tape = TapeInterval(stream.tape())
-    elif data.flows is not None:
-        tape = FlowTape(data.minutes, stepped, data.flows)
-    else:
-        tape = MinuteTape(data.minutes, stepped)
+    if data.flows is None or not with_flows:
+        return MinuteTape(data.minutes, stepped)
+    return FlowTape(data.minutes, stepped, flows_of(data.flows))
+
+
+def _keeper(
+    run: RunFile, data: SymbolData, stream: MarketStream, on_step: OnStep, failures: Failures, *, ahead: bool
+) -> LevelsKeeper:
+    """The levels of a symbol, warm, and the actor that keeps them up to date."""
+    kept = kept_levels(run, data) if ahead else None
+    tape = bar_tape(run, data, with_flows=kept is None) if run.bar_minutes else TapeInterval(stream.tape())
     levels = LiquidationLevels(data.model, stream.symbol, span=run.report.span, interval=tape)
     # The book goes on from here; what was prepared stays as it is for the next replay.
     book = deepcopy(data.warm.book)
     if isinstance(book, Placebo):
         book.seed = run.control_seed
-    levels.warm_up(book, data.warm.since)
+    steps = KeptSteps(kept, book, run.report.span) if kept else LiveSteps(book, run.report.span)
+    levels.go_on(steps, data.warm.since)
     return LevelsKeeper(data.open_interest.instrument_id, levels, tape, on_step, failures)
 
 

@@ -203,10 +203,7 @@ def open_interest_items(series: OpenInterestSeries) -> Iterator[CustomData]:
     kind = open_interest_type(series.instrument_id)
     # The decorator of custom data adds times to the fields, which type checkers do not see.
     make: Any = OpenInterest
-    known = series.times if series.known is None else series.known
-    for time_ns, contracts, known_ns in zip(
-        series.times.tolist(), series.contracts.tolist(), known.tolist(), strict=True
-    ):
+    for time_ns, contracts, known_ns in series.rows():
         yield CustomData(
             kind, make(instrument_id=series.instrument_id, contracts=contracts, ts_event=time_ns, ts_init=known_ns)
         )

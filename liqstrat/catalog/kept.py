@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from liqstrat.errors import LiqstratError
-from liqstrat.held import partial_file
+from liqstrat.held import partial_file, require_writable
 from liqstrat.market.file_state import file_state
 from liqstrat.market.store import Store
 
@@ -29,8 +29,15 @@ Answer = dict[str, Any]
 
 #: Answers that are kept at most, and their bytes; those that nobody has asked for the longest go first.
 _MOST, _MOST_BYTES = 200, 2_000_000_000
-_PLAIN, _REMARKS = "plain", "remarks"
+#: The same of answers that are files of their own: of levels, a year of five minutes has 250 MB.
+_MOST_FILES, _MOST_FILES_BYTES = 40, 4_000_000_000
+_PLAIN, _REMARKS, _FILE = "plain", "remarks", ".arrow"
 _LIBRARIES = ("nautilus_trader", "duckdb", "numpy", "numba", "pyarrow")
+
+
+def kept_folder(catalog: Path) -> Path:
+    """Where answers lie beside a catalog."""
+    return catalog / "kept"
 
 
 class Kept:
@@ -59,17 +66,45 @@ class Kept:
             # What was replaced while it was being read has said who knows what.
             if file_state(self._store) == self._state:
                 _write(path, answer)
-                _tidy(self._folder)
+                _tidy(self._folder, "*.npz", _MOST, _MOST_BYTES)
         else:
             for text in answer[_REMARKS]:
                 self._store.say(text)
         return {name: value for name, value in answer.items() if name != _REMARKS}
+
+    def file(
+        self, question: str, about: Mapping[str, Any], is_whole: Callable[[Path], bool], make: Callable[[Path], None]
+    ) -> Path | None:
+        """As `ask`, of an answer that is a file: as kept, if it `is_whole`, or as `make` writes it to a path.
+
+        None where none can be kept.
+        """
+        if self._state is None:
+            return None
+        path = self._folder / f"{question}-{self._hash(question, about)}{_FILE}"
+        if is_whole(path):
+            with suppress(OSError):
+                os.utime(path)
+            return path
+        with suppress(LiqstratError, _ReplacedError):
+            require_writable(path)
+            with partial_file(path) as partial:
+                make(partial)
+                if file_state(self._store) != self._state:
+                    raise _ReplacedError
+            _tidy(self._folder, f"*{_FILE}", _MOST_FILES, _MOST_FILES_BYTES)
+            return path
+        return None
 
     def _hash(self, question: str, about: Mapping[str, Any]) -> str:
         told = {"question": question, "about": about, "database": self._state, "code": self._code}
         # As it is written: errors name it.
         told["path"] = str(self._store.path)
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+class _ReplacedError(Exception):
+    """What was replaced while it was being read has said who knows what."""
 
 
 @cache
@@ -106,10 +141,10 @@ def _write(path: Path, answer: Answer) -> None:
         np.savez(file, allow_pickle=False, **arrays, **{_PLAIN: np.frombuffer(plain, np.uint8)})
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Path, names: str, most: int, most_bytes: int) -> None:
     """Remove the answers that nobody has asked for the longest, where there are too many."""
     found = []
-    for path in folder.glob("*.npz"):
+    for path in folder.glob(names):
         with suppress(OSError):
             stat = path.stat()
             found.append((stat.st_mtime_ns, stat.st_size, path))
@@ -117,6 +152,6 @@ def _tidy(folder: Path) -> None:
     size = 0
     for number, (_, bytes_, path) in enumerate(found):
         size += bytes_
-        if number >= _MOST or size > _MOST_BYTES:
+        if number >= most or size > most_bytes:
             with suppress(OSError):
                 path.unlink()

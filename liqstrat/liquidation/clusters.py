@@ -1,14 +1,15 @@
 """Clusters: the price ranges in which a map is dense."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, overload
+from functools import cached_property
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from liqstrat.liquidation.compiled import compiled
-from liqstrat.liquidation.grid import Floats, Ints, log_step
+from liqstrat.liquidation.grid import Floats, Ints, log_step, low_edge
 from liqstrat.liquidation.map import LiquidationMap, Profile, over_tiers
 from liqstrat.moments import HOUR_NS
 
@@ -41,24 +42,58 @@ class Cluster:
     strength: float
 
 
+class Numbers(NamedTuple):
+    """Clusters of one map as arrays, of one entry a cluster in their order.
+
+    is_long: of longs or of shorts. first, stop: the first price bin, and the one after the last. price: the densest
+    bin's middle. by_tier: contracts `[cluster, tier]`. contracts: all of them. hours: contracts times when they opened,
+    in hours since 1970. notional: see `Cluster`.
+    """
+
+    is_long: npt.NDArray[np.bool_]
+    first: Ints
+    stop: Ints
+    price: Floats
+    by_tier: Floats
+    contracts: Floats
+    hours: Floats
+    notional: Floats
+
+
+@dataclass(frozen=True)
+class Around:
+    """What the clusters of one map have in common: its tiers, relative bin width, price (USDT) and time, and how many
+    contracts it has of each side within the span that was searched."""
+
+    tiers: Sequence[int]
+    width: float
+    price: float
+    time_ns: int
+    longs: float
+    shorts: float
+
+
 class Clusters(Sequence[Cluster]):
     """The clusters of a map, nearest to price first; each is described only when it is asked for.
 
     next_long: the highest price of a cluster of longs, USDT; minus infinity where there is none. next_short: the lowest
-    of one of shorts; infinity where there is none.
+    of one of shorts; infinity where there is none. numbers: of those from a place up to another one.
     """
 
-    def __init__(self, levels: LiquidationMap, most: int, least_peak: float) -> None:
-        """`levels` is the part of the map that is searched; see `find_clusters`."""
-        self._levels = levels
-        self._ranges, self._is_long, self._prices, self.next_long, self.next_short = _dense_ranges_by_distance(
-            over_tiers(levels.longs), over_tiers(levels.shorts), levels.first_bin, log_step(levels.width),
-            levels.price, most, least_peak,
-        )  # fmt: skip
+    def __init__(
+        self,
+        count: int,
+        next_long: float,
+        next_short: float,
+        around: Callable[[], Around],
+        numbers: Callable[[int, int], Numbers],
+    ) -> None:
+        self.next_long, self.next_short, self.numbers = next_long, next_short, numbers
+        self._count, self._around = count, around
         self._described: dict[int, Cluster] = {}
 
     def __len__(self) -> int:
-        return len(self._prices)
+        return self._count
 
     @overload
     def __getitem__(self, index: int) -> Cluster: ...
@@ -69,10 +104,19 @@ class Clusters(Sequence[Cluster]):
             return [self[i] for i in range(*index.indices(len(self)))]
         at = range(len(self))[index]
         if at not in self._described:
-            first, stop, _ = self._ranges[at].tolist()
-            side: SideName = "long" if self._is_long[at] else "short"
-            self._described[at] = _cluster(self._levels, side, first, stop, float(self._prices[at]))
+            (self._described[at],) = _clusters(self.numbers(at, at + 1), self.around)
         return self._described[at]
+
+    def __iter__(self) -> Iterator[Cluster]:
+        if len(self._described) < self._count:
+            all_of_them = enumerate(_clusters(self.numbers(0, self._count), self.around))
+            self._described = {at: self._described.get(at, cluster) for at, cluster in all_of_them}
+        return iter(self._described.values())
+
+    @cached_property
+    def around(self) -> Around:
+        """What they have in common."""
+        return self._around()
 
 
 def find_clusters(
@@ -83,7 +127,22 @@ def find_clusters(
     A cluster is a peak of the lightly smoothed density with all neighbouring bins of at least half its height. Peaks
     lower than `least_peak` times the side's highest are left out.
     """
-    return Clusters(levels.within(span), most, least_peak)
+    near = levels.within(span)
+    longs, shorts = over_tiers(near.longs), over_tiers(near.shorts)
+    ranges, is_long, prices, next_long, next_short = _dense_ranges_by_distance(
+        longs, shorts, near.first_bin, log_step(near.width), near.price, most, least_peak
+    )
+
+    def around() -> Around:
+        return Around(near.tiers.tolist(), near.width, near.price, near.time_ns, _sum(longs), _sum(shorts))
+
+    def numbers(begin: int, end: int) -> Numbers:
+        part, of_longs, worth = ranges[begin:end], is_long[begin:end], near.contract.worth(near.middles)
+        held = _held(near.longs, near.long_hours, near.shorts, near.short_hours, worth, part, of_longs)
+        bins = near.first_bin + part
+        return Numbers(of_longs, bins[:, 0], bins[:, 1], prices[begin:end], *held)
+
+    return Clusters(len(prices), next_long, next_short, around, numbers)
 
 
 def next_hearts(profile: Profile, *, most: int = MOST_A_SIDE, least_peak: float = LEAST_PEAK) -> tuple[float, float]:
@@ -156,20 +215,50 @@ def _dense_ranges_by_distance(
     return ranges[:count], is_long[:count], prices[:count], next_long, next_short
 
 
-def _cluster(levels: LiquidationMap, side: SideName, first: int, stop: int, price: float) -> Cluster:
-    """What stands in the map's bins from `first` up to `stop`."""
-    contracts, hours = (levels.longs, levels.long_hours) if side == "long" else (levels.shorts, levels.short_hours)
-    part = contracts[:, first:stop]
-    by_tier, held = part.sum(axis=1), float(part.sum())
-    return Cluster(
-        side=side,
-        price_low=float(levels.low_edges[first]),
-        price_high=float(levels.high_edges[stop - 1]),
-        price=price,
-        contracts=held,
-        notional=float(part.sum(axis=0) @ levels.contract.worth(levels.middles[first:stop])),
-        leverage={int(t): float(c / held) for t, c in zip(levels.tiers, by_tier, strict=True) if c > 0},
-        age_hours=levels.time_ns / HOUR_NS - float(hours[:, first:stop].sum()) / held,
-        distance=price / levels.price - 1,
-        strength=held / float(contracts.sum()),
-    )
+@compiled
+def _held(  # type: ignore[no-untyped-def]
+    longs, long_hours, shorts, short_hours, worth, ranges, is_long
+):  # fmt: skip
+    """What stands in ranges of a map's columns: the last four of `Numbers`."""
+    tiers = len(longs)
+    by_tier, contracts = np.zeros((len(ranges), tiers)), np.zeros(len(ranges))
+    hours, notional = np.zeros(len(ranges)), np.zeros(len(ranges))
+    for i in range(len(ranges)):
+        amounts, times = (longs, long_hours) if is_long[i] else (shorts, short_hours)
+        for tier in range(tiers):
+            for column in range(ranges[i, 0], ranges[i, 1]):
+                by_tier[i, tier] += amounts[tier, column]
+                hours[i] += times[tier, column]
+                notional[i] += amounts[tier, column] * worth[column]
+            contracts[i] += by_tier[i, tier]
+    return by_tier, contracts, hours, notional
+
+
+@compiled
+def _sum(values: Floats) -> float:
+    """One after the other."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def _clusters(numbers: Numbers, around: Around) -> list[Cluster]:
+    known = around.time_ns / HOUR_NS
+    lows, highs = low_edge(numbers.first, around.width).tolist(), low_edge(numbers.stop, around.width).tolist()
+    columns = (column.tolist() for column in (numbers.is_long, *numbers[3:]))
+    return [
+        Cluster(
+            side="long" if is_long else "short",
+            price_low=low,
+            price_high=high,
+            price=price,
+            contracts=held,
+            notional=notional,
+            leverage={tier: part / held for tier, part in zip(around.tiers, by_tier, strict=True) if part > 0},
+            age_hours=known - hours / held,
+            distance=price / around.price - 1,
+            strength=held / (around.longs if is_long else around.shorts),
+        )
+        for low, high, is_long, price, by_tier, held, hours, notional in zip(lows, highs, *columns, strict=True)
+    ]

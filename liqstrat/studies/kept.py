@@ -30,7 +30,9 @@ def prepared_for(run: RunFile, data_hash: str, folder: Path | None) -> Prepared:
     if key not in _in_memory:
         while len(_in_memory) >= _MOST_IN_MEMORY:
             del _in_memory[next(iter(_in_memory))]
-        _in_memory[key] = prepare(run) if folder is None else _from_file(run, folder / f"{key}.prepared")
+        # What nobody else asks for is not worth its room.
+        made = prepare(run, keep_levels=False) if folder is None else _from_file(run, folder / f"{key}.prepared")
+        _in_memory[key] = made
     return with_run(_in_memory[key], run)
 
 

@@ -68,7 +68,7 @@ def replayed(run: RunFile, on_step: Any = lambda levels: None, *, flow_of_bars: 
     with open_store(run.data.db) as store:
         data = {symbol: prepare_symbol(store, symbol, run) for symbol in run.symbols}
     if flow_of_bars:
-        data = {symbol: replace(one, flows=None) for symbol, one in data.items()}
+        data = {symbol: replace(one, flows=None, levels=None) for symbol, one in data.items()}
     return replay(run, resolve_traders(run), data, on_step)
 
 

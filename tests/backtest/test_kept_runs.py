@@ -43,7 +43,7 @@ def test_results_are_those_of_a_run_that_found_nothing(market: Path, tmp_path: P
 
     run("one", 1)
     kept = {path.name: path.read_bytes() for path in (tmp_path / "one" / "kept").iterdir()}
-    assert {name.split("-")[0] for name in kept} == {"book", "facts", "hash", "verdict"} | (
+    assert {name.split("-")[0] for name in kept} == {"book", "facts", "hash", "levels", "verdict"} | (
         {"flows"} if resolution == "1m" else set()
     )
     again, afresh = run("one", 2), run("two", 2)
@@ -62,6 +62,6 @@ def test_only_what_depends_on_a_change_is_made_anew(market: Path, tmp_path: Path
     first = names(hours=6)
     assert names(hours=6, venue={"latency_ms": 7}) == first
     longer = names(hours=7) - first
-    assert sorted(name.split("-")[0] for name in longer) == ["facts", "hash", "verdict"]
+    assert sorted(name.split("-")[0] for name in longer) == ["facts", "hash", "levels", "verdict"]
     other = names(hours=6, model={"bin_width": 0.002}) - first - longer
-    assert sorted(name.split("-")[0] for name in other) == ["book", "verdict"]
+    assert sorted(name.split("-")[0] for name in other) == ["book", "levels", "verdict"]

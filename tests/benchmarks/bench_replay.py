@@ -20,7 +20,7 @@ from nautilus_trader.trading import Strategy, StrategyConfig
 
 from liqstrat.app import prepare_symbol, resolve_traders, run_backtest
 from liqstrat.backtest.replay import replay
-from liqstrat.backtest.stream import BATCH, Feed, MarketStream
+from liqstrat.backtest.stream import BATCH, Feed, catalog_stream
 from liqstrat.catalog.instruments import VENUE, instrument_id
 from liqstrat.config import DataSettings, RunFile, StrategySettings
 from liqstrat.market.store import open_store
@@ -107,7 +107,7 @@ def _engine(run: RunFile, counter: TradeCounter | None = None) -> None:
         engine.add_strategy(counter)
     fed = 0
     bars = run.bar_minutes is not None
-    for market, _, last in Feed([MarketStream(run.data.catalog, SYMBOL, run.start, run.end, bars=bars)], [], []):
+    for market, _, last in Feed([catalog_stream(run.data.catalog, SYMBOL, run.start, run.end, bars=bars)], [], []):
         engine.add_data(market, validate=False, sort=True)
         engine.run(streaming=not last)
         engine.clear_data()

@@ -5,7 +5,7 @@ which ends the levels' interval, then alerts by their names, which begin with a 
 (0), then strategies decide (5).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,8 +14,7 @@ from nautilus_trader.model import ActorId, DataType, InstrumentId
 
 from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.backtest.levels.indicator import LiquidationLevels
-from liqstrat.backtest.levels.minute_tape import MinuteTape
-from liqstrat.backtest.levels.tape import TapeInterval
+from liqstrat.backtest.levels.interval import Tape
 from liqstrat.catalog.open_interest import OpenInterest
 from liqstrat.liquidation.grid import Floats, Ints
 
@@ -31,6 +30,11 @@ class OpenInterestSeries:
     times: Ints
     contracts: Floats
     known: Ints | None = None
+
+    def rows(self) -> Iterator[tuple[int, float, int]]:
+        """The time of each value, the value, and when it became known."""
+        known = self.times if self.known is None else self.known
+        return zip(self.times.tolist(), self.contracts.tolist(), known.tolist(), strict=True)
 
 
 def open_interest_type(instrument_id: InstrumentId) -> DataType:
@@ -53,7 +57,7 @@ class LevelsKeeper(DataActor):
         self,
         instrument_id: InstrumentId,
         levels: LiquidationLevels,
-        tape: TapeInterval | MinuteTape,
+        tape: Tape,
         on_step: Callable[[LiquidationLevels], None],
         failures: Failures,
     ) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from nautilus_trader.model import Bar, QuoteTick, TradeTick
 
 from liqstrat.backtest.levels.interval import BarInterval, Interval, TradeInterval, Trades
-from liqstrat.liquidation.clusters import Cluster, find_clusters, next_hearts
+from liqstrat.backtest.levels.steps import LiveSteps, Steps
+from liqstrat.liquidation.clusters import Cluster, find_clusters
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel, Since
@@ -70,19 +71,23 @@ class LiquidationLevels:
     @property
     def initialized(self) -> bool:
         """Whether there is a map: open interest is known, and a price."""
-        return self._book.open_interest > 0
+        return self._steps.open_interest > 0
 
     def reset(self) -> None:
         """Forget everything."""
-        self._book: LiquidationModel = new_model(self.settings, self.symbol)
+        self._steps: Steps = LiveSteps(new_model(self.settings, self.symbol), self.span)
         self._interval.clear()
         self._swept: list[Swept] = []
         self._begin_interval()
 
     def warm_up(self, book: LiquidationModel, since: Trades | None = None) -> None:
         """Start from a book stepped through history, and the trades between its last step and now."""
+        self.go_on(LiveSteps(book, self.span), since)
+
+    def go_on(self, steps: Steps, since: Trades | None = None) -> None:
+        """Start from where `steps` are, and the trades between the last of them and now."""
         self.reset()
-        self._book = book
+        self._steps = steps
         if since is not None:
             self._interval.put_before(since)
         self._begin_interval()
@@ -103,14 +108,7 @@ class LiquidationLevels:
             return
         oldest = time_ns - self._recent_ns
         self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]
-        flow = self._interval.close(
-            self._book.time_ns or time_ns,
-            time_ns,
-            width=self.settings.fine_width,
-            brackets=self._book.brackets(time_ns),
-            large=self.settings.large_rule,
-        )
-        self._book.step(flow, contracts)
+        self._steps.advance(self._interval, contracts, time_ns)
         self._begin_interval()
 
     @property
@@ -118,28 +116,28 @@ class LiquidationLevels:
         """The last price, USDT; NaN before the first trade."""
         self._look()
         last = self._interval.last
-        return self._book.price if isnan(last) else last
+        return self._steps.price if isnan(last) else last
 
     @property
     def price_time_ns(self) -> int:
         """When something last traded (nanoseconds, UTC); with bars, when the last one that traded closed."""
         self._look()
-        return self._interval.time_ns or self._book.time_ns
+        return self._interval.time_ns or self._steps.time_ns
 
     @property
     def open_interest(self) -> float:
         """Contracts open (base asset) as last known; NaN before the first value."""
-        return self._book.open_interest or nan
+        return self._steps.open_interest or nan
 
     @property
     def seeded_share(self) -> float:
         """Part of the map that was open when history began: where it stands is a guess."""
-        return self._book.seeded_share
+        return self._steps.seeded_share
 
     @property
     def known_at(self) -> int:
         """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
-        return self._book.time_ns
+        return self._steps.time_ns
 
     def map(self, span: float | None = None, now_ns: int | None = None) -> LiquidationMap:
         """The map now, less what price has run through since open interest was last known; see `LiquidationModel.map`
@@ -147,7 +145,7 @@ class LiquidationLevels:
         self._look()
         low, high = self._interval.low, self._interval.high
         reached = (low, high) if isfinite(low) else (nan, nan)
-        return self._book.map(Since(now_ns, *reached, self.price), span=span)
+        return self._steps.map(Since(now_ns, *reached, self.price), span)
 
     def clusters(self) -> Sequence[Cluster]:
         """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""
@@ -179,14 +177,13 @@ class LiquidationLevels:
 
     def _begin_interval(self) -> None:
         self._found_low, self._found_high = inf, -inf
-        self._free_low, self._free_high = inf, -inf
         self._found, self._knows_hearts = None, False
 
     def _found_at_first(self) -> Sequence[Cluster]:
         """Find the clusters as the interval began: the book has not changed since."""
-        found = find_clusters(self._book.map(span=self.span), span=self.span)
+        found = self._steps.clusters()
         self._found = self._standing = found
-        self._next_long, self._next_short = found.next_long, found.next_short
+        self._next_long, self._next_short, self._knows_hearts = found.next_long, found.next_short, True
         return found
 
     def _look(self) -> None:
@@ -197,14 +194,9 @@ class LiquidationLevels:
         if not self._interval.look():
             return
         low, high = self._interval.low, self._interval.high
-        if self._found is None and not self._knows_hearts:
-            if low >= self._free_low and high <= self._free_high:
-                return
-            if not self._book.reaches(low, high):
-                self._free_low, self._free_high = low, high
-                return
+        if not self._knows_hearts:
             # Where the nearest hearts are is known much sooner than all clusters.
-            self._next_long, self._next_short = next_hearts(self._book.profile(self.span))
+            self._next_long, self._next_short = self._steps.hearts()
             self._knows_hearts = True
         if low > self._next_long and high < self._next_short:
             return

@@ -55,6 +55,15 @@ class Interval(Protocol):
     ) -> Flow: ...
 
 
+class Tape(Interval, Protocol):
+    """An interval that reads by itself what has happened by `now()`, to be set when there is a clock."""
+
+    now: Callable[[], int]
+
+    def pass_over(self, end_ns: int) -> None:
+        """Begin the interval that starts at `end_ns`, as `close` does, where nobody asks for the flow."""
+
+
 class Trades(NamedTuple):
     """One entry a trade, in time order: nanoseconds since 1970, USDT, base asset, and whether the taker bought."""
 

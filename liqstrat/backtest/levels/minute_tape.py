@@ -83,6 +83,10 @@ class MinuteTape:
             brackets=brackets,
         )
 
+    def pass_over(self, end_ns: int) -> None:
+        """Begin the interval after the one that ends at `end_ns`."""
+        self._ended(end_ns)
+
     def _ended(self, end_ns: int) -> slice:
         """The bars of the interval that ends at `end_ns`; from now on it is the next one's that count."""
         self.look()

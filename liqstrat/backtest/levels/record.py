@@ -47,7 +47,7 @@ class LevelsRecord:
     with the moment from which it could be known. `span` keeps what lies within that fraction of price.
     """
 
-    def __init__(self, path: Path, every_ns: int, span: float) -> None:
+    def __init__(self, path: Path | pa.NativeFile, every_ns: int, span: float) -> None:
         self._every_ns = every_ns
         self._span = span
         self._due: dict[str, int] = {}

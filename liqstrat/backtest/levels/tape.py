@@ -116,15 +116,24 @@ class TapeInterval:
         self, start_ns: int, end_ns: int, *, width: float, brackets: BracketTable, large: LargeRule | None = None
     ) -> Flow:
         """The flow of `[start_ns, end_ns)`; trades at `end_ns` or later, already known, stay for the next."""
+        trades = self._ended(end_ns)
+        return flow_from_trades(
+            start_ns, end_ns, trades.price, trades.contracts, trades.buy, width=width, brackets=brackets, large=large
+        )
+
+    def pass_over(self, end_ns: int) -> None:
+        """Begin the interval that starts at `end_ns`."""
+        self._ended(end_ns)
+
+    def _ended(self, end_ns: int) -> Trades:
+        """The trades of the interval that ends at `end_ns`; from now on it is the next one's that count."""
         self.look()
         ended = min(int(self._held.times.searchsorted(end_ns)), self._seen)
         trades = self._held.part(slice(0, ended))
         self._held, known = self._held.part(slice(ended, None)), self._seen - ended
         self._seen, self.low, self.high = 0, np.inf, -np.inf
         self._take(known)
-        return flow_from_trades(
-            start_ns, end_ns, trades.price, trades.contracts, trades.buy, width=width, brackets=brackets, large=large
-        )
+        return trades
 
     def _take(self, count: int) -> None:
         """Of what is held, the first `count` trades have happened."""
