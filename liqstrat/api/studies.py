@@ -78,6 +78,7 @@ def sweep(
     trials: int | None = None,
     workers: int | None = None,
     controls: int | None = None,
+    scheduler: str | None = None,
     out: str | Path = "results",
     progress: bool = True,
 ) -> Study:
@@ -89,6 +90,7 @@ def sweep(
         trials: how many, in place of the run file's.
         workers: processes at a time; default: one a core, 1: this process itself.
         controls: times that chance and placebo levels are run, in place of the run file's.
+        scheduler: address of a Dask scheduler whose workers run the trials, as tcp://10.0.0.1:8786.
         out: the folder in which the study's folder is made, and whose ledger it goes into.
         progress: whether to say on standard error how far it is.
 
@@ -98,7 +100,10 @@ def sweep(
 
     over = dict(overrides or {}) | ({} if controls is None else {"sweep.controls": controls})
     found, path = _settings(run, over)
-    return Study(run_sweep(found, Path(out), path, over if path else {}, trials, workers, said(progress)))
+    folder = run_sweep(
+        found, Path(out), path, over if path else {}, trials, workers, said(progress), scheduler=scheduler
+    )
+    return Study(folder)
 
 
 def walk_forward(
@@ -108,6 +113,7 @@ def walk_forward(
     trials: int | None = None,
     workers: int | None = None,
     controls: int | None = None,
+    scheduler: str | None = None,
     out: str | Path = "results",
     progress: bool = True,
 ) -> Study:
@@ -121,7 +127,7 @@ def walk_forward(
 
     over = dict(overrides or {}) | ({} if controls is None else {"sweep.controls": controls})
     found, path = _settings(run, over)
-    return Study(walk(found, Path(out), path, trials, workers, said(progress)))
+    return Study(walk(found, Path(out), path, trials, workers, said(progress), scheduler=scheduler))
 
 
 def holdout(

@@ -10,6 +10,7 @@ from liqstrat.cli.options import Json, as_path, override, parsed
 from liqstrat.cli.program import err, out, progress
 from liqstrat.cli.terminal import shown
 from liqstrat.cli.text import new_table, print_json
+from liqstrat.errors import LiqstratError
 
 if TYPE_CHECKING:
     from liqstrat.studies.study import Study
@@ -23,6 +24,13 @@ Settings = Annotated[
     typer.Option("--set", parser=parsed(override), metavar="KEY=VALUE", help="A value over the run file's."),
 ]
 WorkersOption = Annotated[int | None, typer.Option(min=1, max=256, help="Trials at a time; default: one a core.")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler whose workers run the trials, as tcp://10.0.0.1:8786, in place of this machine's.",
+    ),
+]
 
 _SHOWN = 10
 
@@ -33,6 +41,7 @@ def sweep(
     settings: Settings = None,
     trials: Annotated[int | None, typer.Option(min=1, help="How many, in place of the run file's.")] = None,
     workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
     json: Json = False,
 ) -> None:
     """Try the settings of a run file's [sweep]; stopped, the same command goes on where it was.
@@ -44,11 +53,12 @@ def sweep(
     from liqstrat.studies.study import open_study
     from liqstrat.studies.sweep import run_and_judge
 
+    _require_one(workers, scheduler)
     over = dict(settings or [])
     run = load_run_file(run_file, over)
     study = open_study(run, results, run_file, trials)
     try:
-        tried, judged = run_and_judge(study, workers, progress)
+        tried, judged = run_and_judge(study, workers, progress, scheduler=scheduler)
     except KeyboardInterrupt:
         _print_so_far(study)
         raise
@@ -62,6 +72,7 @@ def walk_forward(
     settings: Settings = None,
     trials: Annotated[int | None, typer.Option(min=1, help="How many in each window.")] = None,
     workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
     json: Json = False,
 ) -> None:
     """Choose settings on each training window of a run file's [walk_forward], and trade them on the next.
@@ -72,9 +83,10 @@ def walk_forward(
     from liqstrat.run_file import load_run_file
     from liqstrat.studies.walk_forward import walk_forward as walk
 
+    _require_one(workers, scheduler)
     run = load_run_file(run_file, dict(settings or []))
     try:
-        folder = walk(run, results, run_file, trials, workers, progress)
+        folder = walk(run, results, run_file, trials, workers, progress, scheduler=scheduler)
     except KeyboardInterrupt:
         _print_how_to_go_on()
         raise
@@ -135,6 +147,11 @@ def holdout(
     out.print(look.words, markup=False, soft_wrap=True)
     where = folder / "report.html" if report else folder
     out.print(f"{'report' if report else 'results'}: {where}", markup=False, soft_wrap=True)
+
+
+def _require_one(workers: int | None, scheduler: str | None) -> None:
+    if workers is not None and scheduler is not None:
+        raise LiqstratError("--workers are those of this machine, --scheduler has its own: expected one of the two")
 
 
 def _print_so_far(study: "Study") -> None:

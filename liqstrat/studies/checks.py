@@ -111,7 +111,7 @@ def _stress(study: Study, best: Tried) -> dict[str, dict[str, Any]]:
 
 def task(study: Study, settings: Mapping[str, Any]) -> Task:
     """A run of the study with other settings."""
-    return Task(study.values, settings, study.data_hash, study.working)
+    return Task(study.values, settings, study.data_hash)
 
 
 def _single(figures: dict[str, Any]) -> dict[str, Any]:

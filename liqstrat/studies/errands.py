@@ -10,7 +10,7 @@ from loky.process_executor import TerminatedWorkerError
 
 from liqstrat.held import alone
 from liqstrat.progress import SILENT, Progress
-from liqstrat.studies.trial import Outcome, Task, run_trial
+from liqstrat.studies.trial import Outcome, Task
 from liqstrat.studies.workers import Workers
 
 _MOST_KILLED = 3
@@ -32,7 +32,7 @@ def run_all(
             while todo or running:
                 while todo and len(running) < hands.count:
                     name = todo.pop(0)
-                    running[hands.submit(run_trial, wanted[name])] = name
+                    running[hands.submit(wanted[name])] = name
                 for future in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
                     name = running.pop(future)
                     try:

@@ -1,6 +1,7 @@
 """What runs need of the history, prepared once for all trials that ask the same, in memory and in a file.
 
-A file of it and the catalog's folder are all that a trial needs: whoever has both can run one without the database.
+The files lie in the catalog's folder, named by a hash of all that they come from. That folder is all that a trial
+needs: whoever has it can run one without the database.
 """
 
 import hashlib
@@ -8,57 +9,130 @@ import io
 import json
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from nautilus_trader.model import CryptoPerpetual, InstrumentId
 
 from liqstrat.app import Prepared, prepare, with_run
+from liqstrat.catalog.kept import code_hash
 from liqstrat.config import RunFile
+from liqstrat.errors import LiqstratError
 from liqstrat.held import alone, partial_file
 
+_FOLDER = "prepared"
+_DIGEST = hashlib.sha256().digest_size
 _MOST_IN_MEMORY = 2
-_in_memory: dict[str, Prepared] = {}
+#: Files that are kept at most, and their bytes; those that nobody has asked for the longest go first.
+_MOST, _MOST_BYTES = 200, 4_000_000_000
+#: By the files that have them, or could: another catalog may not have what the run is replayed from.
+_in_memory: dict[Path, Prepared] = {}
 
 
-def prepared_for(run: RunFile, data_hash: str, folder: Path | None) -> Prepared:
-    """What `run` needs, from memory, from its file in `folder`, or else from the database, and then it is in both.
+def prepared_for(run: RunFile, data_hash: str, *, keep: bool) -> Prepared:
+    """What `run` needs, from memory, from its file, or else from the database, and then it is in both.
 
-    Of several processes that ask for the same, one prepares it. Without a folder it is kept in memory only.
+    Of several processes that ask for the same, one prepares it. keep: whether in a file, too.
     """
-    key = _key(run, data_hash)
-    if key not in _in_memory:
-        while len(_in_memory) >= _MOST_IN_MEMORY:
-            del _in_memory[next(iter(_in_memory))]
-        # What nobody else asks for is not worth its room.
-        made = prepare(run, keep_levels=False) if folder is None else _from_file(run, folder / f"{key}.prepared")
-        _in_memory[key] = made
-    return with_run(_in_memory[key], run)
+    place = place_of(run, key_of(run, data_hash))
+    found = known(place)
+    if found is None:
+        # What nobody else asks for is not worth the room of its levels.
+        found = _made(run, place) if keep else prepare(run, keep_levels=False)
+        remember(place, found)
+    return with_run(found, run)
 
 
-def _from_file(run: RunFile, path: Path) -> Prepared:
-    with alone(path.with_suffix(".lock"), lambda _: None):
-        if path.exists():
-            found: Prepared = pickle.loads(path.read_bytes())
-            return found
-        made = prepare(run)
-        with partial_file(path) as partial:
-            partial.write_bytes(_pickled(made))
-        return made
+def known(place: Path) -> Prepared | None:
+    """What is prepared, in memory or in its file; None where it is in neither."""
+    if place not in _in_memory and (found := _read(place)) is not None:
+        remember(place, found)
+    return _in_memory.get(place)
 
 
-def _key(run: RunFile, data_hash: str) -> str:
-    """A hash of all that `prepare` looks at."""
+def remember(place: Path, prepared: Prepared) -> None:
+    """Keep it in memory, in place of what was asked for before."""
+    while len(_in_memory) >= _MOST_IN_MEMORY:
+        del _in_memory[next(iter(_in_memory))]
+    _in_memory[place] = prepared
+
+
+def key_of(run: RunFile, data_hash: str) -> str:
+    """A hash of all that `prepare` looks at, and of the code that does; wherever the catalog is."""
     config = run.model_dump(mode="json", by_alias=True)
-    asked = {key: config[key] for key in ("symbols", "from", "to", "resolution", "data", "model")}
-    told = json.dumps([data_hash, asked, run.venue.funding, run.control], sort_keys=True)
+    asked = {key: config[key] for key in ("symbols", "from", "to", "resolution", "model")}
+    asked["data"] = {key: value for key, value in config["data"].items() if key != "catalog"}
+    told = json.dumps([code_hash(), data_hash, asked, run.venue.funding, run.control], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
-def _pickled(prepared: Prepared) -> bytes:
+def place_of(run: RunFile, key: str) -> Path:
+    """The file of the run's catalog that has it, if one has."""
+    return run.data.catalog.resolve() / _FOLDER / f"{key}.prepared"
+
+
+def pickled(prepared: Prepared) -> bytes:
+    """As it is in its file: a hash, and what that is of."""
     sink = io.BytesIO()
     _Pickler(sink, protocol=pickle.HIGHEST_PROTOCOL).dump(prepared)
-    return sink.getvalue()
+    content = sink.getvalue()
+    return hashlib.sha256(content).digest() + content
+
+
+def unpickled(content: bytes) -> Prepared | None:
+    """What was prepared; None where it is not whole, as of a copy that was broken off."""
+    told, content = content[:_DIGEST], content[_DIGEST:]
+    if hashlib.sha256(content).digest() != told:
+        return None
+    found: Prepared = pickle.loads(content)
+    return found
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put it into its file; where that cannot be written, it is not kept."""
+    with suppress(LiqstratError):
+        with partial_file(path) as partial:
+            partial.write_bytes(content)
+        _tidy(path.parent)
+
+
+def _made(run: RunFile, path: Path) -> Prepared:
+    try:
+        with alone(path.with_suffix(".lock"), lambda _: None):
+            # Another may have prepared it meanwhile.
+            found = _read(path)
+            if found is None:
+                found = prepare(run)
+                write(path, pickled(found))
+            return found
+    except OSError:
+        # A catalog that is only to be read.
+        return prepare(run)
+
+
+def _read(path: Path) -> Prepared | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    with suppress(OSError):
+        path.touch()
+    return unpickled(content)
+
+
+def _tidy(folder: Path) -> None:
+    found = []
+    for path in folder.glob("*.prepared"):
+        with suppress(OSError):
+            stat = path.stat()
+            found.append((stat.st_mtime_ns, stat.st_size, path))
+    size = 0
+    for number, (_, bytes_, path) in enumerate(sorted(found, reverse=True)):
+        size += bytes_
+        if number >= _MOST or size > _MOST_BYTES:
+            for name in (path, path.with_suffix(".lock")):
+                name.unlink(missing_ok=True)
 
 
 class _Pickler(pickle.Pickler):

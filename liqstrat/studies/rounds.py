@@ -14,7 +14,7 @@ from liqstrat.research.ledger import Entry, append, read_ledger
 from liqstrat.studies.journal import Claim, Journal, Tried
 from liqstrat.studies.space import Space
 from liqstrat.studies.study import Study, best_text, trial_run
-from liqstrat.studies.trial import Outcome, Task, run_trial
+from liqstrat.studies.trial import Outcome, Task
 from liqstrat.studies.workers import Workers
 
 #: With more models than this, each is prepared when it is wanted, and none is kept in a file.
@@ -77,11 +77,11 @@ class _Round:
             self._study.values,
             claim.settings,
             self._study.data_hash,
-            self._study.working if _models(self._study.space) <= _MOST_KEPT else None,
+            _models(self._study.space) <= _MOST_KEPT,
             self._study.folder / "trials" if folders else None,
             f"{claim.number:05}",
         )
-        self._running[self._hands.submit(run_trial, task)] = claim
+        self._running[self._hands.submit(task)] = claim
         return True
 
     def _take_in(self, future: "Future[Outcome]") -> None:

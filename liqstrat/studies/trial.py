@@ -11,6 +11,7 @@ from typing import Any
 from liqstrat import app
 from liqstrat.backtest.measured import measure
 from liqstrat.backtest.replay import replay
+from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_folder
 from liqstrat.research.days import daily_returns
@@ -22,14 +23,14 @@ from liqstrat.studies.kept import prepared_for
 class Task:
     """What a worker is told: a run as a dictionary, what is set over it, and its data by their hash.
 
-    kept: the folder with what is prepared already, if that is kept. out: the folder in which the trial's results are
-    written, if they are, as `name`.
+    keep: whether what is prepared for it is kept for others. out: the folder in which the trial's results are written,
+    if they are, as `name`.
     """
 
     values: Mapping[str, Any]
     settings: Mapping[str, Any]
     data_hash: str
-    kept: Path | None
+    keep: bool = True
     out: Path | None = None
     name: str = ""
 
@@ -51,12 +52,23 @@ def ignore_interrupts() -> None:
 
 def run_trial(task: Task) -> Outcome:
     """Run a trial; settings that do not go together are its result, an error in a strategy is raised."""
+    run = run_of(task)
+    return run if isinstance(run, Outcome) else run_prepared(task, prepared_for(run, task.data_hash, keep=task.keep))
+
+
+def run_of(task: Task) -> RunFile | Outcome:
+    """The run of a trial, or where its settings do not go together, what came of it."""
     try:
         run = run_from(task.values, task.settings)
-        traders = app.resolve_traders(run)
+        app.resolve_traders(run)
     except LiqstratError as error:
         return Outcome({}, [], [], str(error))
-    prepared = prepared_for(run, task.data_hash, task.kept)
+    return run
+
+
+def run_prepared(task: Task, prepared: app.Prepared) -> Outcome:
+    """Run a trial on what was prepared for its run."""
+    run, traders = prepared.run, app.resolve_traders(prepared.run)
     if task.out is None:
         replayed = replay(run, traders, prepared.data, lambda _: None)
     else:

@@ -7,7 +7,6 @@ held one.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +32,7 @@ from liqstrat.studies.study import Study, open_study
 from liqstrat.studies.trial import Outcome, Task
 from liqstrat.studies.walked import Step, Walked, write_walk
 from liqstrat.studies.windows import Window, windows_of
-from liqstrat.studies.workers import Workers
+from liqstrat.studies.workers import Workers, working
 
 WALK, TEST = "walk_forward", "test"
 
@@ -56,11 +55,14 @@ def walk_forward(
     trials: int | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
+    *,
+    scheduler: str | None = None,
 ) -> Path:
     """Walk a run forward as its `[sweep]` and `[walk_forward]` say; what comes of it is in a folder in `out`.
 
-    trials: of each window, in place of the run file's. workers: processes at a time (default: one a core). Interrupted,
-    it goes on where it was. `path` is where the run is from, for errors.
+    trials: of each window, in place of the run file's. workers: processes at a time (default: one a core).
+    scheduler: address of a Dask scheduler whose workers run them. Interrupted, it goes on where it was.
+    `path` is where the run is from, for errors.
     """
     if run.walk_forward is None:
         raise LiqstratError(f"{path or 'the run'}: there is no [walk_forward] in it, which says how history is cut")
@@ -73,12 +75,9 @@ def walk_forward(
         data, simulated = data_hash(store, run.seen), any(store.simulated(symbol) for symbol in run.symbols)
     folder = out / f"{run.name}-walk-forward-{_key(run, data, trials)}"
     require_writable(folder / "walk_forward.json")
-    hands = Workers(workers or os.process_cpu_count() or 1)
-    try:
+    with working(workers, scheduler) as hands:
         chosen = [_choose(run, window, folder, out, path, trials, hands, progress) for window in windows]
         walked = _test(run, chosen, folder, data, simulated, hands, progress)
-    finally:
-        hands.end()
     _into_ledger(walked, chosen, out)
     write_walk(walked, out)
     return folder
@@ -136,7 +135,7 @@ def _test(
 ) -> Walked:
     """Trade what was chosen on each test window; then what chance and placebo levels make of the same."""
     with open_store(run.data.db, files=run.data.allow_files) as store:
-        tasks = {one.window.number: _task(store, one, folder) for one in chosen if one.best is not None}
+        tasks = {one.window.number: _task(store, one) for one in chosen if one.best is not None}
     wanted = {f"{number}": task for number, task in tasks.items()}
     own = run_all(wanted, folder / ".study" / "tests.jsonl", f"tests {run.name}", hands, progress)
     controls = _controls(run, {number: own[f"{number}"] for number in tasks}, tasks)
@@ -156,10 +155,10 @@ def _test(
     return Walked(run, folder, data, simulated, steps)
 
 
-def _task(store: Store, one: _Chosen, folder: Path) -> Task:
+def _task(store: Store, one: _Chosen) -> Task:
     tested = one.study.run.during(one.window.test_start, one.window.test_end)
     settings = one.best.settings if one.best else {}
-    return Task(tested.model_dump(by_alias=True), settings, data_hash(store, tested), folder / ".study")
+    return Task(tested.model_dump(by_alias=True), settings, data_hash(store, tested))
 
 
 def _controls(run: RunFile, own: Mapping[int, Outcome], tasks: Mapping[int, Task]) -> dict[str, Task]:

@@ -28,18 +28,17 @@ def measure(place: Place) -> list[Row]:
         data=DataSettings(db=place.year, catalog=place.folder / "catalog-year"),
         strategies=[StrategySettings(use="LevelFade")],
     )
-    kept, values = place.scratch("kept"), run.model_dump(by_alias=True)
-    kept.mkdir(parents=True)
+    values = run.model_dump(by_alias=True)
 
     def trial(turn: float) -> None:
-        run_trial(Task(values, {"strategies.0.params.turn": turn}, "year", kept))
+        run_trial(Task(values, {"strategies.0.params.turn": turn}, "year"))
 
     run_backtest(run, place.scratch("results"))
     alone = _seconds(lambda: run_backtest(run, place.scratch("results")))
     trial(0.0025)
     each = min(_seconds(lambda turn=turn: trial(turn)) for turn in _TURNS)
     peak = own_peak_memory() / 2**20
-    place.scratch("kept"), place.scratch("results")
+    place.scratch("results")
     what = "sweep, a trial of 1 m bars of a year, data prepared"
     return [
         Row(what, "the same from the command line, catalog built", f"≤ {_REACH} of it", f"{each / alone:.2f}", None),

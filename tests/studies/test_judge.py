@@ -15,7 +15,7 @@ from liqstrat.studies.journal import Tried
 from liqstrat.studies.judge import plateau
 from liqstrat.studies.study import open_study
 from liqstrat.studies.sweep import sweep
-from liqstrat.studies.workers import Workers
+from liqstrat.studies.workers import OwnWorkers
 
 
 def test_chance_is_matched_in_number_length_size_and_side() -> None:
@@ -118,6 +118,6 @@ def test_controls_that_nobody_asked_for_are_not_run_where_there_can_be_no_verdic
 def test_errands_are_run_once(tmp_path: Path) -> None:
     kept = tmp_path / "kept.jsonl"
     kept.write_text('["a", {"figures": {"x": 1}, "days": [], "returns": [], "reason": ""}]\n["b", {"fig')
-    found = run_all({"a": None}, kept, "nothing", Workers(1))  # type: ignore[dict-item]
+    found = run_all({"a": None}, kept, "nothing", OwnWorkers(1))  # type: ignore[dict-item]
     assert found["a"].figures == {"x": 1}
     assert kept.read_text().count("\n") == 1

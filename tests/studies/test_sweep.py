@@ -19,7 +19,7 @@ from liqstrat.run_file import load_run_file
 from liqstrat.studies.rounds import run_study
 from liqstrat.studies.study import Study, open_study
 from liqstrat.studies.sweep import sweep
-from liqstrat.studies.workers import Workers
+from liqstrat.studies.workers import OwnWorkers
 from tests.shell import Shell
 
 StudyFile = Callable[..., Path]
@@ -98,7 +98,7 @@ def test_two_at_once_share_a_study_and_one_who_is_killed_loses_nothing(study_fil
             time.sleep(0.02)
         os.kill(killed.pid, signal.SIGKILL)
     with subprocess.Popen(command, **quiet) as other:
-        run_study(study, Workers(1))
+        run_study(study, OwnWorkers(1))
         assert other.wait() == 0
     ledger = read_ledger(out).to_pandas()
     assert sorted(ledger["run"]) == [f"{study.name}/{number:05}" for number in range(6)]

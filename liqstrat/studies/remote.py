@@ -1,0 +1,136 @@
+"""What a worker of a cluster does: it has the catalog's folder, or a copy of it, and no database.
+
+The folder is where the run file says, or else where LIQSTRAT_CATALOG says on the worker's machine.
+"""
+
+import gc
+import importlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from liqstrat.app import Prepared, with_run
+from liqstrat.catalog.copies import require_copy
+from liqstrat.catalog.kept import code_hash
+from liqstrat.errors import LiqstratError, StrategyError
+from liqstrat.research.code import Code
+from liqstrat.studies.kept import known, place_of, remember, unpickled, write
+from liqstrat.studies.trial import Outcome, Task, run_of, run_prepared
+
+CATALOG = "LIQSTRAT_CATALOG"
+#: The engine's objects stay in the thread that made them, and replays share the process's memory: one at a time.
+_turn = threading.Lock()
+#: What was found whole in this process, by what was prepared for it.
+_checked: set[Path] = set()
+_modules: dict[str, str] = {}
+_folder: list[TemporaryDirectory[str]] = []
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A task for a worker elsewhere.
+
+    key: of what is prepared for it. catalog: the print of what the catalog must have. code: of this package and its
+    libraries, by their hash. modules: of the user's strategies.
+    """
+
+    task: Task
+    key: str
+    catalog: str
+    code: str
+    modules: Sequence[Code] = ()
+
+
+def run_errand(errand: Errand, sent: bytes | None = None) -> Outcome | None:
+    """Run a task; None where what is prepared for it is not here and was not sent along.
+
+    Raises `LiqstratError`, with the name of this machine, where code or catalog are not as they must be.
+    """
+    with _turn, _garbage_kept():
+        try:
+            return _run(errand, sent)
+        except StrategyError:
+            raise
+        except LiqstratError as error:
+            raise LiqstratError(f"the worker on {socket.gethostname()}: {error}") from None
+
+
+def _run(errand: Errand, sent: bytes | None) -> Outcome | None:
+    if code_hash() != errand.code:
+        raise LiqstratError(
+            "has another version of liqstrat, or of what it reckons with, than who gives out the work: install the same"
+        )
+    _learn(errand.modules)
+    task = _here(errand.task)
+    run = run_of(task)
+    if isinstance(run, Outcome):
+        return run
+    place = place_of(run, errand.key)
+    prepared = known(place) or _arrived(place, errand, sent)
+    if prepared is None:
+        return None
+    if place not in _checked:
+        require_copy(run.data.catalog, run.symbols, run.start, run.end, errand.catalog)
+        _checked.add(place)
+    return run_prepared(task, with_run(prepared, run))
+
+
+def _here(task: Task) -> Task:
+    """With the catalog where it is on this machine."""
+    place = os.environ.get(CATALOG)
+    if not place:
+        return task
+    data: Mapping[str, Any] = {**task.values["data"], "catalog": Path(place)}
+    return replace(task, values={**task.values, "data": data})
+
+
+def _arrived(place: Path, errand: Errand, sent: bytes | None) -> Prepared | None:
+    prepared = None if sent is None else unpickled(sent)
+    if prepared is not None and sent is not None:
+        remember(place, prepared)
+        if errand.task.keep:
+            write(place, sent)
+    return prepared
+
+
+def _learn(modules: Sequence[Code]) -> None:
+    """Have the modules of the user's strategies as they were sent, in place of others of their names."""
+    new = {one.module: one.sha256 for one in modules}
+    if not new or all(_modules.get(name) == told for name, told in new.items()):
+        return
+    folder = TemporaryDirectory(prefix="liqstrat-code-")
+    for one in modules:
+        path = Path(folder.name, *one.module.split("."))
+        within = any(other.startswith(f"{one.module}.") for other in new)
+        path = path / "__init__.py" if within else path.with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(one.source)
+        sys.modules.pop(one.module, None)
+    for old in _folder:
+        sys.path.remove(old.name)
+    _folder[:] = [folder]
+    sys.path.insert(0, folder.name)
+    importlib.invalidate_caches()
+    # Imported now, before the folder that the worker was started in is looked at.
+    for name in new:
+        importlib.import_module(name)
+    _modules.update(new)
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Have no other thread of the worker free what the engine has left."""
+    usual = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if usual:
+            gc.enable()
