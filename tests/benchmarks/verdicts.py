@@ -1,0 +1,188 @@
+"""What verdicts say by the engine, of noise and of a planted edge: `uv run python -m tests.benchmarks.verdicts --help`.
+
+SIMULATED: markets with the simulator's own positions. Noise is a sweep on placebo levels of a market into which nothing
+was planted; the edge is a rebound after cascades. Every study has a ledger of its own, so that its configurations are
+all that it is held against.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from shutil import rmtree
+from statistics import NormalDist, median
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+from liqstrat.config import DataSettings, RunFile, StrategySettings
+from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.market.ingest import ingest
+from liqstrat.market.simulator import SimulationSettings, simulate
+from liqstrat.research.edge import EDGE, Verdict
+from liqstrat.research.luck import DAYS_A_YEAR
+from liqstrat.studies.judge import judge
+from liqstrat.studies.rounds import run_study
+from liqstrat.studies.study import open_study
+from liqstrat.studies.workers import OwnWorkers
+from liqstrat.study_settings import SweepSettings, Values
+
+START, SYMBOL = date(2024, 3, 1), "BTCUSDT"
+#: Days before a study, which fill the book.
+_FILLING = 5
+#: As small as markets can be in which the strategy still finds a trade every other day.
+_SMALL = {"positions": 3000, "trades": 6000, "step_seconds": 100, "warmup_days": 10, "warmup_step_seconds": 300}
+_TURNS, _STRENGTHS = (0.002, 0.004), (0.003, 0.006, 0.012)
+
+
+def market(folder: Path, seed: int, days: int, planted: float) -> DataSettings:
+    """A market with so much planted into it, and no files of it but the database."""
+    settings = SimulationSettings(**_SMALL, volatility=0.03, planted=planted)  # type: ignore[arg-type]
+    simulate(folder / "archive", SYMBOL, days=days + _FILLING, seed=seed, start=START, settings=settings)
+    ingest([folder / "archive"], folder / "market.duckdb")
+    rmtree(folder / "archive")
+    return DataSettings(db=folder / "market.duckdb", catalog=folder / "nautilus", warmup_days=_FILLING)
+
+
+def study(data: DataSettings, days: int, controls: int, placebo: int | None, out: Path) -> Verdict:
+    """The verdict on a grid of six settings of `LevelFade`; placebo: the seed of the levels shown, None for true ones.
+
+    Controls are run only where luck alone would allow an edge: elsewhere they change nothing in what is said.
+    """
+    begin = datetime.combine(START, time(), UTC) + timedelta(days=_FILLING)
+    mix = dict(SimulationSettings().leverage)
+    run = RunFile(
+        name="verdicts",
+        symbols=[SYMBOL],
+        start=begin,
+        end=begin + timedelta(days=days),
+        resolution="5m",
+        data=data,
+        model=ModelSettings(bin_width=0.001, leverage=mix),
+        strategies=[StrategySettings(use="LevelFade")],
+        control=None if placebo is None else "placebo",
+        control_seed=placebo or 1,
+    )
+    over = {"strategies.0.params.turn": Values(_TURNS), "strategies.0.params.min_strength": Values(_STRENGTHS)}
+
+    def judged(count: int) -> Verdict:
+        sweep = SweepSettings(method="grid", constraint="trades >= 15", controls=count, over=over)
+        asked = open_study(run.model_copy(update={"sweep": sweep}), out)
+        return judge(asked, run_study(asked, hands), hands).verdict
+
+    hands = OwnWorkers(1)
+    by_luck = judged(0)
+    return judged(controls) if by_luck.is_edge and controls else by_luck
+
+
+def noise(folder: Path, markets: int, seeds: int, days: int, controls: int) -> Iterator[dict[str, Any]]:
+    """What studies of placebo levels say, of each market as many as `seeds`, and last one of its true levels."""
+    for number in range(1, markets + 1):
+        made: list[DataSettings] = []
+
+        def make(seed: int = number) -> DataSettings:
+            return market(folder / "m", seed, days, 0.0)
+
+        for placebo in [*range(1, seeds + 1), None]:
+            kind = "noise" if placebo else "true levels"
+
+            def judged(data: DataSettings, shown: int | None = placebo) -> Verdict:
+                return study(data, days, controls, shown, folder / "results")
+
+            yield from _told(folder, f"{kind} {number} {placebo}", kind, make, made, judged)
+        rmtree(folder / "m", ignore_errors=True)
+
+
+def edge(folder: Path, markets: int, days: int, controls: int, planted: float) -> Iterator[dict[str, Any]]:
+    """What studies of markets with a planted rebound say, of each market one."""
+    for number in range(1, markets + 1):
+
+        def make(seed: int = 1000 + number) -> DataSettings:
+            return market(folder / "m", seed, days, planted)
+
+        def judged(data: DataSettings) -> Verdict:
+            return study(data, days, controls, None, folder / "results")
+
+        yield from _told(folder, f"planted {number}", "planted", make, [], judged)
+        rmtree(folder / "m", ignore_errors=True)
+
+
+def _told(
+    folder: Path,
+    name: str,
+    kind: str,
+    make: Callable[[], DataSettings],
+    made: list[DataSettings],
+    judged: Callable[[DataSettings], Verdict],
+) -> Iterator[dict[str, Any]]:
+    """A study's verdict, from the file of those that are known or else by running it; its market is made once."""
+    known = folder / "verdicts.jsonl"
+    for line in known.read_text(encoding="utf-8").splitlines() if known.exists() else ():
+        if (found := json.loads(line))["name"] == name:
+            yield found
+            return
+    if not made:
+        made.append(make())
+    verdict = judged(made[0])
+    rmtree(folder / "results", ignore_errors=True)
+    told = {"name": name, "kind": kind, "words": verdict.words, "evidence": asdict(verdict.evidence)}
+    with known.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(told) + "\n")
+    yield told
+
+
+def table(found: list[dict[str, Any]], days: int) -> str:
+    """How often each thing was said, by kind, and what power was announced of what was planted."""
+    lines = ["| studies | count | said edge | said |", "|---|---|---|---|"]
+    for kind in dict.fromkeys(one["kind"] for one in found):
+        words = [one["words"] for one in found if one["kind"] == kind]
+        said = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+        lines.append(f"| {kind} | {len(words)} | {words.count(EDGE)} | {said} |")
+    planted = [one["evidence"]["deflated"] for one in found if one["kind"] == "planted"]
+    powers = [power(one, days) for one in planted if one]
+    if powers:
+        needed = sorted(one["needed_days"] or 10**6 for one in planted if one)
+        lines += ["", f"Of what was planted, {days} days find {sum(powers) / len(powers):.0%} as they announce (median "
+                      f"of the days asked for: {median(needed):.0f})."]  # fmt: skip
+    return "\n".join(lines)
+
+
+def power(found: dict[str, Any], days: int) -> float:
+    """With which probability a study of so many days finds a Sharpe ratio as large as the one seen: `needed_days`
+    says after how many it is 0.8."""
+    normal, sharpe = NormalDist(), found["sharpe"] / DAYS_A_YEAR**0.5
+    if sharpe <= 0:
+        return 0.0
+    spread = max(1 - found["skew"] * sharpe + (found["kurtosis"] - 1) / 4 * sharpe**2, 1e-9) ** 0.5
+    above = (sharpe - found["benchmark"] / DAYS_A_YEAR**0.5) * (days - 1) ** 0.5
+    return normal.cdf(above / spread - normal.inv_cdf(0.95))
+
+
+def main(
+    markets: Annotated[int, typer.Option(min=0, help="Markets of noise.")] = 10,
+    seeds: Annotated[int, typer.Option(min=1, help="Placebos shown in each.")] = 10,
+    planted: Annotated[int, typer.Option(min=0, help="Markets with an edge.")] = 10,
+    rebound: Annotated[float, typer.Option(min=0.0, help="What is planted, 0.01: price comes back by 1 %.")] = 0.005,
+    days: Annotated[int, typer.Option(min=30, help="Days of a study of noise.")] = 45,
+    planted_days: Annotated[int, typer.Option(min=30, help="Days of a study of what is planted.")] = 90,
+    controls: Annotated[int, typer.Option(min=0, help="Of each kind.")] = 19,
+    folder: Annotated[Path | None, typer.Option(help="Keep verdicts here, and go on with those there.")] = None,
+) -> None:
+    """Count verdicts on noise and on a planted edge; stopped, the same command goes on where it was.
+
+    Example: python -m tests.benchmarks.verdicts --markets 2 --seeds 5 --planted 2 --folder /tmp/verdicts
+    """
+    with TemporaryDirectory(prefix="liqstrat-verdicts-") as aside:
+        place = folder or Path(aside)
+        place.mkdir(parents=True, exist_ok=True)
+        for left in ("m", "results"):
+            rmtree(place / left, ignore_errors=True)
+        found = list(noise(place, markets, seeds, days, controls))
+        found += edge(place, planted, planted_days, controls, rebound)
+        print(table(found, planted_days))
+
+
+if __name__ == "__main__":
+    typer.run(main)
