@@ -165,7 +165,7 @@ def _calibrate(
         source="liquidations",
         recorded=recorded,
         observed=inside,
-        shares=_shares(fit, settings),
+        shares=shares_of(fit, settings),
         together=together(tiers, fit.shares, fit.draws),
         flow=flow,
         level=fit.level,
@@ -194,7 +194,7 @@ def _by_falls(
         source="open interest",
         recorded=None,
         observed=intervals,
-        shares=_shares(fit, settings),
+        shares=shares_of(fit, settings),
         together=together(fit.tiers, fit.shares, fit.draws),
         flow=[],
         level=fit.level,
@@ -207,7 +207,8 @@ def _by_falls(
     )
 
 
-def _shares(fit: MixFit, settings: ModelSettings) -> list[Share]:
+def shares_of(fit: MixFit, settings: ModelSettings) -> list[Share]:
+    """The fitted shares beside those of `settings`, lowest leverage first."""
     _, default = starting_mix(settings)
     low, high = np.quantile(fit.allowing, _INTERVAL, axis=0)
     columns = (fit.tiers.tolist(), fit.shares.tolist(), low.tolist(), high.tolist(), default.tolist())

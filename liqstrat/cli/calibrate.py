@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
+from liqstrat.cli.calibrate_amounts import block_of as amounts_block
+from liqstrat.cli.calibrate_amounts import print_amounts_calibration
 from liqstrat.cli.options import Config, Database, Json, Symbol, Warmup, model_of, one_of, parsed, time_option
 from liqstrat.cli.program import out, progress
+from liqstrat.cli.shares import shares_table, together_text
 from liqstrat.cli.text import new_table, print_json
 from liqstrat.inputs import DEFAULT_DATABASE
 
 if TYPE_CHECKING:
-    from liqstrat.calibration.apart import Together
     from liqstrat.calibration.calibrate import Calibration
     from liqstrat.scoring.mixture import Mixture
 
@@ -46,9 +47,9 @@ def calibrate(
         Any,
         typer.Option(
             "--by",
-            parser=parsed(one_of("liquidations", "open-interest")),
-            metavar="liquidations|open-interest",
-            help="What to fit to; default: liquidations where any are recorded.",
+            parser=parsed(one_of("liquidations", "amounts", "open-interest")),
+            metavar="liquidations|amounts|open-interest",
+            help="What to fit to; default: the first of these that is recorded.",
         ),
     ] = None,
     target: Annotated[Path | None, typer.Option("--out", help="Write the [model] block to this file.")] = None,
@@ -58,10 +59,12 @@ def calibrate(
 
     Example: liqstrat calibrate BTCUSDT --from 2024-03-01 --to 2024-04-01 --out model.toml
     """
+    from liqstrat.calibration.amounts_history import calibrate_amounts
     from liqstrat.calibration.block import write_block
     from liqstrat.calibration.history import calibrate_history
     from liqstrat.held import require_writable
     from liqstrat.market.store import open_store
+    from liqstrat.scoring.amounts.history import recorded_by
     from liqstrat.scoring.mixture import fit_mixture
 
     if target:
@@ -73,6 +76,10 @@ def calibrate(
             mixture = fit_mixture(store, symbol, start, end, settings, warmup, progress)
             print_mixture(symbol, mixture, simulated=simulated, json=json)
             block = mixture_block(symbol, mixture)
+        elif (source or recorded_by(store, symbol)) == "amounts":
+            told = calibrate_amounts(store, symbol, start, end, settings, warmup, progress)
+            print_amounts_calibration(symbol, told, simulated=simulated, json=json)
+            block = amounts_block(symbol, told)
         else:
             by = source.replace("-", " ") if source else None
             found = calibrate_history(
@@ -89,7 +96,7 @@ def _print_calibration(symbol: str, found: "Calibration", *, simulated: bool, js
         print_json(calibration_json(symbol, found, simulated))
         return
     out.print(f"{symbol}{' SIMULATED' if simulated else ''}: {source_text(found)}", markup=False, soft_wrap=True)
-    out.print(_shares(found))
+    out.print(shares_table(found.shares))
     for group in found.together:
         out.print(together_text(group), markup=False, soft_wrap=True)
     for one in found.flow:
@@ -130,13 +137,6 @@ def source_text(found: "Calibration") -> str:
         )
     how = "all that happened" if found.recorded == "all" else "an unknown part of what happened"
     return f"fitted to {found.observed:,} recorded liquidations, taken as {how}"
-
-
-def together_text(group: "Together") -> str:
-    """That some tiers cannot be told apart."""
-    names = [f"{tier}x" for tier in group.tiers]
-    listed = f"{', '.join(names[:-1])} from {names[-1]}"
-    return f"the data cannot tell {listed}: their sum is {group.share:.2f} ({group.low:.2f} to {group.high:.2f})"
 
 
 def verdict_text(found: "Calibration") -> str:
@@ -196,11 +196,3 @@ def mixture_text(found: "Mixture") -> str:
         "the mixture is recommended" if found.better else f"no better than chance could do, {found.best} is recommended"
     )
     return f"{told}, on {found.days} later days: {words}."
-
-
-def _shares(found: "Calibration") -> Table:
-    columns = ("leverage", "fitted", "95 % interval", "default")
-    table = new_table("Leverage mix, effective shares of opened contracts", columns)
-    for one in found.shares:
-        table.add_row(f"{one.leverage}x", f"{one.share:.3f}", f"{one.low:.3f} – {one.high:.3f}", f"{one.default:.3f}")
-    return table

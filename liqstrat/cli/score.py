@@ -18,7 +18,6 @@ from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
 
 if TYPE_CHECKING:
     from liqstrat.liquidation.settings import ModelSettings
-    from liqstrat.market.store import Store
     from liqstrat.scoring.history import Scored
     from liqstrat.scoring.intervals import Estimate
     from liqstrat.scoring.positions import PositionsScore
@@ -63,7 +62,7 @@ def score(
     """
     from liqstrat.market.store import open_store
     from liqstrat.pages import require_page, save_score_page
-    from liqstrat.scoring.amounts.history import score_amounts
+    from liqstrat.scoring.amounts.history import recorded_by, score_amounts
     from liqstrat.scoring.history import score_history
 
     if target is not None:
@@ -75,7 +74,7 @@ def score(
         print_positions(_score_positions(positions, db, symbol, models, warmup), json=json)
         return
     with open_store(db) as store:
-        if (by or _recorded_by(store, symbol)) == "amounts":
+        if (by or recorded_by(store, symbol)) == "amounts":
             if target is not None:
                 raise LiqstratError("--out: scores by amounts have no page; use --json for all figures")
             print_amounts(score_amounts(store, symbol, start, end, models, warmup=warmup, progress=progress), json=json)
@@ -101,13 +100,6 @@ def _score_positions(
     held = read_positions(path, symbol)
     with open_store(db) as store:
         return score_positions(store, symbol, held, models, warmup=warmup, progress=progress)
-
-
-def _recorded_by(store: "Store", symbol: str) -> str:
-    """What there is of liquidations: single ones before amounts."""
-    if store.span(symbol, "liquidations") is None and store.span(symbol, "liquidation_amounts") is not None:
-        return "amounts"
-    return "prices"
 
 
 _STYLE = {True: "green", False: "yellow"}

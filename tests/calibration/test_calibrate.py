@@ -8,7 +8,8 @@ import pytest
 from liqstrat.bench.market import BenchMarket
 from liqstrat.calibration.block import model_block
 from liqstrat.calibration.calibrate import Calibration, calibrate
-from liqstrat.cli.calibrate import source_text, together_text, verdict_text
+from liqstrat.cli.calibrate import source_text, verdict_text
+from liqstrat.cli.shares import together_text
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -120,6 +120,22 @@ def score_amounts(
         parts,
         [*_remarks(parts), *store.remarks],
     )
+
+
+def recorded_by(store: Store, symbol: str) -> Literal["prices", "amounts"]:
+    """What there is of liquidations: single ones before amounts."""
+    if store.span(symbol, "liquidations") is None and store.span(symbol, "liquidation_amounts") is not None:
+        return "amounts"
+    return "prices"
+
+
+def amounts_and_path(
+    store: Store, symbol: str, start: datetime | None, end: datetime | None
+) -> tuple[list[Amounts], Path]:
+    """What was liquidated, by source, from `start` to `end`, and the candles that the baseline knows."""
+    first, last = _range(store, symbol, start, end)
+    _, candles = path_of(store, symbol, first - _LOOK_BACK, last)
+    return recorded_amounts(store, symbol, first, last, candles), candles
 
 
 def path_of(store: Store, symbol: str, start: datetime, end: datetime) -> tuple[str, Path]:

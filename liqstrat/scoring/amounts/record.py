@@ -1,9 +1,10 @@
 """Liquidated amounts as they are recorded, and what their sources leave out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.contract import Contract
@@ -35,6 +36,12 @@ class Amounts:
 
     def __len__(self) -> int:
         return len(self.ends_us)
+
+    def part(self, chosen: npt.NDArray[np.bool_]) -> "Amounts":
+        """Some of the intervals."""
+        record = tuple(np.array(self.record)[chosen].tolist())
+        ends, long, short = self.ends_us[chosen], self.long[chosen], self.short[chosen]
+        return replace(self, ends_us=ends, long=long, short=short, record=record)
 
 
 def recorded_amounts(store: Store, symbol: str, start: datetime, end: datetime, candles: Path) -> list[Amounts]:

@@ -18,8 +18,20 @@ STEP_US = 300_000_000
 SETTINGS = ModelSettings(bin_width=0.001)
 
 
-def write_hours(path: Path, days: int, *, by_map: bool, seed: int = 1, venues: str = "okx") -> Path:
-    """Amounts follow the default book where `by_map`, else how far price went in each hour and nothing else."""
+def write_hours(
+    path: Path,
+    days: int,
+    *,
+    by_map: bool,
+    seed: int = 1,
+    venues: str = "okx",
+    settings: ModelSettings = SETTINGS,
+    power: float = 1.0,
+) -> Path:
+    """Amounts follow a book of `settings` where `by_map`, else how far price went in each hour and nothing else.
+
+    power: below one, of more at once less is told.
+    """
     rng = np.random.default_rng(seed)
     count = days * 288
     spread = 0.002 * np.exp(np.cumsum(rng.normal(0, 0.01, count)).clip(-1, 1))
@@ -31,9 +43,11 @@ def write_hours(path: Path, days: int, *, by_map: bool, seed: int = 1, venues: s
     interest = 80_000 * np.exp(np.cumsum(rng.normal(0, 0.003, count)).clip(-0.5, 0.5))
     opened = int(START.timestamp()) * 1_000_000 + np.arange(count) * STEP_US
     amounts = (
-        _by_map(opened, high, low, close, volume, interest) if by_map else _by_distance(begin, high, low, interest)
+        _by_map(opened, high, low, close, volume, interest, settings)
+        if by_map
+        else _by_distance(begin, high, low, interest)
     )
-    hourly = amounts.reshape(days * 24, 12, 2).sum(axis=1) * rng.lognormal(0, 0.5, (days * 24, 2))
+    hourly = amounts.reshape(days * 24, 12, 2).sum(axis=1) ** power * rng.lognormal(0, 0.5, (days * 24, 2))
     candles = {"open": begin, "high": high, "low": low, "close": close, "volume": volume}
     with duckdb.connect(str(path)) as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -54,8 +68,16 @@ def _insert(connection: duckdb.DuckDBPyConnection, kind: str, us: Floats, column
     )
 
 
-def _by_map(opened: Floats, high: Floats, low: Floats, close: Floats, volume: Floats, interest: Floats) -> Floats:
-    book, found = LiquidationBook(SETTINGS, "BTCUSDT"), np.zeros((len(opened), 2))
+def _by_map(
+    opened: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    volume: Floats,
+    interest: Floats,
+    settings: ModelSettings,
+) -> Floats:
+    book, found = LiquidationBook(settings, "BTCUSDT"), np.zeros((len(opened), 2))
     for i, us in enumerate(opened.tolist()):
         end = (us + STEP_US) * 1000
         one = slice(i, i + 1)
