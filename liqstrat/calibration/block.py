@@ -6,7 +6,18 @@ from pathlib import Path
 from liqstrat.held import partial_file
 from liqstrat.liquidation.settings import ModelSettings
 
-_KEYS = ("bin_width", "bin_parts", "turnover", "unrest", "haste", "seed_spread", "taker_weight")
+_KEYS = (
+    "bin_width",
+    "bin_parts",
+    "turnover",
+    "unrest",
+    "bustle",
+    "patience",
+    "haste",
+    "seed_spread",
+    "first_against",
+    "taker_weight",
+)
 
 
 def model_block(settings: ModelSettings, remarks: list[str]) -> str:

@@ -30,14 +30,14 @@ class Seeds:
         self._lowest, self._highest = min(low, self._lowest), max(high, self._highest)
 
     def left(self, now: LiquidationMap) -> tuple[Floats, Floats]:
-        """Share of each tier's seeds that is still open, of longs and of shorts."""
+        """Share of each tier's seeds that is still open, of longs and of shorts; above one where open interest grew."""
         shares = []
         for placed, held in zip(self._placed, (now.longs, now.shorts), strict=True):
             start = self._first - now.first_bin
             present = held[:, start : start + placed.shape[1]]
             known = (placed > placed.max(axis=1, keepdims=True) * _EMPTY) & (present > 0)
             share = np.divide(present, placed, out=np.full(placed.shape, np.inf), where=known).min(axis=1)
-            shares.append(np.where(np.isfinite(share), np.minimum(share, 1.0), 0.0))
+            shares.append(np.where(np.isfinite(share), share, 0.0))
         return shares[0], shares[1]
 
     def among(self, side: int, first: int, consumed: Floats, left: Floats) -> Floats:

@@ -40,6 +40,8 @@ _FARTHEST_SEED = 5.0
 _USUAL_LEVERAGE = 10.0
 #: Of Newton's method.
 _ROUNDS = 4
+#: Hours in which the memory of usual volume fades by half.
+_USUAL_HOURS = 7 * 24.0
 #: However far price went, some have neither stop nor target.
 _MOST_UNREST = 3.0
 
@@ -59,6 +61,8 @@ class LiquidationBook(TwoSidedModel):
         self._used: BracketTable | None = None
         self._spread: dict[int, Tiers] = {}
         self._seeded = False
+        #: Contracts of open interest that the book believes in, contracts traded and the hours in which they were.
+        self._calm, self._traded, self._hours = 0.0, 0.0, 0.0
 
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Work one interval that ended at `flow.end_ns` with `open_interest` contracts; returns what was liquidated.
@@ -67,6 +71,7 @@ class LiquidationBook(TwoSidedModel):
         `ValueError` for a flow that was counted in other bins or brackets than the book's.
         """
         self._use(self.brackets(flow.end_ns))
+        hours = (flow.end_ns - (self.time_ns or flow.start_ns)) / HOUR_NS
         self.time_ns, volume, width = flow.end_ns, flow.volume, self._width
         before = self.price
         if volume > 0:
@@ -77,22 +82,38 @@ class LiquidationBook(TwoSidedModel):
         low, high = (at, at) if isnan(flow.low) else (bin_at(flow.low, width), bin_at(flow.high, width))
         if not self._seeded:
             self._check(flow, low, high)
-            self.open_interest, self._seeded = open_interest, True
+            self.open_interest, self._calm, self._seeded = open_interest, open_interest, True
+            self._remember(volume, hours)
             self._seed(self._longs, flow, at, low)
             self._seed(self._shorts, flow, at, high)
             return Consumed.nothing(flow.end_ns, len(self.tiers))
         unrest = self.settings.unrest * log(flow.high / flow.low) ** 2 if volume > 0 else 0.0
         opened = min(max(bin_at(before, width), low), high)
-        return self._work(flow, open_interest, (low, at, high), opened, unrest, volume)
+        return self._work(flow, open_interest, (low, at, high), opened, unrest, volume, hours)
+
+    def _usual(self, volume: float, hours: float) -> float:
+        """Contracts closed in this volume while open interest does not change."""
+        expected = self._traded / self._hours * hours if self._hours > 0 else 0.0
+        rush = (volume / expected) ** (self.settings.bustle - 1) if volume > 0 and expected > 0 else 1.0
+        return self.settings.turnover * volume * rush
+
+    def _remember(self, volume: float, hours: float) -> None:
+        """What is usual volume; an interval without a beginning tells nothing of it."""
+        if not hours > 0:
+            return
+        fade = 0.5 ** (hours / _USUAL_HOURS)
+        self._traded, self._hours = self._traded * fade + volume, self._hours * fade + hours
 
     def saved(self) -> Saved:
         """All that was learnt, see `LiquidationModel.saved`."""
-        return {**super().saved(), "seeded": np.array(self._seeded)}
+        pace = np.array([self._calm, self._traded, self._hours])
+        return {**super().saved(), "seeded": np.array(self._seeded), "pace": pace}
 
     def restore(self, saved: Saved) -> None:
         """Become what was saved."""
         super().restore(saved)
         self._seeded = bool(saved["seeded"])
+        self._calm, self._traded, self._hours = saved["pace"].tolist()
 
     def _check(self, flow: Flow, low: int, high: int) -> None:
         """Compiled code does not look where it writes."""
@@ -112,6 +133,7 @@ class LiquidationBook(TwoSidedModel):
         opened: int,
         unrest: float,
         volume: float,
+        hours: float,
     ) -> Consumed:
         """A step of both sides, see the module; `bins` are those of the low, the close and the high, and `opened` that
         of the price before."""
@@ -119,6 +141,10 @@ class LiquidationBook(TwoSidedModel):
         bought, sold = self._spread[+1], self._spread[-1]
         sure = settings.first_against
         low_first = sure if at >= opened else 1 - sure
+        calmed = self._calm / self.open_interest if self.open_interest > 0 else 1.0
+        patience = settings.patience
+        believed = 1 - 0.5 ** (hours / patience) if patience > 0 else 1.0
+        calm = self._calm + believed * (open_interest - self._calm)
         brief_longs, brief_shorts = np.zeros((2, len(self.tiers), high - low + 1 if self._brief else 0))
         longs.make_room(min(bins), max(bins), bought, low)
         shorts.make_room(min(bins), max(bins), sold, high)
@@ -128,12 +154,14 @@ class LiquidationBook(TwoSidedModel):
             flow.bins, flow.buy, flow.brackets, flow.contracts, low, at, high, opened, low_first,
             bought.share, bought.shift, bought.fraction, bought.placed,
             sold.share, sold.shift, sold.fraction, sold.placed,
-            self.tiers, self._haste, unrest, settings.turnover * volume, settings.taker_weight,
-            open_interest, flow.end_ns / HOUR_NS, brief_longs, brief_shorts,
+            self.tiers, self._haste, unrest, self._usual(volume, hours), settings.taker_weight,
+            calmed, calm, open_interest / calm if calm > 0 else 1.0, flow.end_ns / HOUR_NS, brief_longs, brief_shorts,
         )  # fmt: skip
         if not fits:
             self._check(flow, low, high)
-        self.open_interest, longs.nearest, shorts.nearest = open_interest, long_nearest, short_nearest
+        self._remember(volume, hours)
+        self.open_interest, self._calm = open_interest, calm
+        longs.nearest, shorts.nearest = long_nearest, short_nearest
         brief = Brief(low, brief_longs, brief_shorts) if self._brief else None
         return Consumed(flow.end_ns, long_first, taken_longs, short_first, taken_shorts, brief)
 
@@ -184,7 +212,7 @@ def _work_both(  # type: ignore[no-untyped-def]
     long_amounts, long_rows, long_first, long_nearest, short_amounts, short_rows, short_first, short_nearest,
     bins, buy, brackets, contracts, low, at, high, opened, low_first,
     long_share, long_shift, long_fraction, long_placed, short_share, short_shift, short_fraction, short_placed,
-    tiers, haste, unrest, usual, taker_weight, open_interest, hour, brief_longs, brief_shorts,
+    tiers, haste, unrest, usual, taker_weight, calmed, calm, stirred, hour, brief_longs, brief_shorts,
 ):  # fmt: skip
     """`_work` of both sides in one call, which costs as much as a step itself; first, whether the flow fits the book:
     where it does not, nothing is done."""
@@ -197,13 +225,13 @@ def _work_both(  # type: ignore[no-untyped-def]
         long_amounts, long_rows, long_first, long_nearest, 1, bins, buy, brackets, contracts,
         low, at, high, opened, low_first,
         long_share, long_shift, long_fraction, long_placed, tiers, haste, unrest, usual, taker_weight,
-        open_interest, hour, low, brief_longs,
+        calmed, calm, stirred, hour, low, brief_longs,
     )  # fmt: skip
     short_begin, taken_shorts, short_nearest = _work(
         short_amounts, short_rows, short_first, short_nearest, -1, bins, buy, brackets, contracts,
         high, at, low, opened, 1 - low_first,
         short_share, short_shift, short_fraction, short_placed, tiers, haste, unrest, usual, taker_weight,
-        open_interest, hour, low, brief_shorts,
+        calmed, calm, stirred, hour, low, brief_shorts,
     )  # fmt: skip
     return True, begin, taken, long_nearest, short_begin, taken_shorts, short_nearest
 
@@ -211,21 +239,25 @@ def _work_both(  # type: ignore[no-untyped-def]
 @compiled
 def _work(  # type: ignore[no-untyped-def]
     amounts, rows, first, nearest, sign, bins, buy, brackets, contracts, edge, at, other, opened, edge_first,
-    share, shift, fraction, placed, tiers, haste, unrest, usual, taker_weight, open_interest, hour, low, brief,
+    share, shift, fraction, placed, tiers, haste, unrest, usual, taker_weight, calmed, calm, stirred, hour, low, brief,
 ):  # fmt: skip
     """What price ran through is taken out; holders close; what is then missing to reach the open interest opens where
     the interval traded. `edge` is the bin of the price reached against this side, `other` that on the other side, and
-    `edge_first` how sure it is that the edge was reached first; `brief` see `put`. Returns the first bin and contracts
+    `edge_first` how sure it is that the edge was reached first; `brief` see `put`. What is there is first scaled by
+    `calmed` and at last by `stirred`, and the book has `calm` contracts between. Returns the first bin and contracts
     of what was taken, and the nearest bin from now on."""
     begin, taken, nearest = take(amounts, rows, first, nearest, sign, edge)
-    keep(amounts, rows, _kept(rows, tiers, haste, unrest, usual, open_interest))
-    missing = open_interest - total(rows)
+    keep(amounts, rows, np.full(len(tiers), calmed))
+    keep(amounts, rows, _kept(rows, tiers, haste, unrest, usual, calm))
+    missing = calm - total(rows)
     if missing > 0:
         entries = _entries(bins, buy, brackets, contracts, at, sign > 0, taker_weight)
         nearest = put(
             amounts, rows, first, nearest, sign, *_on_the_way(*entries, sign, edge, at, other, opened, edge_first),
             share, shift, fraction, placed, missing, edge, hour, low, brief,
         )  # fmt: skip
+        brief *= stirred
+    keep(amounts, rows, np.full(len(tiers), stirred))
     return begin, taken, nearest
 
 

@@ -34,6 +34,10 @@ class ModelSettings:
       open interest does not change; the more it rises, the fewer.
     unrest: stops and targets that are reached when price moves: with a range of a share `s` of the way to liquidation
       the share `unrest * s**2` closes.
+    bustle: how much of a rush is opening and closing: volume counts by this power of how it compares with the week
+      before (1: each contract traded alike; 0: as if volume were always usual).
+    patience: hours in which the book comes to believe half of a change of open interest. Until then positions grow and
+      shrink alike: what comes and goes within a day is other business than opening or closing. 0 is to believe at once.
     haste: who has more leverage closes sooner: at a rate that grows with leverage to this power.
     seed_spread: how far from the first price those positions were opened that are older than history, as a mean
       distance in logarithm of price (0.06: 6 %). About what price wanders in the time for which positions are held.
@@ -52,9 +56,11 @@ class ModelSettings:
     bin_parts: int = 4
     turnover: float = 0.1
     unrest: float = 0.3
+    bustle: float = 0.5
+    patience: float = 24.0
     haste: float = 0.5
     seed_spread: float = 0.06
-    first_against: float = 0.7
+    first_against: float = 0.8
     taker_weight: float = 2.0
     leverage: Mapping[int, float] = field(default_factory=lambda: dict(DEFAULT_LEVERAGE))
     formula: Formula = "exact"
@@ -84,6 +90,10 @@ class ModelSettings:
             raise ValueError(f"turnover is {self.turnover}, expected 0 to 5 contracts closed per contract traded")
         if not 0 <= self.unrest <= 10:
             raise ValueError(f"unrest is {self.unrest}, expected 0 to 10")
+        if not 0 <= self.bustle <= 1:
+            raise ValueError(f"bustle is {self.bustle}, expected a power from 0 to 1")
+        if not 0 <= self.patience <= 10_000:
+            raise ValueError(f"patience is {self.patience}, expected 0 to 10000 hours")
         if not 0 <= self.haste <= 2:
             raise ValueError(f"haste is {self.haste}, expected a power from 0 to 2")
         if not 0 <= self.seed_spread <= 1:

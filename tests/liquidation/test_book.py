@@ -22,8 +22,8 @@ BTC = brackets_for("BTCUSDT", datetime(2024, 3, 1, tzinfo=UTC))
 
 
 def plain(**chosen: Any) -> ModelSettings:
-    """A model in which all that is open at first was opened there, and all leverages close alike."""
-    return ModelSettings(seed_spread=0.0, haste=0.0, unrest=0.0, **chosen)
+    """A model in which all that is open at first was opened there, and all leverages and hours close alike."""
+    return ModelSettings(**{"seed_spread": 0.0, "haste": 0.0, "unrest": 0.0, "bustle": 1.0, "patience": 0.0, **chosen})
 
 
 def interval(
@@ -58,6 +58,8 @@ def models(draw: st.DrawFn) -> ModelSettings:
         bin_parts=draw(st.sampled_from([1, 3, 4])),
         turnover=draw(st.sampled_from([0.0, 0.1, 2.0])),
         unrest=draw(st.sampled_from([0.0, 0.3, 10.0])),
+        bustle=draw(st.sampled_from([0.0, 0.5, 1.0])),
+        patience=draw(st.sampled_from([0.0, 1.0, 24.0])),
         haste=draw(st.sampled_from([0.0, 0.5, 2.0])),
         seed_spread=draw(st.sampled_from([0.0, 0.06, 0.5])),
         first_against=draw(st.sampled_from([0.0, 0.7, 1.0])),
@@ -276,7 +278,7 @@ def test_prices_that_reach_nothing_take_nothing_from_the_map(
 def test_what_opens_after_price_came_by_lives(side: str, against_first: bool) -> None:
     """Price goes 1 % against a side and back, or only back after what opened was run through: at 100x (0.5 %) half of
     the way decides who lives."""
-    model = ModelSettings(leverage={100: 1.0}, bin_width=0.001, turnover=0.0, unrest=0.0, first_against=1.0)
+    model = plain(leverage={100: 1.0}, bin_width=0.001, turnover=0.0, first_against=1.0)
     sign = 1 if side == "long" else -1
     start, end = 60_000.0, 60_000.0 * (1 + 0.001 * sign if against_first else 1 - 0.001 * sign)
     against, other = start * (1 - 0.01 * sign), start * (1 + 0.01 * sign)
@@ -293,7 +295,7 @@ def test_what_opens_after_price_came_by_lives(side: str, against_first: bool) ->
 
 def test_what_opens_and_dies_in_one_interval_is_told_where_it_is_asked_for_and_changes_nothing() -> None:
     """Price falls 2 % in a line: of the longs at 100x all have died that opened over 0.5 % above the end."""
-    model = ModelSettings(leverage={10: 0.5, 100: 0.5}, bin_width=0.001, turnover=0.0, unrest=0.0, first_against=1.0)
+    model = plain(leverage={10: 0.5, 100: 0.5}, bin_width=0.001, turnover=0.0, first_against=1.0)
     prices = [60_000.0 * (1 - 0.0005 * step) for step in range(41)]
     maps = []
     for brief in (False, True):
@@ -310,3 +312,43 @@ def test_what_opens_and_dies_in_one_interval_is_told_where_it_is_asked_for_and_c
     # What opened at both is alike.
     assert fast + held[1] == pytest.approx(held[0], rel=0.01)
     assert fast / held[0] == pytest.approx(0.75, abs=0.05)
+
+
+@pytest.mark.parametrize("patience", [0.0, 24.0])
+def test_open_interest_that_comes_and_goes_opens_little_where_the_book_is_patient(patience: float) -> None:
+    """A third more for five minutes at another price: all of it opens there at once, or next to nothing."""
+    book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0.0, patience=patience), "BTCUSDT")
+    book.step(interval(0, [60_000.0] * 4), 300)
+    book.step(interval(1, [61_000.0] * 4), 400)
+    levels = book.map()
+    assert levels.longs.sum() == pytest.approx(400)
+    nearer = levels.longs[0, levels.middles > 54_500].sum() / 400
+    assert nearer == pytest.approx(0.25 if patience == 0 else 0.0, abs=0.002)
+    book.step(interval(2, [61_000.0] * 4), 300)
+    assert book.map().longs.sum() == pytest.approx(300)
+
+
+def test_a_rush_closes_less_for_each_contract_than_usual_trade() -> None:
+    """Of 1000 contracts where 10 are usual, a tenth closes, or a tenth of a tenth, and as many open."""
+    held = {}
+    for bustle in (1.0, 0.5):
+        book = LiquidationBook(plain(leverage={10: 1.0}, turnover=0.1, bustle=bustle), "BTCUSDT")
+        book.step(interval(0, [60_000.0] * 10), 10_000)
+        book.step(interval(1, [61_000.0] * 10, 100.0), 10_000)
+        levels = book.map()
+        held[bustle] = levels.longs[0, levels.middles > 54_500].sum()
+    assert held[1.0] == pytest.approx(100, rel=0.01)
+    assert held[0.5] == pytest.approx(10, rel=0.01)
+
+
+def test_a_book_goes_on_as_patient_as_it_was() -> None:
+    settings = ModelSettings(bin_width=0.001)
+    whole, kept = (LiquidationBook(settings, "BTCUSDT") for _ in range(2))
+    steps = [(interval(n, [60_000.0 + 90 * n] * 5, 1.0 + n, settings.fine_width), 300.0 + 40 * n) for n in range(8)]
+    for flow, interest in steps[:4]:
+        whole.step(flow, interest)
+    kept.restore(whole.saved())
+    for flow, interest in steps[4:]:
+        whole.step(flow, interest)
+        kept.step(flow, interest)
+    np.testing.assert_array_equal(whole.map().longs, kept.map().longs)

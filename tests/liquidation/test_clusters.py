@@ -16,7 +16,7 @@ HOUR = 3600 * 10**9
 
 def book_with(entries: dict[float, float], leverage: dict[int, float]) -> LiquidationBook:
     """A book whose longs and shorts opened at `entries` (price to contracts), an hour apart, the last one now."""
-    settings = ModelSettings(leverage=leverage, turnover=0.0, seed_spread=0.0, haste=0.0, unrest=0.0)
+    settings = ModelSettings(leverage=leverage, turnover=0.0, seed_spread=0.0, haste=0.0, unrest=0.0, patience=0.0)
     book = LiquidationBook(settings, "BTCUSDT")
     start, interest = int(datetime(2024, 3, 1, tzinfo=UTC).timestamp()) * 10**9, 0.0
     for number, (price, contracts) in enumerate(entries.items()):

@@ -24,6 +24,8 @@ from liqstrat.liquidation.settings import ModelSettings
         ({"unrest": 10.5}, "unrest is 10.5"),
         ({"haste": -0.5}, "haste is -0.5, expected a power from 0 to 2"),
         ({"haste": 2.5}, "haste is 2.5"),
+        ({"bustle": 1.5}, "bustle is 1.5, expected a power from 0 to 1"),
+        ({"patience": -1.0}, "patience is -1.0, expected 0 to 10000 hours"),
         ({"seed_spread": -0.1}, "seed_spread is -0.1, expected 0 to 1"),
         ({"seed_spread": 1.5}, "seed_spread is 1.5"),
         ({"taker_weight": -1.0}, "taker_weight is -1.0, expected 0 to 1000"),
