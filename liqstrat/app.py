@@ -7,7 +7,7 @@ once, and nothing after it opens one.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -199,12 +199,18 @@ def with_run(prepared: Prepared, run: RunFile) -> Prepared:
 
 
 def write(
-    prepared: Prepared, traders: Sequence[Trader], replayed: Replayed, folder: Path, name: str, created: datetime
+    prepared: Prepared,
+    traders: Sequence[Trader],
+    replayed: Replayed,
+    folder: Path,
+    name: str,
+    created: datetime,
+    last: Mapping[str, float] | None = None,
 ) -> None:
-    """Write the tables and facts of a replay, which its report is made from, into `folder`."""
+    """Write the tables and facts of a replay, which its report is made from, into `folder`; `last`: see `measure`."""
     run = prepared.run
     minutes = prepared.minutes
-    figures, curve = measure(run, minutes, traders, replayed)
+    figures, curve = measure(run, minutes, traders, replayed, last)
     write_account(folder, replayed.ledger, curve, courses(replayed.ledger, minutes, nanoseconds(run.end)))
     write_json(folder / "metrics.json", figures)
     write_candles(folder, minutes, nanoseconds(run.start), nanoseconds(run.end))

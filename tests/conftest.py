@@ -16,7 +16,7 @@ from tests.once import made_once
 from tests.shell import Shell
 
 #: A market like that of the demo, with fewer trades and a shorter past.
-_QUICK = SimulationSettings(trades=40_000, warmup_days=6, step_seconds=20)
+QUICK = SimulationSettings(trades=40_000, warmup_days=6, step_seconds=20)
 
 
 # How long an example takes is the machine's affair; benchmarks are about speed.
@@ -39,7 +39,7 @@ def simulated_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(
         tmp_path_factory,
         "simulated-archive",
-        lambda folder: simulate(folder, "BTCUSDT", days=2, seed=1, start=date(2024, 3, 1), settings=_QUICK),
+        lambda folder: simulate(folder, "BTCUSDT", days=2, seed=1, start=date(2024, 3, 1), settings=QUICK),
     )
 
 

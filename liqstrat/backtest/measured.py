@@ -22,15 +22,20 @@ Minutes = Mapping[str, MinuteBars]
 
 
 def measure(
-    run: RunFile, minutes: Minutes, traders: Sequence[Trader], replayed: Replayed
+    run: RunFile,
+    minutes: Minutes,
+    traders: Sequence[Trader],
+    replayed: Replayed,
+    last: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, Any], EquityCurve]:
-    """The figures of a replay, as `metrics.json` has them, and its account minute by minute."""
-    last = _last_prices(run)
+    """The figures of a replay, as `metrics.json` has them, and its account minute by minute; `last`: prices at the end,
+    where they are not those of the catalog."""
+    last = last_prices(run) if last is None else last
     curve = _account(run, minutes, replayed, last)
     return _metrics(run, minutes, traders, replayed, curve, last), curve
 
 
-def _last_prices(run: RunFile) -> dict[str, float]:
+def last_prices(run: RunFile) -> dict[str, float]:
     """Where a run ends within a minute, the last price before its end of each symbol that has one."""
     if run.end.timestamp() % 60 == 0:
         return {}
@@ -38,7 +43,7 @@ def _last_prices(run: RunFile) -> dict[str, float]:
     return {symbol: price for symbol, price in found.items() if price is not None}
 
 
-def _account(run: RunFile, minutes: Minutes, replayed: Replayed, last: dict[str, float]) -> EquityCurve:
+def _account(run: RunFile, minutes: Minutes, replayed: Replayed, last: Mapping[str, float]) -> EquityCurve:
     """The account minute by minute; it must end with the equity that the engine has at the last price it saw."""
     curve = equity_curve(replayed.ledger, run.venue.balance, minutes, run.start, run.end, last)
     if abs(float(curve.equity[-1]) - replayed.equity) > _CENT:
@@ -52,7 +57,7 @@ def _metrics(
     traders: Sequence[Trader],
     replayed: Replayed,
     curve: EquityCurve,
-    last: dict[str, float],
+    last: Mapping[str, float],
 ) -> dict[str, Any]:
     by_strategy = {}
     for trader in traders:

@@ -21,6 +21,10 @@ class Presence:
         """Whether positions are to be closed at that moment."""
         return self._leaving.has(now_ns)
 
+    def absent_ns(self, until_ns: int) -> int:
+        """How long nobody was there up to a moment."""
+        return self._absent.length(until_ns)
+
     def be_absent(self, begin_ns: int, end_ns: int) -> None:
         """Add a stretch that is no earlier than those there are."""
         self._absent.add(begin_ns, end_ns)
@@ -45,6 +49,10 @@ class _Stretches:
         elif begin_ns < end_ns:
             self._begins.append(begin_ns)
             self._ends.append(end_ns)
+
+    def length(self, until_ns: int) -> int:
+        pairs = zip(self._begins, self._ends, strict=True)
+        return sum(min(end, until_ns) - begin for begin, end in pairs if begin < until_ns)
 
     def has(self, now_ns: int) -> bool:
         place = bisect_right(self._begins, now_ns) - 1

@@ -11,6 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
@@ -40,7 +41,7 @@ from liqstrat.backtest.prints import MinutePrints, Prints
 from liqstrat.backtest.room import Room
 from liqstrat.backtest.sides import Sides
 from liqstrat.backtest.strategy import LevelStrategy
-from liqstrat.backtest.stream import Feed, MarketStream, catalog_stream, read_funding
+from liqstrat.backtest.stream import Batch, Feed, MarketStream, catalog_stream, read_funding
 from liqstrat.backtest.trading import Setup
 from liqstrat.catalog.instruments import VENUE, instrument_id, money_of
 from liqstrat.catalog.kept import kept_folder
@@ -151,7 +152,7 @@ def replay(
         progress.task(f"replay {run.name}", total=hours, unit="market hours") as step,
     ):
         told = _telling(on_step, run, step)
-        return _replay(run, traders, data, told, presence or Presence(), source or _history(run, data))
+        return _replay(run, traders, data, told, presence or Presence(), source or history(run, data))
 
 
 @contextmanager
@@ -172,18 +173,26 @@ def _collected() -> Iterator[None]:
             gc.unfreeze()
 
 
-def _history(run: RunFile, data: dict[str, SymbolData]) -> Source:
-    """The catalog's data of the run."""
-    on_bars = run.bar_minutes is not None
+def history(
+    run: RunFile,
+    data: dict[str, SymbolData],
+    changed: Mapping[str, Callable[[Batch], Batch]] = MappingProxyType({}),
+    rates: Sequence[Any] | None = None,
+) -> Source:
+    """The catalog's data of the run. changed: by symbol, what is done to its trades on the way. rates: of funding, as
+    the engine has them, in place of the catalog's."""
+    on_bars, catalog = run.bar_minutes is not None, run.data.catalog
     streams = {
-        symbol: catalog_stream(run.data.catalog, symbol, run.start, run.end, bars=on_bars) for symbol in run.symbols
-    }
-    rates = [
-        rate
+        symbol: catalog_stream(catalog, symbol, run.start, run.end, bars=on_bars, changed=changed.get(symbol))
         for symbol in run.symbols
-        if run.venue.funding and data[symbol].funding
-        for rate in read_funding(run.data.catalog, symbol, run.start, run.end)
-    ]
+    }
+    if rates is None:
+        rates = [
+            rate
+            for symbol in run.symbols
+            if run.venue.funding and data[symbol].funding
+            for rate in read_funding(catalog, symbol, run.start, run.end)
+        ]
     feed = Feed(list(streams.values()), rates, [data[symbol].open_interest for symbol in run.symbols])
     return Source(streams, feed, lambda: nanoseconds(run.end))
 

@@ -8,7 +8,7 @@ every order is held against the last price, as on the exchange.
 
 import io
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -209,9 +209,18 @@ def open_interest_items(series: OpenInterestSeries) -> Iterator[CustomData]:
         )
 
 
-def catalog_stream(catalog: Path, symbol: str, start: datetime, end: datetime, *, bars: bool) -> MarketStream:
-    """The trades or bars of the catalog."""
-    return MarketStream(symbol, _batches(catalog, symbol, start, end, bars=bars), bars=bars)
+def catalog_stream(
+    catalog: Path,
+    symbol: str,
+    start: datetime,
+    end: datetime,
+    *,
+    bars: bool,
+    changed: Callable[[Batch], Batch] | None = None,
+) -> MarketStream:
+    """The trades or bars of the catalog; `changed`: what is done to them on the way."""
+    batches = _batches(catalog, symbol, start, end, bars=bars)
+    return MarketStream(symbol, map(changed, batches) if changed else batches, bars=bars)
 
 
 def _batches(catalog: Path, symbol: str, start: datetime, end: datetime, *, bars: bool) -> Iterator[Batch]:

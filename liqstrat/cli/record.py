@@ -93,7 +93,7 @@ def _lines(recorder: "Recorder") -> "Iterator[str]":
 def _table(recorder: "Recorder") -> "Table":
     from liqstrat.live.status import lines
 
-    columns = ("symbol", "trades", "a minute", "asked for again", "missing", "liquidations", "price", "lag")
+    columns = ("symbol", "trades", "a minute", "asked for again", "late", "missing", "liquidations", "price", "lag")
     table = new_table("", columns)
     for line in lines(recorder):
         table.add_row(*line)

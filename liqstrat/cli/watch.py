@@ -115,7 +115,7 @@ def _lines(watching: "Watching") -> list[str]:
 
 
 def _table(watching: "Watching") -> "Table":
-    columns = ("symbol", "price", "next below", "next above", "map's age", "signals", "missing trades")
+    columns = ("symbol", "price", "next below", "next above", "map's age", "signals", "late trades", "missing")
     table = new_table("", columns)
     for symbol, one in watching.watch.watched.items():
         levels = one.live.levels
@@ -128,6 +128,7 @@ def _table(watching: "Watching") -> "Table":
             "–" if above is None else f"{price_text(above.price)} ({above.distance:+.2%})",
             f"{one.live.age_minutes:.1f} min",
             f"{one.signals:,}",
+            f"{one.live.late:,}",
             f"{market.behind:,}" if market else "–",
         )
     table.caption = watching.said()

@@ -16,7 +16,8 @@ _LATE = 2_000
 class LiveLevels:
     """Goes on from history; `levels` has what strategies know, `map` what stands now.
 
-    clock_ms: the exchange's, as last heard.
+    clock_ms: the exchange's, as last heard. late: trades that came when their interval had been closed; they count in
+    the one that runs.
     """
 
     def __init__(self, begun: Begun) -> None:
@@ -24,9 +25,11 @@ class LiveLevels:
         self.symbol, self.simulated = begun.levels.symbol, begun.simulated
         self._waiting = deque(begun.waiting)
         self.clock_ms = begun.arrived.time_ns // _MILLISECOND_NS
+        self.late = 0
 
     def take_trades(self, trades: Sequence[dict[str, Any]]) -> None:
         """Hear the next trades."""
+        self.late += sum(int(trade["T"]) * _MILLISECOND_NS < self.levels.known_at for trade in trades)
         self.arrived.receive(trades)
 
     def take_open_interest(self, entries: Iterable[dict[str, Any]]) -> None:

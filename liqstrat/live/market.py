@@ -31,9 +31,13 @@ _AGAIN_SECONDS = 5.0
 
 @dataclass
 class State:
-    """What is known of a market's recording. Times in milliseconds of the exchange's clock, None before the first."""
+    """What is known of a market's recording. Times in milliseconds of the exchange's clock, None before the first.
+
+    late: trades that came when the open interest at the end of their interval was there already.
+    """
 
     trades: int = 0
+    late: int = 0
     backfilled: int = 0
     liquidations: int = 0
     odd: int = 0
@@ -103,7 +107,9 @@ class Market:
         self._next_settlement: int | None = None
         self._settled: int | None = None
         self._asked_for_settlement = 0
-        self._sure = False
+        self._sure = self.funding_known = False
+        #: Trades that are not missing any more are being written: another thread may ask meanwhile.
+        self._writing = False
         self._wake = asyncio.Event()
         self._polls = (
             _Poll(_MARK, 0, self._ask_open_interest),
@@ -130,9 +136,9 @@ class Market:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all trades up to the clock are here: none is missing, and after a cut one has come that would show
-        if any were."""
-        return not self.behind and self._sure
+        """Whether all trades up to the clock are here and written: none is missing, and after a cut one has come that
+        would show if any were."""
+        return not self._writing and not self.behind and self._sure
 
     @property
     def settlement_due(self) -> int | None:
@@ -144,8 +150,8 @@ class Market:
     def take(self, frame: dict[str, Any]) -> bool:
         """Record a frame; False where it is none that can be right."""
         if frame["e"] == "aggTrade" and is_trade(frame):
-            self._sure = True
             self._record_trades([frame])
+            self._sure = True
         elif frame["e"] == "forceOrder" and is_liquidation(frame):
             self._record_liquidation(frame)
         elif frame["e"] == "markPriceUpdate" and is_mark(frame):
@@ -195,8 +201,10 @@ class Market:
             self._listener.liquidation(self.symbol, frame)
 
     def _record_trades(self, trades: list[dict[str, Any]]) -> int:
+        self._writing = True
         ready = self._order.offer(trades)
         self._keep(ready)
+        self._writing = False
         if self._order.missing:
             self._wake.set()
         return len(ready)
@@ -206,6 +214,8 @@ class Market:
         if trades:
             self._trades.add(trades)
             self.state.trades += len(trades)
+            if self.state.open_interest is not None:
+                self.state.late += sum(int(trade["T"]) < self.state.open_interest for trade in trades)
             self.state.last_trade, self.state.price = int(trades[-1]["T"]), trades[-1]["p"]
             self._listener.trades(self.symbol, trades)
 
@@ -246,12 +256,13 @@ class Market:
 
     def _give_up(self, reason: str) -> None:
         begin = self.state.last_trade
+        self._writing = True
         gone, after = self._order.give_up()
-        if gone is None:
-            return
-        end = int(after[0]["T"]) if after else self.state.clock
-        self._gaps.note(self.symbol, "aggTrades", begin, end, reason, ids=(gone.first, gone.last))
-        self._keep(after)
+        if gone is not None:
+            end = int(after[0]["T"]) if after else self.state.clock
+            self._gaps.note(self.symbol, "aggTrades", begin, end, reason, ids=(gone.first, gone.last))
+            self._keep(after)
+        self._writing = False
 
     async def poll(self) -> None:
         """Ask for what no stream brings whenever the exchange's clock says that it is due, for ever."""
@@ -302,6 +313,7 @@ class Market:
         entries = await self._since(
             self._funding, "fundingTime", clock - 24 * _HOUR, "/fapi/v1/fundingRate", limit=1000
         )
+        self.funding_known = True
         if entries:
             if self._settled is not None and int(entries[-1]["fundingTime"]) > self._settled - _MINUTE:
                 self._settled = None

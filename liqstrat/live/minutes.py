@@ -11,6 +11,12 @@ _STEPS = 10**8
 _COLUMNS = ("open", "high", "low", "close", "volume", "recorded")
 
 
+def minutes_until(minutes: MinuteBars, time_ns: int) -> MinuteBars:
+    """Those that have ended by a moment."""
+    ended = minutes.ended(time_ns)
+    return MinuteBars(minutes.start_ns, *(getattr(minutes, name)[:ended] for name in _COLUMNS))
+
+
 class GrowingMinutes(MinuteBars):
     """Minutes of before, and those of the trades that are taken, once they are complete."""
 

@@ -50,6 +50,11 @@ class News(Listener):
         market = self.recorder.markets.get(symbol)
         return None if market is None else market.settlement_due
 
+    def funding_known(self, symbol: str) -> bool:
+        """Whether rates of before have been asked for, and are written."""
+        market = self.recorder.markets.get(symbol)
+        return market is not None and market.funding_known
+
     def wait(self, seconds: float) -> bool:
         """Wait for something new; False where nothing comes any more."""
         with self._changed:

@@ -6,46 +6,51 @@ recordings and what it heard when: one that was killed does it all again, quickl
 """
 
 import asyncio
-import hashlib
-import json
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
+from math import isnan
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
-
 from liqstrat.app import prepare_symbol, resolve_traders
-from liqstrat.backtest.levels.interval import Trades
-from liqstrat.backtest.levels.warmup import trades_between
+from liqstrat.backtest.account.equity import equity_curve
+from liqstrat.backtest.levels.record import LevelsRecord
 from liqstrat.backtest.markets import FundingRates
 from liqstrat.backtest.replay import Replayed, Source, SymbolData, replay
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.catalog.instruments import money_of
 from liqstrat.config import RunFile
-from liqstrat.ending import note, on_signal
+from liqstrat.ending import on_signal
 from liqstrat.errors import LiqstratError
 from liqstrat.live.listener import After
 from liqstrat.live.minutes import GrowingMinutes
 from liqstrat.live.news import News
+from liqstrat.live.paper_begin import beginning, hash_of, trades_up_to
 from liqstrat.live.paper_feed import PaperFeed
 from liqstrat.live.paper_journal import PaperJournal
+from liqstrat.live.paper_page import Shown, write_paper_page
+from liqstrat.live.paper_report import LEVELS, write_paper_report
 from liqstrat.live.paper_stream import PaperStream
 from liqstrat.live.recorder import Recorder, Settings
-from liqstrat.live.session import Begin, Session
+from liqstrat.live.session import Session
 from liqstrat.live.tail import Tail
 from liqstrat.live.watching import load_recordings, require_same_kind
 from liqstrat.market.store import Store, open_store
-from liqstrat.moments import at_ns, microseconds, nanoseconds
+from liqstrat.moments import MINUTE_NS, at_ns, microseconds, nanoseconds
 from liqstrat.progress import SILENT, Progress
+from liqstrat.report import numbers
 
 #: A run that does not end by itself.
 _END = datetime(2199, 1, 1, tzinfo=UTC)
+#: How often a map is kept for the report: each open interest; and how often the page is drawn.
+_MAPS_EVERY_NS, _DRAW_EVERY_SECONDS = 5 * MINUTE_NS, 2.0
 _KINDS = {"interest": "openInterestHist", "funding": "fundingRate"}
 
 
@@ -62,7 +67,7 @@ class Wanted:
 
 
 class Paper:
-    """One session, begun or gone on with. `now` tells where it is, for who shows it."""
+    """One session, begun or gone on with. asked: signals that have ended it, which whoever runs it is to note."""
 
     def __init__(self, wanted: Wanted, say: Callable[[str], None], progress: Progress = SILENT) -> None:
         run = wanted.run
@@ -81,7 +86,7 @@ class Paper:
             if self.session.exists:
                 self.session.require(hash_of(run))
             else:
-                self._open(store)
+                self.session.open(beginning(store, run, wanted.recording.folder))
             start = datetime.fromisoformat(self.session.begin.start)
             self.run = run.model_copy(update={"start": start, "end": start})
             self._data = {symbol: prepare_symbol(store, symbol, self.run, progress) for symbol in names}
@@ -108,43 +113,31 @@ class Paper:
             closing=wanted.closing,
         )
         self.journal = PaperJournal(wanted.folder, money_of(wanted.run.symbols[0]))
-
-    def _open(self, store: Store) -> None:
-        """Begin where the database ends: at the last open interest of which all trades before are there."""
-        run, starts = self._wanted.run, []
-        for symbol in run.symbols:
-            spans = [store.span(symbol, kind) for kind in ("open_interest", "trades")]
-            if spans[0] is None or spans[1] is None:
-                raise LiqstratError(f"{store.path}: no {'open interest' if spans[1] else 'trades'} of {symbol}")
-            known = store.open_interest(symbol, None, spans[1][1])["time"].to_pylist()
-            if not known:
-                raise LiqstratError(f"{store.path}: open interest of {symbol} begins after its trades end")
-            starts.append(known[-1])
-        after = {}
-        for symbol in run.symbols:
-            ((last,),) = store.connection.execute(
-                f"select max(agg_trade_id) from ({store.trades_sql(symbol)})"
-            ).fetchall()
-            after[symbol] = int(last)
-        simulated = any(store.simulated(symbol) for symbol in run.symbols)
-        begin = Begin(
-            run.model_dump(mode="json", by_alias=True),
-            hash_of(run),
-            min(starts).isoformat(),
-            str(self._wanted.recording.folder),
-            simulated,
-            after,
-        )
-        self.session.open(begin)
+        self.feed.check_ns = self.journal.check_ns
+        self._draw_at, self._links = 0.0, list[tuple[str, str]]()
+        self.asked: list[int] = []
 
     def _stream(self, store: Store, symbol: str) -> PaperStream:
         data, after = self._data[symbol], self.session.begin.after[symbol]
         rates: Any = FundingRates(data.rates.times.tolist(), data.rates.rates.tolist())  # type: ignore[arg-type]
         minutes = GrowingMinutes(data.minutes)
         self._data[symbol] = replace(data, minutes=minutes, rates=rates, funding=True)
-        first, start = _up_to(store, symbol, self.run.start, after), nanoseconds(self.run.start)
+        first, start = trades_up_to(store, symbol, self.run.start, after), nanoseconds(self.run.start)
         tail = Tail(self._wanted.recording.folder, symbol, "aggTrades", start // 1_000_000)
-        return PaperStream(symbol, data.instrument, first, after, tail, minutes, start, self.news.more)
+        session = self.session
+        return PaperStream(
+            symbol,
+            data.instrument,
+            first,
+            after,
+            tail,
+            minutes,
+            start,
+            self.news.more,
+            taken=(session.fed_ns, session.fed_ids[symbol]),
+            moved=session.moved[symbol],
+            move=partial(session.move, symbol),
+        )
 
     # -- how it runs ---------------------------------------------------------------------------------------------------
 
@@ -155,14 +148,15 @@ class Paper:
         """
         failed: list[BaseException] = []
         thread = threading.Thread(target=self._record, args=(failed,), name="recorder")
-        with self._stopping() as asked:
+        levels = self._wanted.folder / LEVELS
+        with self._stopping() as asked, LevelsRecord(levels, _MAPS_EVERY_NS, self.run.report.span) as record:
             thread.start()
             try:
                 replayed = replay(
                     self.run,
                     self._traders,
                     self._data,
-                    lambda levels: None,
+                    record,
                     presence=self.session.presence,
                     source=Source(
                         dict(self._streams),
@@ -176,11 +170,35 @@ class Paper:
                 self.news.over = True
                 self.news.wake()
                 thread.join()
-        for number in asked:
-            note(number)
+        self.asked = asked
+        self._draw(running=False)
         if failed:
             raise failed[0]
         return replayed
+
+    def report(self, replayed: Replayed, progress: Progress = SILENT) -> Path:
+        """Write the report of a session that has been stopped; see `write_paper_report`."""
+        end = at_ns(self.feed.end_ns)
+        absent = numbers.length(self.session.presence.absent_ns(self.feed.end_ns) / 1e9)
+        facts = {
+            "nobody was there, or late:": absent,
+            "trades that came too late:": f"{self.feed.late_trades:,}",
+            "positions at the end:": "closed" if self._wanted.closing else "kept",
+        }
+        path = write_paper_report(
+            self.run.model_copy(update={"end": end}),
+            self._wanted.folder,
+            self._wanted.recording.folder,
+            self._data,
+            self._traders,
+            replayed,
+            self._last_prices(),
+            facts,
+            progress,
+        )
+        self._links = [("report", path.relative_to(self._wanted.folder).as_posix())]
+        self._draw(running=False)
+        return path
 
     def stop(self) -> None:
         """Let it end, with positions closed or kept."""
@@ -190,8 +208,63 @@ class Paper:
     def _look(self, engine: Any, strategies: Sequence[LevelStrategy], show: Callable[["Paper"], None]) -> None:
         waiting = any(one.in_transit for one in strategies)
         self.feed.unfinished = waiting or (self._wanted.closing and not all(one.flat for one in strategies))
-        self.journal.look(engine, strategies, self.feed.end_ns, at_once=self.news.stopping)
+        last = self._last_prices()
+        if self.journal.look(engine, strategies, self.feed.end_ns, last, at_once=self.news.stopping):
+            self._draw_in_time()
         show(self)
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
+
+    def _last_prices(self) -> dict[str, float]:
+        return {symbol: stream.last_price for symbol, stream in self._streams.items()}
+
+    def _facts(self) -> dict[str, str]:
+        return {
+            "Absent or late": numbers.length(self.session.presence.absent_ns(self.feed.end_ns) / 1e9),
+            "Late trades": f"{self.feed.late_trades:,}",
+            "Cuts": f"{self.recorder.connection.cuts:,}",
+        }
+
+    def _draw_in_time(self) -> None:
+        """Draw the page, but not so often that it takes more than a twentieth of the time."""
+        begin = time.monotonic()
+        if begin >= self._draw_at:
+            self._draw(running=True)
+            took = time.monotonic() - begin
+            self._draw_at = begin + max(_DRAW_EVERY_SECONDS, 20 * took)
+
+    def _draw(self, *, running: bool) -> None:
+        now, ledger = self.journal.now, self.journal.ledger
+        if not now or ledger is None:
+            return
+        start, balance = datetime.fromisoformat(self.session.begin.start), self.run.venue.balance
+        minutes = {symbol: one.minutes for symbol, one in self._data.items()}
+        end, last = datetime.fromisoformat(now["time"]), {k: v for k, v in self._last_prices().items() if not isnan(v)}
+        shown = Shown(
+            self.run.name,
+            self.session.begin.simulated,
+            self.run.symbols,
+            self._state() if running else "stopped",
+            running,
+            start,
+            now,
+            equity_curve(ledger, balance, minutes, start, end, last) if end > start else None,
+            float(balance),
+            self.feed.lag_seconds,
+            self._facts(),
+            self._links,
+        )
+        write_paper_page(self._wanted.folder, shown)
+
+    def _state(self) -> str:
+        if self.news.stopping:
+            return "stopping"
+        if self.feed.is_replaying:
+            return "does again what it did before"
+        if not self.recorder.connection.alive:
+            return "NOT CONNECTED"
+        late = self.feed.lag_seconds * 1000 > self._wanted.late_ms
+        return "catching up, decides nothing" if late else "trading"
 
     def _record(self, failed: list[BaseException]) -> None:
         try:
@@ -239,24 +312,6 @@ class _OverError(LiqstratError):
     """Ends the recorder with the session."""
 
 
-def hash_of(run: RunFile) -> str:
-    """Of all in a run file that shapes a session: times and places do not."""
-    config = run.model_dump(mode="json", by_alias=True, exclude={"start", "end", "report"})
-    config["data"] = {"warmup_days": run.data.warmup_days}
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-
-
 def _growing(data: SymbolData) -> GrowingMinutes:
     assert isinstance(data.minutes, GrowingMinutes), "made so"
     return data.minutes
-
-
-def _up_to(store: Store, symbol: str, start: datetime, last_id: int) -> Trades:
-    """The trades of history from `start` on, up to one."""
-    sql = f"select epoch_us(max(timestamp)) from ({store.trades_sql(symbol, start)}) where agg_trade_id <= {last_id}"
-    ((last,),) = store.connection.execute(sql).fetchall()
-    if last is None:
-        nothing = np.zeros(0)
-        return Trades(nothing.astype(np.int64), nothing, nothing, nothing.astype(np.bool_))
-    end = at_ns(int(last) * 1000) + timedelta(microseconds=1)
-    return trades_between(store, symbol, start, end)

@@ -8,16 +8,15 @@ counts as one in which nobody was there: nothing is decided on what has long pas
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from nautilus_trader.model import FundingRateUpdate
 
 from liqstrat.backtest.levels.feeds import OpenInterestSeries
 from liqstrat.backtest.markets import FundingRates
 from liqstrat.backtest.stream import open_interest_items
 from liqstrat.catalog.instruments import instrument_id
+from liqstrat.live.heard import funding_items
 from liqstrat.live.minutes import GrowingMinutes
 from liqstrat.live.news import News
 from liqstrat.live.paper_stream import PaperStream
@@ -29,7 +28,6 @@ _MS = 1_000_000
 _LOOK_SECONDS = 0.5
 #: A settled rate is waited for so long, ms; then it counts from when it comes.
 _FUNDING_PATIENCE = 60_000
-_USUAL_FUNDING_MINUTES = 480
 #: How long positions are closed for, and how long orders under way are waited for at the end.
 _LEAVE_NS, _LAST_SECONDS = 10 * MINUTE_NS, 15.0
 
@@ -40,8 +38,8 @@ class PaperFeed:
     """Iterate over it for slices; `end_ns` is where the last one ended.
 
     news: of the recorder. late_ms: what is older than that when it comes is late. settles: whether funding is paid.
-    closing: whether positions are closed at the end. unfinished: whether orders are under way, or positions still to be
-    closed, to be set after each slice.
+    closing: whether positions are closed at the end. check_ns: a moment at which a slice is to end when all is done
+    again. unfinished: whether orders are under way, or positions still to be closed, to be set after each slice.
     """
 
     def __init__(
@@ -63,6 +61,9 @@ class PaperFeed:
         self._settles, self._closing = settles, closing
         self._start_ns = self.end_ns = start_ns
         self._replayed = session.fed_ns
+        self._rates_known: dict[str, bool] = {}
+        self._settled_rates: dict[str, list[Heard]] = {}
+        self._begin = time.monotonic()
         self._interest: deque[Any] = deque()
         self._funding: deque[Any] = deque()
         self._fresh: dict[tuple[str, str], deque[Any]] = {key: deque() for key in tails}
@@ -72,7 +73,7 @@ class PaperFeed:
                 self._put(kind, symbol, heard)
         self._quiet_until: dict[str, int | None] = {}
         self.unfinished = False
-        self.late_slices = 0
+        self.late_slices = self.check_ns = 0
         self._ending_since: float | None = None
 
     def __iter__(self) -> Iterator[Slice]:
@@ -90,6 +91,11 @@ class PaperFeed:
         """How far the exchange's clock is ahead of what has been worked."""
         clock = self._news.clock_ms
         return 0.0 if clock is None else max(clock / 1000 - self.end_ns / 1e9, 0.0)
+
+    @property
+    def late_trades(self) -> int:
+        """Trades that came when their time had been worked."""
+        return sum(stream.late for stream in self._streams.values())
 
     @property
     def is_replaying(self) -> bool:
@@ -117,6 +123,8 @@ class PaperFeed:
     # -- what comes ----------------------------------------------------------------------------------------------------
 
     def _hear(self) -> None:
+        # Asked before anything is read, as below.
+        self._rates_known = {symbol: self._news.funding_known(symbol) for symbol in self._streams}
         for symbol, stream in self._streams.items():
             # Asked before it is read: what came up to then has been written by now.
             heard = None if self._news.behind(symbol) else self._news.heard_ms(symbol)
@@ -127,7 +135,8 @@ class PaperFeed:
     def _bound(self) -> int | None:
         """Up to where everything is here."""
         if self.is_replaying:
-            return min(self._replayed, *(stream.newest_ns for stream in self._streams.values()))
+            bound = min(self._replayed, *(stream.newest_ns for stream in self._streams.values()))
+            return self.check_ns if self.end_ns < self.check_ns < bound else bound
         if (clock := self._news.clock_ms) is None:
             return None
         bound = min(self._known(symbol) for symbol in self._streams)
@@ -141,7 +150,11 @@ class PaperFeed:
         return newest if quiet is None else max(newest, quiet * _MS)
 
     def _settlement(self, symbol: str, clock: int, bound: int) -> int:
-        """The next settlement's time, as long as its rate is waited for; `bound` where none is."""
+        """The next settlement's time, as long as its rate is waited for; `bound` where none is. Before it has been
+        asked for rates, there may be one at any full hour."""
+        hour = -(-self.end_ns // HOUR_NS) * HOUR_NS
+        if not self._rates_known[symbol] and hour < bound and not self._has_waited:
+            return hour
         due = self._news.settlement_ms(symbol)
         if due is None or due * _MS >= bound or due * _MS < self.end_ns or clock > due + _FUNDING_PATIENCE:
             return bound
@@ -149,6 +162,10 @@ class PaperFeed:
             [self._last_heard.get(("funding", symbol), 0), *(e["fundingTime"] for e in self._fresh["funding", symbol])]
         )
         return bound if known >= due else due * _MS
+
+    @property
+    def _has_waited(self) -> bool:
+        return time.monotonic() - self._begin > _FUNDING_PATIENCE / 1000
 
     def _slice(self, until: int) -> Slice:
         begin, self.end_ns = self.end_ns, until
@@ -173,7 +190,7 @@ class PaperFeed:
         if late > begin:
             self.late_slices += 1
             self._session.be_absent(begin, late, "late")
-        self._session.fed_ns = until
+        self._session.note_fed(until, {symbol: one.last_before(until) for symbol, one in self._streams.items()})
 
     def _take(self, kind: str, symbol: str, entry: dict[str, Any], begin: int) -> None:
         time_ms = int(entry["timestamp" if kind == "interest" else "fundingTime"])
@@ -190,7 +207,6 @@ class PaperFeed:
         self._put(kind, symbol, heard)
 
     def _put(self, kind: str, symbol: str, heard: Heard) -> None:
-        before = self._last_heard.get((kind, symbol), 0)
         self._last_heard[kind, symbol] = heard.time_ms
         name = instrument_id(symbol)
         if kind == "interest":
@@ -203,9 +219,9 @@ class PaperFeed:
         rates.times.append(heard.time_ms * _MS)
         rates.rates.append(float(heard.value))
         if self._settles:
-            minutes = round((heard.time_ms - before) / 60_000) if before else _USUAL_FUNDING_MINUTES
-            at = heard.at_ns
-            self._funding.append(FundingRateUpdate(name, Decimal(heard.value), at, at, minutes, at))
+            known = self._settled_rates.setdefault(symbol, [])
+            known.append(heard)
+            self._funding.extend(list(funding_items(symbol, known[-2:]))[-1:])
 
 
 def _settled(time_ms: int) -> int:

@@ -1,24 +1,28 @@
-"""What happened in a session on paper, written down as it happens: orders as they were sent, and fills."""
+"""What happens in a session on paper, written down as it happens: orders as they are sent, fills, funding."""
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from nautilus_trader.model import Currency
 
 from liqstrat.backtest.account.bookkeeping import read_ledger
-from liqstrat.backtest.account.ledger import Fill, OrderRecord
+from liqstrat.backtest.account.ledger import Fill, Funding, Ledger, OrderRecord
 from liqstrat.backtest.strategy import LevelStrategy
-from liqstrat.catalog.instruments import VENUE
 from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_file
-from liqstrat.moments import at_ns
+from liqstrat.inputs import read_json
+from liqstrat.live.paper_now import MUST_COME_AGAIN, standing
+from liqstrat.moments import nanoseconds
 
-INTENTS, FILLS, NOW = "intents.jsonl", "fills.jsonl", "now.json"
+INTENTS, FILLS, FUNDING, NOW = "intents.jsonl", "fills.jsonl", "funding.jsonl", "now.json"
 _EVERY_SECONDS = 1.0
+_CHANGED = "they, the strategy or the program have changed: begin a new session (--session)"
 _INTENT = (
     "order_id", "strategy", "symbol", "side", "type", "quantity", "price", "first_trigger", "reduce_only", "role",
     "submitted_ns",
@@ -38,6 +42,28 @@ def fills_of(fills: Sequence[Fill]) -> list[Row]:
     return [_as_text(asdict(fill)) for fill in fills]
 
 
+def funding_of(payments: Sequence[Funding]) -> list[Row]:
+    """What was paid and got, in order of time."""
+    return [_as_text(asdict(payment)) for payment in payments]
+
+
+KINDS: dict[str, Callable[[Ledger], list[Row]]] = {
+    INTENTS: lambda ledger: intents_of(ledger.orders),
+    FILLS: lambda ledger: fills_of(ledger.fills),
+    FUNDING: lambda ledger: funding_of(ledger.funding),
+}
+
+
+def ledger_of(fills: Sequence[Row], funding: Sequence[Row]) -> Ledger:
+    """The account's part of a ledger from the rows of journals."""
+    amounts = ("quantity", "price", "fee", "slippage", "amount")
+
+    def exact(row: Row) -> Row:
+        return {name: Decimal(value) if name in amounts else value for name, value in row.items()}
+
+    return Ledger([], [Fill(**exact(row)) for row in fills], [Funding(**exact(row)) for row in funding], [])
+
+
 def read_rows(path: Path) -> list[Row]:
     """The lines of a journal; half a one at the end, of a program that was killed, is none."""
     if not path.exists():
@@ -47,31 +73,58 @@ def read_rows(path: Path) -> list[Row]:
 
 
 class PaperJournal:
-    """Writes into a session's folder. What stands there already, of before a restart, must come again."""
+    """Writes into a session's folder. What stands there already, of before a restart, must come again.
+
+    check_ns: of which moment it is known how things stood; `look` is to be called then. now: how they stand. ledger:
+    what they came from, None before the first look.
+    """
 
     def __init__(self, folder: Path, money: Currency) -> None:
         """money: what the account is in."""
         self._folder, self._money = folder, money
-        self._before = {name: read_rows(folder / name) for name in (INTENTS, FILLS)}
-        self._written = dict.fromkeys((INTENTS, FILLS), 0)
-        self._due, self._sent = 0.0, -1
+        self._before = {name: read_rows(folder / name) for name in KINDS}
+        self._written = dict.fromkeys(KINDS, 0)
+        self._due, self._sent, self._flat = 0.0, -1, True
         self.now: dict[str, Any] = {}
+        self.ledger: Ledger | None = None
+        self._stood: dict[str, Any] = read_json(folder / NOW) if (folder / NOW).exists() else {}
+        self.check_ns = nanoseconds(datetime.fromisoformat(self._stood["time"])) if self._stood else 0
         for name, rows in self._before.items():
             text = "".join(json.dumps(row) + "\n" for row in rows)
             if (folder / name).exists():
                 (folder / name).write_text(text, encoding="utf-8")
 
-    def look(self, engine: Any, strategies: Sequence[LevelStrategy], now_ns: int, *, at_once: bool) -> None:
-        """Write what is new; but for `at_once`, no more than once a second."""
-        sent = sum(len(one.records.sent) for one in strategies)
-        is_quiet = sent == self._sent and all(one.flat for one in strategies)
-        if not at_once and (is_quiet or time.monotonic() < self._due):
-            return
-        self._due, self._sent = time.monotonic() + _EVERY_SECONDS, sent
-        ledger = read_ledger(engine.cache, strategies)
-        self._write(INTENTS, intents_of(ledger.orders))
-        self._write(FILLS, fills_of(ledger.fills))
-        self._tell(engine, now_ns, len(ledger.orders), len(ledger.fills))
+    def look(
+        self,
+        engine: Any,
+        strategies: Sequence[LevelStrategy],
+        now_ns: int,
+        last: Mapping[str, float],
+        *,
+        at_once: bool,
+    ) -> bool:
+        """Write what is new, but for `at_once` no more than once a second; returns whether it has looked.
+
+        last: prices by symbol.
+        """
+        is_check = now_ns == self.check_ns
+        if not at_once and not is_check and time.monotonic() < self._due:
+            return False
+        self._due = time.monotonic() + _EVERY_SECONDS
+        sent = sum(len(one.records.sent) + len(one.records.refusals) for one in strategies)
+        flat, was_flat = all(one.flat for one in strategies), self._flat
+        if self.ledger is None or sent != self._sent or not (flat and was_flat):
+            self.ledger = read_ledger(engine.cache, strategies)
+            for name, rows in KINDS.items():
+                self._write(name, rows(self.ledger))
+        self._sent, self._flat = sent, flat
+        self.now = standing(engine, strategies, now_ns, self.ledger, last, self._money)
+        if is_check:
+            self._compare()
+        if now_ns >= self.check_ns:
+            with partial_file(self._folder / NOW) as partial:
+                partial.write_text(json.dumps(self.now, indent=2) + "\n", encoding="utf-8")
+        return True
 
     def _write(self, name: str, rows: list[Row]) -> None:
         before, written = self._before[name], self._written[name]
@@ -79,7 +132,7 @@ class PaperJournal:
             if rows[number] != before[number]:
                 raise LiqstratError(
                     f"{self._folder / name}:{number + 1}: what happened before does not come again from the "
-                    "recordings; they, the strategy or the program have changed: begin a new session (--session)"
+                    f"recordings; {_CHANGED}"
                 )
         new = rows[max(len(before), written) :]
         if new:
@@ -87,41 +140,15 @@ class PaperJournal:
                 file.write("".join(json.dumps(row) + "\n" for row in new))
         self._written[name] = max(written, len(rows))
 
-    def _tell(self, engine: Any, now_ns: int, orders: int, fills: int) -> None:
-        cache = engine.cache
-        account = cache.account_for_venue(VENUE)
-        unrealized = engine.portfolio.unrealized_pnls(VENUE).get(self._money)
-        balance = account.balance_total(self._money).as_decimal()
-        self.now = {
-            "time": at_ns(now_ns).isoformat(),
-            "currency": self._money.code,
-            "balance": str(balance),
-            "equity": str(balance + unrealized.as_decimal() if unrealized else balance),
-            "positions": [
-                {
-                    "strategy": str(one.strategy_id),
-                    "symbol": str(one.instrument_id),
-                    "side": "long" if one.is_long else "short",
-                    "contracts": str(one.quantity),
-                    "entry": one.avg_px_open,
-                }
-                for one in cache.positions_open()
-            ],
-            "resting": [
-                {
-                    "symbol": str(one.instrument_id),
-                    "side": one.side.name.lower(),
-                    "type": one.order_type.name.lower(),
-                    "contracts": str(one.leaves_qty),
-                    "price": str(getattr(one, "price", None) or getattr(one, "trigger_price", None) or ""),
-                }
-                for one in cache.orders_open()
-            ],
-            "orders": orders,
-            "fills": fills,
-        }
-        with partial_file(self._folder / NOW) as partial:
-            partial.write_text(json.dumps(self.now, indent=2) + "\n", encoding="utf-8")
+    def _compare(self) -> None:
+        """Account, positions, orders and levels must be those of before the restart."""
+        now = json.loads(json.dumps(self.now))
+        for name in MUST_COME_AGAIN:
+            if name in self._stood and self._stood[name] != now[name]:
+                raise LiqstratError(
+                    f"{self._folder / NOW}: {name} of {now['time'][:19]} were {self._stood[name]}, and come again as "
+                    f"{now[name]}; {_CHANGED}"
+                )
 
 
 def _as_text(row: Row) -> Row:

@@ -6,7 +6,7 @@ session, so what differs from it is a mistake, of ours or of somebody who change
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 
 from liqstrat.app import prepare_symbol, resolve_traders
+from liqstrat.backtest.account.equity import EquityCurve, equity_curve
+from liqstrat.backtest.account.ledger import Ledger
+from liqstrat.backtest.levels.tape import last_price
 from liqstrat.backtest.presence import Presence
-from liqstrat.backtest.replay import Replayed, SymbolData, Trader, replay
+from liqstrat.backtest.replay import Replayed, Source, SymbolData, replay
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import read_json
-from liqstrat.live.paper import hash_of
-from liqstrat.live.paper_journal import FILLS, INTENTS, NOW, Row, fills_of, intents_of, read_rows
+from liqstrat.live.heard import as_heard, source
+from liqstrat.live.paper_begin import hash_of
+from liqstrat.live.paper_journal import FILLS, FUNDING, INTENTS, KINDS, NOW, Row, intents_of, ledger_of, read_rows
 from liqstrat.live.session import Session
 from liqstrat.live.watching import load_recordings
 from liqstrat.market.store import open_store
@@ -28,6 +32,7 @@ from liqstrat.moments import at_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
 
 _SHOWN = 5
+_JOURNALS = {"intents": INTENTS, "fills": FILLS, "funding": FUNDING}
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Parity:
     paper, backtest: rows by kind. equity: at the end, USDT, on paper and in the backtest. unexplained: intents and
     fills that differ from the backtest with all that shaped the session. late, absent: intents of the plain backtest
     that differ because open interest was heard late, and because nobody was there. lateness: of open interest, seconds.
+    moved: trades that came when their time had been worked. curves: equity by whose it is.
     """
 
     simulated: bool
@@ -69,6 +75,8 @@ class Parity:
     late: Difference
     absent: Difference
     lateness: float
+    moved: int
+    curves: dict[str, EquityCurve]
 
     @property
     def equal(self) -> bool:
@@ -116,6 +124,7 @@ class Parity:
             },
             "plain_backtest": {"late": len(self.late), "absent": len(self.absent)},
             "open_interest_seconds_late": self.lateness,
+            "late_trades": self.moved,
         }
 
 
@@ -140,12 +149,16 @@ def compare(run: RunFile, folder: Path, progress: Progress = SILENT) -> Parity:
     with open_store(run.data.db, files=run.data.allow_files) as store:
         data = {symbol: prepare_symbol(store, symbol, run, progress) for symbol in run.symbols}
     traders = resolve_traders(run)
-    heard = {symbol: as_heard(session, symbol, one) for symbol, one in data.items()}
-    plain = _intents(_replayed(run, traders, data, Presence(), progress))
-    late = _intents(_replayed(run, traders, heard, Presence(), progress))
-    full = _replayed(run, traders, heard, Session(folder).presence, progress)
-    paper = {"intents": read_rows(folder / INTENTS), "fills": read_rows(folder / FILLS)}
-    backtest = {"intents": intents_of(full.ledger.orders), "fills": fills_of(full.ledger.fills)}
+    heard = {symbol: as_heard(session, symbol, one, run) for symbol, one in data.items()}
+
+    def replayed(known: dict[str, SymbolData], presence: Presence | None, came: Source | None) -> Replayed:
+        return replay(run, traders, known, lambda levels: None, progress, presence=presence, source=came)
+
+    plain = replayed(data, None, None)
+    late = intents_of(replayed(heard, None, source(session, run, heard)).ledger.orders)
+    full = replayed(heard, session.presence, source(session, run, heard))
+    paper = {kind: read_rows(folder / name) for kind, name in _JOURNALS.items()}
+    backtest = {kind: KINDS[name](full.ledger) for kind, name in _JOURNALS.items()}
     return Parity(
         session.begin.simulated,
         start,
@@ -154,32 +167,23 @@ def compare(run: RunFile, folder: Path, progress: Progress = SILENT) -> Parity:
         backtest,
         (float(read_json(folder / NOW)["equity"]) if (folder / NOW).exists() else full.equity, full.equity),
         {kind: Difference.of(paper[kind], backtest[kind]) for kind in paper},
-        Difference.of(plain, late),
+        Difference.of(intents_of(plain.ledger.orders), late),
         Difference.of(late, backtest["intents"]),
         _lateness(session),
+        sum(one.last_id - one.first_id + 1 for moved in session.moved.values() for one in moved),
+        {
+            "on paper": _curve(run, heard, ledger_of(paper["fills"], paper["funding"])),
+            "backtest with all that shaped the session": _curve(run, heard, full.ledger),
+            "plain backtest": _curve(run, data, plain.ledger),
+        },
     )
 
 
-def as_heard(session: Session, symbol: str, data: SymbolData) -> SymbolData:
-    """What a session knew of open interest, when it did."""
-    heard = session.heard["interest", symbol]
-    series = replace(
-        data.open_interest,
-        times=np.array([one.time_ms for one in heard], dtype=np.int64) * 1_000_000,
-        contracts=np.array([float(one.value) for one in heard]),
-        known=np.array([one.at_ns for one in heard], dtype=np.int64),
-    )
-    return replace(data, open_interest=series)
-
-
-def _replayed(
-    run: RunFile, traders: Sequence[Trader], data: dict[str, SymbolData], presence: Presence, progress: Progress
-) -> Replayed:
-    return replay(run, traders, data, lambda levels: None, progress, presence=presence)
-
-
-def _intents(replayed: Replayed) -> list[Row]:
-    return intents_of(replayed.ledger.orders)
+def _curve(run: RunFile, data: dict[str, SymbolData], ledger: Ledger) -> EquityCurve:
+    minutes = {symbol: one.minutes for symbol, one in data.items()}
+    found = {symbol: last_price(run.data.catalog, symbol, run.start, run.end) for symbol in run.symbols}
+    last = {symbol: price for symbol, price in found.items() if price is not None}
+    return equity_curve(ledger, run.venue.balance, minutes, run.start, run.end, last)
 
 
 def _lateness(session: Session) -> float:
@@ -200,4 +204,5 @@ def _told(row: Row) -> Row:
 
 def _shown(row: Row) -> str:
     moment = at_ns(row.get("submitted_ns") or row.get("time_ns") or 0)
-    return f"{moment:%Y-%m-%d %H:%M:%S.%f} {row['symbol']} {row['side']} {row['quantity']} ({row['role']})"
+    what = f"{row['side']} {row['quantity']} ({row['role']})" if "role" in row else f"{row['amount']} USDT"
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f} {row['symbol']} {what}"

@@ -7,7 +7,7 @@ again, and a backtest can be held against it. Whatever is acted upon has been wr
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -46,12 +46,21 @@ class Heard(NamedTuple):
     value: str
 
 
+class Moved(NamedTuple):
+    """Trades, by their ids, that came when their time was over, and the time that they count from (nanoseconds)."""
+
+    first_id: int
+    last_id: int
+    at_ns: int
+
+
 class Session:
-    """The folder of a session. presence: when it was there."""
+    """The folder of a session. presence: when it was there. moved: by symbol, trades that came too late."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.heard: dict[tuple[Kind, str], list[Heard]] = defaultdict(list)
+        self.moved: dict[str, list[Moved]] = defaultdict(list)
         self.presence = Presence()
         self.ends: list[int] = []
         if self.exists:
@@ -81,21 +90,34 @@ class Session:
     @property
     def fed_ns(self) -> int:
         """Up to where the market had been worked when it was left or killed; 0 for a new one."""
-        path = self.folder / FED
-        text = path.read_text(encoding="ascii") if path.exists() else ""
-        return int(text) if len(text) == _WIDTH else 0
+        return self._fed()[0]
 
-    @fed_ns.setter
-    def fed_ns(self, time_ns: int) -> None:
+    @property
+    def fed_ids(self) -> dict[str, int]:
+        """By symbol, id of the last trade that had been worked then."""
+        return dict(zip(sorted(self.begin.after), self._fed()[1:], strict=True))
+
+    def note_fed(self, time_ns: int, ids: Mapping[str, int]) -> None:
+        """Note up to where the market has been worked, and the last trade of each symbol."""
+        text = " ".join(f"{number:0{_WIDTH}d}" for number in (time_ns, *(ids[symbol] for symbol in sorted(ids))))
         handle = os.open(self.folder / FED, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
-            os.pwrite(handle, f"{time_ns:0{_WIDTH}d}".encode(), 0)
+            os.pwrite(handle, text.encode(), 0)
         finally:
             os.close(handle)
+
+    def _fed(self) -> list[int]:
+        path, after = self.folder / FED, sorted(self.begin.after.items())
+        numbers = [int(part) for part in path.read_text(encoding="ascii").split()] if path.exists() else []
+        return numbers if len(numbers) == 1 + len(after) else [0, *(number for _, number in after)]
 
     def hear(self, kind: Kind, symbol: str, heard: Heard) -> None:
         """Note that a value has been heard."""
         self._write({"kind": kind, "symbol": symbol, **heard._asdict()})
+
+    def move(self, symbol: str, moved: Moved) -> None:
+        """Note that trades count from a later time than theirs."""
+        self._write({"kind": "moved", "symbol": symbol, **moved._asdict()})
 
     def be_absent(self, begin_ns: int, end_ns: int, why: str) -> None:
         """Note that nothing is decided in that stretch."""
@@ -121,6 +143,8 @@ class Session:
             self.presence.leave(entry["from"], entry["to"])
         elif entry["kind"] == "end":
             self.ends.append(entry["at"])
+        elif entry["kind"] == "moved":
+            self.moved[entry["symbol"]].append(Moved(entry["first_id"], entry["last_id"], entry["at_ns"]))
         else:
             found = Heard(entry["at_ns"], entry["time_ms"], entry["value"])
             self.heard[entry["kind"], entry["symbol"]].append(found)

@@ -33,6 +33,7 @@ _ASSUMPTIONS = (
 def heading_html(run: Run) -> str:
     """Name, period, strategies, data, settings and notes; says loudly when the data are simulated."""
     badge = '<span class="badge">SIMULATED</span>' if run.simulated else ""
+    badge += '<span class="badge">PAPER</span>' if run.paper else ""
     days = (run.end - run.start).total_seconds()
     period = f"{numbers.moment(run.start)} to {numbers.moment(run.end)} UTC ({numbers.length(days)})"
     how = "trade by trade" if run.resolution == "tick" else f"on {escape(run.resolution)} bars"
@@ -42,6 +43,12 @@ def heading_html(run: Run) -> str:
         if run.simulated
         else ""
     )
+    if run.paper:
+        told = " · ".join(f"{escape(name)} {escape(text)}" for name, text in run.paper.items())
+        banner += (
+            '<p class="banner"><b>Paper session.</b> Traded on the market as it ran, on the simulated exchange of a '
+            f"backtest: no order left for a real one. {told}</p>"
+        )
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in run.notes)
     return (
         f"<header><h1>{escape(run.title)} {badge}</h1>"

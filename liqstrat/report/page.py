@@ -31,8 +31,8 @@ def write_page(out: Path, title: str, body: str, quote: str = "USDT") -> Path:
     plotly, script = _as_read(get_plotlyjs()), _as_read((ours / "page.js").read_text(encoding="utf-8"))
     page = Template((ours / "page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
-        style=css_variables() + (ours / "page.css").read_text(encoding="utf-8"),
-        body=body if quote == "USDT" else _LABELLED.sub(quote, body),
+        style=_style(),
+        body=_in(quote, body),
         scripts=f"{_hash(plotly)} {_hash(script)}",
         plotly=plotly,
         script=script,
@@ -40,6 +40,37 @@ def write_page(out: Path, title: str, body: str, quote: str = "USDT") -> Path:
     with partial_file(out) as partial:
         partial.write_text(page, encoding="utf-8")
     return out
+
+
+def write_light_page(
+    out: Path, title: str, body: str, *, style: str, script: str, refresh: int | None, quote: str = "USDT"
+) -> Path:
+    """Write a page without figures of Plotly, small enough to be written again every few seconds.
+
+    style: besides that of all pages. refresh: seconds after which a browser reads it again; None for never. quote: as
+    that of `write_page`.
+    """
+    script = _as_read(script)
+    template = Template((files("liqstrat.report") / "light.html").read_text(encoding="utf-8"))
+    page = template.substitute(
+        title=escape(title),
+        style=_style() + style,
+        body=_in(quote, body),
+        hash=_hash(script),
+        script=script,
+        refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
+    )
+    with partial_file(out) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return out
+
+
+def _in(quote: str, body: str) -> str:
+    return body if quote == "USDT" else _LABELLED.sub(quote, body)
+
+
+def _style() -> str:
+    return css_variables() + (files("liqstrat.report") / "page.css").read_text(encoding="utf-8")
 
 
 def _as_read(script: str) -> str:

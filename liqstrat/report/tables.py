@@ -40,14 +40,14 @@ _RUN_KEYS = (
     *("end", "resolution", "data", "notes"),
 )
 #: Keys that runs of before lack.
-_LATER_KEYS = ("levels", "bin_width", "tried", "quote")
+_LATER_KEYS = ("levels", "bin_width", "tried", "quote", "paper")
 
 
 @dataclass(frozen=True)
 class Run:
     """What was run and on what data, as `run.json` says; `levels` holds the verdict on the levels of each symbol,
     `bin_width` the relative width of its price bins, `tried` which run it was and of how many configurations, `quote`
-    the currency of the account."""
+    the currency of the account. `paper` has words on a session on paper; of a backtest it is empty."""
 
     name: str
     run: str
@@ -67,10 +67,12 @@ class Run:
     bin_width: dict[str, float] = field(default_factory=dict)
     tried: dict[str, int] = field(default_factory=dict)
     quote: str = "USDT"
+    paper: dict[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
-        return str(self.config.get("report", {}).get("title") or self.name)
+        title = str(self.config.get("report", {}).get("title") or self.name)
+        return f"{title}, paper session" if self.paper else title
 
     @property
     def span(self) -> float:

@@ -1,6 +1,6 @@
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from subprocess import PIPE, Popen
 from sys import executable
@@ -8,11 +8,14 @@ from sys import executable
 import duckdb
 import pytest
 
+from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import simulate
+from tests.conftest import QUICK
 from tests.live.exchange import History
 from tests.live.redis_server import Server
+from tests.once import made_once
 
-SYMBOL = "BTCUSDT"
+SYMBOL, OTHER = "BTCUSDT", "ETHUSDT"
 
 Start = Callable[..., tuple[str, str]]
 
@@ -41,6 +44,19 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def history(market: Path) -> History:
     """The same day as the exchange has it."""
     return History.read(market, SYMBOL)
+
+
+@pytest.fixture(scope="session")
+def two_markets(simulated_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The archive of two days of BTCUSDT and the second of ETHUSDT, SIMULATED, and its database."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(simulated_archive, folder / "archive")
+        simulate(folder / "archive", OTHER, days=1, seed=2, start=date(2024, 3, 2), settings=QUICK)
+        ingest([folder / "archive"], folder / "market.duckdb")
+
+    made = made_once(tmp_path_factory, "two-markets", make)
+    return made / "archive", made / "market.duckdb"
 
 
 @pytest.fixture
@@ -78,9 +94,11 @@ def exchanges(market: Path) -> Iterator[Start]:
         started.append(process)
         return addresses
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()

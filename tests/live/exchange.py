@@ -1,6 +1,6 @@
-"""An exchange on loopback that speaks Binance's messages, out of a simulated market, with faults on demand.
+"""An exchange on loopback that speaks Binance's messages, out of simulated markets, with faults on demand.
 
-`python -m tests.live.exchange FOLDER --speed 20 --faults cut=60,duplicates` prints its port and plays the market.
+`python -m tests.live.exchange FOLDER --speed 20 --faults cut=60,duplicates` prints its port and plays the markets.
 """
 
 import asyncio
@@ -23,14 +23,17 @@ from aiohttp import WSCloseCode, web
 
 _LIMIT = 1000
 _TICK_SECONDS = 0.02
+_HELD_EVERY = 8.0
+_TRADE = '"e": "aggTrade"'
 
 
 @dataclass
 class Faults:
     """What goes wrong. cut: each so many seconds the streams are cut, and frames are lost for `lost` seconds.
 
-    silent: so many connections accept and bring nothing. ban: each so many-th request is answered 429. forgotten:
-    trades up to this id cannot be had any more.
+    silent: so many connections accept and bring nothing. ban: each so many-th request is answered 429, every other time
+    418. forgotten: trades up to this id cannot be had any more. held: trades of so many seconds of each eight come
+    together when they are over; all else goes on meanwhile.
     """
 
     cut: float = 0.0
@@ -42,6 +45,11 @@ class Faults:
     reordered: bool = False
     malformed: bool = False
     skew_ms: int = 0
+    held: float = 0.0
+
+    def holds(self, seconds: float) -> bool:
+        """Whether trades are held back, so long after the begin."""
+        return seconds % _HELD_EVERY < self.held
 
     @classmethod
     def parse(cls, text: str) -> "Faults":
@@ -53,8 +61,8 @@ class Faults:
         return cls(**found)
 
 
-def _rows(folder: Path, kind: str) -> Iterator[dict[str, str]]:
-    for path in sorted(folder.rglob(f"*-{kind}-*.zip")):
+def _rows(folder: Path, symbol: str, kind: str) -> Iterator[dict[str, str]]:
+    for path in sorted(folder.rglob(f"{symbol}-{kind}-*.zip")):
         with zipfile.ZipFile(path) as archive:
             text = archive.read(archive.namelist()[0]).decode()
         yield from csv.DictReader(io.StringIO(text))
@@ -79,7 +87,7 @@ class History:
                 "a": int(row["agg_trade_id"]), "p": row["price"], "q": row["quantity"], "f": int(row["first_trade_id"]),
                 "l": int(row["last_trade_id"]), "T": int(row["transact_time"]), "m": row["is_buyer_maker"] == "true",
             }
-            for row in _rows(folder, "aggTrades")
+            for row in _rows(folder, symbol, "aggTrades")
         ]  # fmt: skip
         liquidations = [
             {
@@ -87,7 +95,7 @@ class History:
                 "q": row["original_quantity"], "p": row["price"], "ap": row["average_price"], "X": row["order_status"],
                 "l": row["last_fill_quantity"], "z": row["accumulated_fill_quantity"], "T": int(row["time"]),
             }
-            for row in _rows(folder, "liquidationSnapshot")
+            for row in _rows(folder, symbol, "liquidationSnapshot")
         ]  # fmt: skip
         interest = [
             {
@@ -95,15 +103,16 @@ class History:
                 "sumOpenInterestValue": row["sum_open_interest_value"],
                 "timestamp": int(datetime.fromisoformat(row["create_time"]).replace(tzinfo=UTC).timestamp() * 1000),
             }
-            for row in _rows(folder, "metrics")
+            for row in _rows(folder, symbol, "metrics")
         ]  # fmt: skip
         funding = [
             {"symbol": symbol, "fundingTime": int(row["calc_time"]), "fundingRate": row["last_funding_rate"]}
-            for row in _rows(folder, "fundingRate")
+            for row in _rows(folder, symbol, "fundingRate")
         ]
         integers = ("open_time", "close_time", "count")
         candles = [
-            [int(value) if key in integers else value for key, value in row.items()] for row in _rows(folder, "1m")
+            [int(value) if key in integers else value for key, value in row.items()]
+            for row in _rows(folder, symbol, "1m")
         ]
         return cls(
             symbol, trades, liquidations, interest, funding, candles, trade_times=[trade["T"] for trade in trades]
@@ -111,13 +120,15 @@ class History:
 
 
 class Exchange:
-    """Plays a history `speed` times as fast as it was, from `start_ms` on."""
+    """Plays histories `speed` times as fast as they were, from `start_ms` on."""
 
-    def __init__(self, history: History, start_ms: int, speed: float, faults: Faults) -> None:
-        self.history, self.faults = history, faults
+    def __init__(self, histories: list[History], start_ms: int, speed: float, faults: Faults) -> None:
+        self.histories = {one.symbol: one for one in histories}
+        self.faults = faults
         self._start_ms, self._speed, self._begin = start_ms, speed, time.monotonic()
         self._rng = random.Random(1)
         self._requests = 0
+        self._bans = 0
         self._connections = 0
 
     @property
@@ -127,40 +138,48 @@ class Exchange:
 
     def app(self) -> web.Application:
         app = web.Application()
-        symbols = [{"symbol": name, "contractType": "PERPETUAL"} for name in (self.history.symbol, "ETHUSDT")]
+        listed = {*self.histories, "ETHUSDT"}
+        symbols = [{"symbol": name, "contractType": "PERPETUAL"} for name in sorted(listed)]
         app.router.add_get("/fapi/v1/time", lambda _: self._answer({"serverTime": self.now_ms + self.faults.skew_ms}))
         app.router.add_get("/fapi/v1/exchangeInfo", lambda _: self._answer({"symbols": symbols}))
         app.router.add_get("/fapi/v1/aggTrades", self._agg_trades)
         app.router.add_get("/fapi/v1/openInterest", self._open_interest)
         app.router.add_get(
-            "/futures/data/openInterestHist", lambda r: self._since(r, self.history.interest, "timestamp")
+            "/futures/data/openInterestHist", lambda r: self._since(r, self._history(r).interest, "timestamp")
         )
-        app.router.add_get("/fapi/v1/fundingRate", lambda r: self._since(r, self.history.funding, "fundingTime"))
-        app.router.add_get("/fapi/v1/klines", lambda r: self._since(r, self.history.candles, 0))
+        app.router.add_get("/fapi/v1/fundingRate", lambda r: self._since(r, self._history(r).funding, "fundingTime"))
+        app.router.add_get("/fapi/v1/klines", lambda r: self._since(r, self._history(r).candles, 0))
         app.router.add_get("/market/stream", self._stream)
         return app
+
+    def _history(self, request: web.Request) -> History:
+        return self.histories[request.query["symbol"]]
 
     # -- REST ----------------------------------------------------------------------------------------------------------
 
     async def _answer(self, body: Any, status: int = 200) -> web.Response:
         self._requests += 1
         if self.faults.ban and self._requests % self.faults.ban == 0:
+            self._bans += 1
             return web.json_response(
-                {"code": -1003, "msg": "Too many requests"}, status=429, headers={"Retry-After": "1"}
+                {"code": -1003, "msg": "Too many requests"},
+                status=429 if self._bans % 2 else 418,
+                headers={"Retry-After": "1"},
             )
         return web.json_response(body, status=status, headers={"X-MBX-USED-WEIGHT-1M": "20"})
 
     async def _agg_trades(self, request: web.Request) -> web.Response:
-        first = int(request.query["fromId"])
+        first, history = int(request.query["fromId"]), self._history(request)
         if first <= self.faults.forgotten:
             return await self._answer({"code": -4144, "msg": "Invalid fromId."}, 400)
-        known = bisect_left(self.history.trade_times, self.now_ms)
-        at = max(first - self.history.trades[0]["a"], 0)
-        return await self._answer(self.history.trades[at : min(at + int(request.query["limit"]), known)])
+        known = bisect_left(history.trade_times, self.now_ms)
+        at = max(first - history.trades[0]["a"], 0)
+        return await self._answer(history.trades[at : min(at + int(request.query["limit"]), known)])
 
     async def _open_interest(self, request: web.Request) -> web.Response:
-        known = [entry for entry in self.history.interest if entry["timestamp"] <= self.now_ms]
-        body = {"symbol": self.history.symbol, "openInterest": known[-1]["sumOpenInterest"], "time": self.now_ms}
+        history = self._history(request)
+        known = [entry for entry in history.interest if entry["timestamp"] <= self.now_ms]
+        body = {"symbol": history.symbol, "openInterest": known[-1]["sumOpenInterest"], "time": self.now_ms}
         return await self._answer(body)
 
     async def _since(self, request: web.Request, entries: list[Any], key: Any) -> web.Response:
@@ -178,6 +197,7 @@ class Exchange:
             return socket
         names = request.query["streams"].split("/")
         opened, since = time.monotonic(), self.now_ms
+        held: list[str] = []
         while not socket.closed:
             await asyncio.sleep(_TICK_SECONDS)
             if self.faults.cut and time.monotonic() - opened > self.faults.cut:
@@ -185,8 +205,13 @@ class Exchange:
                 await asyncio.sleep(self.faults.lost)
                 break
             until = self.now_ms
-            frames = self._frames(names, since, until)
+            frames = self._spoiled(names, since, until)
             since = until
+            if self.faults.holds(time.monotonic() - self._begin):
+                held += [frame for frame in frames if _TRADE in frame]
+                frames = [frame for frame in frames if _TRADE not in frame]
+            else:
+                frames, held = [*held, *frames], []
             try:
                 for frame in frames:
                     await socket.send_str(frame)
@@ -194,23 +219,9 @@ class Exchange:
                 break
         return socket
 
-    def _frames(self, names: list[str], begin: int, end: int) -> list[str]:
-        symbol, frames = self.history.symbol, []
-        lower = symbol.lower()
-        first, last = (bisect_left(self.history.trade_times, at) for at in (begin, end))
-        if f"{lower}@aggTrade" in names:
-            for trade in self.history.trades[first:last]:
-                frames.append((f"{lower}@aggTrade", {"e": "aggTrade", "E": trade["T"] + 5, "s": symbol, **trade}))
-        if f"{lower}@forceOrder" in names or "!forceOrder@arr" in names:
-            for order in self.history.liquidations:
-                if begin <= order["T"] < end:
-                    frames.append((f"{lower}@forceOrder", {"e": "forceOrder", "E": order["T"] + 5, "o": order}))
-        if f"{lower}@markPrice@1s" in names:
-            for at in range((begin + 999) // 1000 * 1000, end, 1000):
-                price = self.history.trades[max(bisect_left(self.history.trade_times, at) - 1, 0)]["p"]
-                mark = {"e": "markPriceUpdate", "E": at, "s": symbol, "p": price, "i": price, "P": price,
-                        "r": "0.00010000", "T": at // 28_800_000 * 28_800_000 + 28_800_000}  # fmt: skip
-                frames.append((f"{lower}@markPrice@1s", mark))
+    def _spoiled(self, names: list[str], begin: int, end: int) -> list[str]:
+        """Frames of all markets, with what goes wrong on the way."""
+        frames = [frame for history in self.histories.values() for frame in _frames(history, names, begin, end)]
         texts = [json.dumps({"stream": name, "data": data}) for name, data in frames]
         if self.faults.duplicates:
             texts = [text for text in texts for _ in range(1 + (self._rng.random() < 0.1))]
@@ -223,9 +234,30 @@ class Exchange:
         return texts
 
 
+def _frames(history: History, names: list[str], begin: int, end: int) -> list[tuple[str, dict[str, Any]]]:
+    """What the streams of a market bring of `[begin, end)`, milliseconds."""
+    symbol, frames = history.symbol, []
+    lower = symbol.lower()
+    first, last = (bisect_left(history.trade_times, at) for at in (begin, end))
+    if f"{lower}@aggTrade" in names:
+        for trade in history.trades[first:last]:
+            frames.append((f"{lower}@aggTrade", {"e": "aggTrade", "E": trade["T"] + 5, "s": symbol, **trade}))
+    if f"{lower}@forceOrder" in names or "!forceOrder@arr" in names:
+        for order in history.liquidations:
+            if begin <= order["T"] < end:
+                frames.append((f"{lower}@forceOrder", {"e": "forceOrder", "E": order["T"] + 5, "o": order}))
+    if f"{lower}@markPrice@1s" in names:
+        for at in range((begin + 999) // 1000 * 1000, end, 1000):
+            price = history.trades[max(bisect_left(history.trade_times, at) - 1, 0)]["p"]
+            mark = {"e": "markPriceUpdate", "E": at, "s": symbol, "p": price, "i": price, "P": price,
+                    "r": "0.00010000", "T": at // 28_800_000 * 28_800_000 + 28_800_000}  # fmt: skip
+            frames.append((f"{lower}@markPrice@1s", mark))
+    return frames
+
+
 def main(
     folder: Path,
-    symbol: str = "BTCUSDT",
+    symbols: str = "BTCUSDT",
     start: Annotated[str, typer.Option(help="Where in the market to begin.")] = "2024-03-01T06:00",
     speed: float = 1.0,
     faults: str = "",
@@ -233,7 +265,8 @@ def main(
 ) -> None:
     """Serve until killed; the first line has the port."""
     start_ms = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp() * 1000)
-    exchange = Exchange(History.read(folder, symbol), start_ms, speed, Faults.parse(faults))
+    histories = [History.read(folder, symbol) for symbol in symbols.split(",")]
+    exchange = Exchange(histories, start_ms, speed, Faults.parse(faults))
 
     async def serve() -> None:
         runner = web.AppRunner(exchange.app())

@@ -143,9 +143,14 @@ class LiquidationLevels:
         """The map now, less what price has run through since open interest was last known; see `LiquidationModel.map`
         for `span`. It is stamped with `now_ns`, or with when open interest was last known."""
         self._look()
-        low, high = self._interval.low, self._interval.high
+        return self.seen(span, now_ns)
+
+    def seen(self, span: float | None = None, now_ns: int | None = None) -> LiquidationMap:
+        """The map as it was when somebody looked last. To look changes when clusters count as run through, so who only
+        watches a strategy must not do it."""
+        low, high, last = self._interval.low, self._interval.high, self._interval.last
         reached = (low, high) if isfinite(low) else (nan, nan)
-        return self._steps.map(Since(now_ns, *reached, self.price), span)
+        return self._steps.map(Since(now_ns, *reached, self._steps.price if isnan(last) else last), span)
 
     def clusters(self) -> Sequence[Cluster]:
         """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""

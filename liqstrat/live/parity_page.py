@@ -1,0 +1,137 @@
+"""The page of a parity: whether paper and backtest are equal, what differs by cause, equity over each other."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from liqstrat.live.paper_journal import Row
+from liqstrat.live.parity import Difference, Parity
+from liqstrat.moments import at_ns
+from liqstrat.report import numbers
+from liqstrat.report.page import plot_html, write_page
+from liqstrat.report.theme import ACCENT, MUTED, WARNING, dress
+
+PAGE = "parity.html"
+_ROWS, _POINTS = 50, 3000
+#: Over each other: the first lies on top.
+_LINES = (
+    ("plain backtest", {"color": MUTED, "width": 1.5, "dash": "dot"}),
+    ("backtest with all that shaped the session", {"color": WARNING, "width": 5}),
+    ("on paper", {"color": ACCENT, "width": 1.6}),
+)
+
+
+def write_parity_page(found: Parity, name: str, folder: Path, quote: str) -> Path:
+    """Write the page into the session's folder, to be opened without network; `quote`: the account's currency."""
+    badges = ('<span class="badge">SIMULATED</span>' if found.simulated else "") + '<span class="badge">PAPER</span>'
+    title = f"{name}: paper against backtest"
+    verdict = (
+        '<p class="note"><b class="gain">Equal.</b> Every intent, fill and payment of funding is that of a backtest '
+        "that knew what the session knew, to the last digit.</p>"
+        if found.equal
+        else '<p class="banner"><b>NOT EQUAL.</b> The strategy, the recordings or the program have changed since, or '
+        "this is a bug.</p>"
+    )
+    body = (
+        f"<header><h1>{escape(title)} {badges}</h1>"
+        f'<p class="subtitle">{numbers.moment(found.begin)} to {numbers.moment(found.end)} UTC</p>{verdict}</header>'
+        f"<section><h2>What there is</h2>{_counts(found)}</section>"
+        f"<section><h2>Why a plain backtest differs</h2>{_causes(found)}</section>"
+        '<section><h2>Equity</h2><p class="how">Below: on paper less the backtest that knew the same.</p>'
+        f"{plot_html('equity', _equity(found), 'Equity on paper and in backtests')}</section>"
+        f"{''.join(_unexplained(kind, one) for kind, one in found.unexplained.items() if len(one))}"
+        f"{_listed('Because open interest was heard late, or trades came late', found.late, ('plain', 'heard'))}"
+        f"{_listed('Because nobody was there, or late', found.absent, ('there', 'absent'))}"
+    )
+    return write_page(folder / PAGE, title + (" SIMULATED" if found.simulated else ""), body, quote)
+
+
+def _counts(found: Parity) -> str:
+    rows = [(kind, *(f"{count:,}" for count in counts)) for kind, counts in found.counts().items()]
+    rows.append(("equity at the end, USDT", *(numbers.number(one) for one in found.equity), ""))
+    return _table(("", "On paper", "Backtest", "Differ"), rows)
+
+
+def _causes(found: Parity) -> str:
+    moved = f"; {found.moved:,} trades came when their time had been worked" if found.moved else ""
+    rows = [
+        (
+            "Open interest was heard late",
+            f"{len(found.late):,}",
+            f"half of the values more than {found.lateness:.0f} s after their mark, which history knows at once{moved}",
+        ),
+        (
+            "Nobody was there, or late",
+            f"{len(found.absent):,}",
+            "before the session was up to date, after kills and cuts, and while it was being stopped",
+        ),
+        ("Nothing that is known", f"{len(found.unexplained['intents']):,}", "must be none"),
+    ]
+    how = '<p class="how">Intents that only one of two has; one that comes a second later counts twice.</p>'
+    return how + _table(("Cause", "Intents", "*"), rows)
+
+
+def _unexplained(kind: str, difference: Difference) -> str:
+    return _listed(f"Unexplained {kind}", difference, ("on paper", "backtest"))
+
+
+def _listed(heading: str, difference: Difference, whose: tuple[str, str]) -> str:
+    """Rows that only one of two has, in order of time."""
+    if not len(difference):
+        return ""
+    sides = zip(whose, (difference.only_first, difference.only_second), strict=True)
+    rows = sorted(((_time(row), name, row) for name, rows in sides for row in rows), key=lambda one: one[0])
+    cells = [
+        (
+            f"{at_ns(time_ns):%m-%d %H:%M:%S.%f}"[:-3],
+            name,
+            *(str(row.get(key) or "") for key in ("symbol", "strategy", "role", "side", "quantity", "price", "amount")),
+        )
+        for time_ns, name, row in rows[:_ROWS]
+    ]
+    more = f'<p class="how">The first {_ROWS} of {len(rows):,}.</p>' if len(rows) > _ROWS else ""
+    heads = ("Time, UTC", "*Only", "*Symbol", "*Strategy", "*For", "*Side", "Contracts", "Price", "USDT")
+    return f"<section><h2>{escape(heading)}</h2>{more}{_table(heads, cells)}</section>"
+
+
+def _time(row: Row) -> int:
+    return int(row.get("submitted_ns") or row.get("time_ns") or 0)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The first column, and those with a star before their head, are text."""
+    kinds = [' class="text"' if not place or head[:1] == "*" else "" for place, head in enumerate(heads)]
+    head = "".join(f"<th{kind}>{escape(one.lstrip('*'))}</th>" for kind, one in zip(kinds, heads, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{kind}>{escape(cell)}</td>' for kind, cell in zip(kinds, row, strict=True))}</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _equity(found: Parity) -> go.Figure:
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
+    for name, line in _LINES:
+        curve = found.curves[name]
+        keep = np.unique(np.linspace(0, len(curve.times) - 1, _POINTS).astype(int))
+        times, equity = curve.times[keep] / 1e6, curve.equity[keep]
+        hover = "%{y:,.2f} USDT"
+        figure.add_trace(
+            go.Scatter(x=times, y=equity, name=name, mode="lines", line=line, hovertemplate=hover), row=1, col=1
+        )
+    paper, backtest = (found.curves[name].equity for name, _ in (_LINES[2], _LINES[1]))
+    away = go.Scatter(
+        x=times, y=(paper - backtest)[keep], name="difference", mode="lines", line={"color": ACCENT, "width": 1.5},
+        hovertemplate="%{y:,.4f} USDT", showlegend=False,
+    )  # fmt: skip
+    figure.add_trace(away, row=2, col=1)
+    dress(figure, height=520, simulated=found.simulated)
+    figure.update_layout(hovermode="x unified")
+    figure.update_xaxes(type="date")
+    figure.update_yaxes(title={"text": "equity, USDT"}, tickformat=",~f", row=1, col=1)
+    figure.update_yaxes(title={"text": "difference"}, nticks=4, rangemode="tozero", row=2, col=1)
+    return figure
