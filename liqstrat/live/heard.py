@@ -48,8 +48,7 @@ def source(session: Session, run: RunFile, data: dict[str, SymbolData]) -> Sourc
 
 def funding_items(symbol: str, heard: Sequence[Heard]) -> Iterator[FundingRateUpdate]:
     """The engine's objects of settled rates, from when each was heard."""
-    befores = [None, *heard[:-1]]
-    for one, before in zip(heard, befores, strict=True):
+    for one, before in zip(heard, [None, *heard], strict=False):
         minutes = round((one.time_ms - before.time_ms) / 60_000) if before else _USUAL_MINUTES
         rate, at = Decimal(one.value), one.at_ns
         yield FundingRateUpdate(instrument_id(symbol), rate, at, at, minutes, at)

@@ -86,6 +86,6 @@ class Desk:
         command = [executable, "-m", "liqstrat", *arguments, "--json"]
         process = Popen(command, stdout=PIPE, stderr=PIPE, text=True, cwd=self.folder)
         out, err = process.communicate(timeout=200)
-        assert process.returncode in (0, 1), err
+        assert process.returncode == 0 or out, err
         found: dict[str, Any] = json.loads(out)
         return found
