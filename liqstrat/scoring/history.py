@@ -100,6 +100,11 @@ def _check(
 
 def _remarks(result: Score) -> list[str]:
     said = []
+    best = result.may_be_best
+    if best is not None:
+        worse = [name for name in result.verdicts if name not in best]
+        told = f"{', '.join(worse)} worse by more than chance" if worse else "none worse by more than chance"
+        said.append(f"Side by side, {', '.join(best)} may be the best, {told} (model confidence set, 5 %).")
     if result.silent_days:
         said.append(f"{result.silent_days} days without any liquidation on record are left out.")
     if result.outside >= 0.005:

@@ -13,6 +13,7 @@ from liqstrat.moments import DAY_NS, HOUR_NS, at_ns
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.intervals import Estimate
 from liqstrat.scoring.reached import Reached
+from liqstrat.scoring.side_by_side import may_be_best
 from liqstrat.scoring.tables import Reliability, Tier, reliability_of, tiers_of
 from liqstrat.scoring.trial import LEVEL, Row, Trial
 from liqstrat.scoring.verdict import Added, Verdict, overall, verdict_on
@@ -29,7 +30,8 @@ class Score:
     it; `silent_days` of the whole had nothing on record. `liquidated` are all contracts recorded from `judged_from` on,
     `outside` the share of them that fell in no reached band; `empty[model]` is the share of the rest in bands where
     the map had nothing; `ratio[model]` is realised over predicted contracts. `recency` is what recency adds to
-    distance, `added` what each model's map adds, at the level that allows for their number.
+    distance, `added` what each model's map adds, at the level that allows for their number. `may_be_best`: of several
+    models those that none of the others beats by more than chance, None with too few days.
     """
 
     start: datetime
@@ -53,6 +55,7 @@ class Score:
     empty: dict[str, float]
     verdicts: dict[str, Verdict]
     overall: Verdict
+    may_be_best: list[str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; times as ISO text."""
@@ -122,6 +125,7 @@ def score(
         empty={name: trial.empty(name) for name in models},
         verdicts=verdicts,
         overall=overall(list(verdicts.values()), models),
+        may_be_best=may_be_best(trial.losses()),
     )
 
 

@@ -126,6 +126,16 @@ class Trial:
         )
         return replace(found, days_needed=days_needed(found.least[1], self.days_with, level))
 
+    def losses(self) -> dict[str, Floats]:
+        """By model and day with liquidations: bits that each, joined with distance and recency, falls short of what was
+        liquidated, the days weighing as in all figures."""
+        some = self._by_block(self.drawn) > 0
+        found = {}
+        for name, entry in self._models.items():
+            assert entry.joined is not None
+            found[name] = self._by_block(-self.drawn * np.log2(entry.joined))[some]
+        return found
+
     def groups(self) -> dict[str, Bools]:
         """The parts that figures are given for."""
         band, long = baselines.distance_band(self.judged.distance), self.judged.long

@@ -51,6 +51,17 @@ def test_the_true_map_alone_adds_to_distance_and_recency_in_eight_days(reached: 
     assert found.verdicts["truth"].words == found.overall.words == "adds to distance and recency"
 
 
+def test_of_models_side_by_side_the_truth_may_be_the_best_and_noise_is_not(
+    reached: Reached, market: BenchMarket
+) -> None:
+    noise = np.random.default_rng(3).gamma(0.3, size=(len(reached), 1))
+    both = {"truth": reached.maps["truth"], "noise": noise}
+    tiers = {**reached.tiers, "noise": np.array([1])}
+    found = score(replace(reached, maps=both, tiers=tiers), market.liquidations(), judged_from_ns=0, whole=False)
+    assert found.days >= 14
+    assert found.may_be_best == ["truth"]
+
+
 def test_a_map_of_noise_is_no_better_than_baseline(reached: Reached, market: BenchMarket) -> None:
     noise = np.random.default_rng(3).gamma(0.3, size=(len(reached), 1))
     judged = score(
