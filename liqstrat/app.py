@@ -34,7 +34,7 @@ from liqstrat.backtest.levels.warmup import warm_up
 from liqstrat.backtest.markets import read_rates
 from liqstrat.backtest.measured import measure, notes_on
 from liqstrat.backtest.params import make_params
-from liqstrat.backtest.replay import Replayed, SymbolData, Trader, bar_tape, kept_levels
+from liqstrat.backtest.replay import Replayed, Source, SymbolData, Trader, bar_tape, kept_levels
 from liqstrat.backtest.replay import replay as _replay
 from liqstrat.catalog.build import build_catalog
 from liqstrat.catalog.candles import minutes_before
@@ -180,16 +180,26 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
     )
 
 
-def replay(prepared: Prepared, traders: Sequence[Trader], folder: Path, progress: Progress = SILENT) -> Replayed:
-    """Replay what was prepared; the maps of the run are recorded in `folder` while it goes on."""
+def replay(
+    prepared: Prepared,
+    traders: Sequence[Trader],
+    folder: Path,
+    progress: Progress = SILENT,
+    *,
+    source: Source | None = None,
+) -> Replayed:
+    """Replay what was prepared; the maps of the run are recorded in `folder` while it goes on.
+
+    source: of market data; the catalog, where it is left out.
+    """
     run = prepared.run
     every_ns = run.levels_minutes * MINUTE_NS
     kept = [file for symbol in run.symbols if (file := kept_levels(run, prepared.data[symbol])) is not None]
     if len(kept) == len(run.symbols):
         write_recorded(folder / "levels.parquet", kept)
-        return _replay(run, traders, prepared.data, lambda levels: None, progress)
+        return _replay(run, traders, prepared.data, lambda levels: None, progress, source=source)
     with LevelsRecord(folder / "levels.parquet", every_ns, run.report.span) as record:
-        return _replay(run, traders, prepared.data, record, progress)
+        return _replay(run, traders, prepared.data, record, progress, source=source)
 
 
 def with_run(prepared: Prepared, run: RunFile) -> Prepared:

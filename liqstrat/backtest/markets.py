@@ -111,11 +111,13 @@ class Markets:
             )
         return Market(symbol, *self.known[symbol], now)
 
-    def settle(self, time_ns: int) -> None:
-        """Say that all market data stamped up to and at `time_ns` has arrived."""
-        for settle in self._settle_each:
-            settle(time_ns)
-
     @cached_property
-    def _settle_each(self) -> list[Callable[[int], None]]:
-        return [one.levels.settle for one in self.known.values()]
+    def settle(self) -> Callable[[int], None]:
+        """Says that all market data stamped up to and at a moment (nanoseconds) has arrived."""
+        each = [one.levels.settle for one in self.known.values()]
+
+        def settle(time_ns: int) -> None:
+            for one in each:
+                one(time_ns)
+
+        return each[0] if len(each) == 1 else settle

@@ -12,6 +12,8 @@ class Presence:
 
     def __init__(self, absent: Iterable[tuple[int, int]] = (), leaving: Iterable[tuple[int, int]] = ()) -> None:
         self._absent, self._leaving = _Stretches(absent), _Stretches(leaving)
+        #: Whether there is no such stretch yet.
+        self.unbroken = not (self._absent.any or self._leaving.any)
 
     def absent(self, now_ns: int) -> bool:
         """Whether nobody is there at that moment."""
@@ -28,10 +30,12 @@ class Presence:
     def be_absent(self, begin_ns: int, end_ns: int) -> None:
         """Add a stretch that is no earlier than those there are."""
         self._absent.add(begin_ns, end_ns)
+        self.unbroken = False
 
     def leave(self, begin_ns: int, end_ns: int) -> None:
         """Add a stretch of leaving that is no earlier than those there are."""
         self._leaving.add(begin_ns, end_ns)
+        self.unbroken = False
 
 
 class _Stretches:
@@ -53,6 +57,11 @@ class _Stretches:
     def length(self, until_ns: int) -> int:
         pairs = zip(self._begins, self._ends, strict=True)
         return sum(min(end, until_ns) - begin for begin, end in pairs if begin < until_ns)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self._begins)
 
     def has(self, now_ns: int) -> bool:
         place = bisect_right(self._begins, now_ns) - 1

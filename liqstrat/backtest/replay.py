@@ -58,6 +58,8 @@ from liqstrat.progress import SILENT, Progress, Step
 #: Who our own data comes from, in the engine's words.
 _OURS = ClientId("LIQSTRAT")
 
+#: Of market data and of our own data, and whether it is the last.
+Slice = tuple[list[Any], list[Any], bool]
 OnStep = Callable[[LiquidationLevels], None]
 
 
@@ -124,7 +126,7 @@ class Source:
     """
 
     streams: dict[str, MarketStream]
-    slices: Iterable[tuple[list[Any], list[Any], bool]]
+    slices: Iterable[Slice]
     end_ns: Callable[[], int]
     ahead: bool = True
     looked: Callable[[BacktestEngine, Sequence[LevelStrategy]], None] = lambda engine, strategies: None

@@ -63,6 +63,7 @@ class LevelStrategy(Holding):
         self._decide_ns = round(setup.params.decide_seconds * SECOND_NS)
         if setup.bar_minutes:
             self._decide_ns = setup.bar_minutes * MINUTE_NS
+        self._presence, self._end_ns, self._settle = setup.presence, setup.end_ns, setup.markets.settle
         self._timer = f"5-decide-{setup.number:03d}"
         self._known_at = 0
         self._sides = setup.sides() if setup.sides else None
@@ -146,21 +147,24 @@ class LevelStrategy(Holding):
 
     @guarded
     def _decide(self, event: TimeEvent) -> None:
-        presence = self._setup.presence
-        if self._over or event.ts_event >= self._setup.end_ns or presence.absent(event.ts_event):
+        # Of the minutes of a year each comes through here, so that a look-up less is worth its place.
+        now, presence, levels = event.ts_event, self._presence, self.levels
+        if self._over or now >= self._end_ns or (not presence.unbroken and presence.absent(now)):
             return
         # Alerts come after all market data of their moment.
-        self._setup.markets.settle(event.ts_event)
+        self._settle(now)
         if self._leaving:
             self._leave()
-        if presence.leaving(event.ts_event):
+        if not presence.unbroken and presence.leaving(now):
             self._go()
             return
-        if not self.levels.initialized:
+        if not levels.initialized:
             return
-        self._pull_stop()
-        self._tell_of_levels()
-        self.on_price(self.levels.price)
+        if self._distance is not None:
+            self._pull_stop()
+        if levels.known_at != self._known_at:
+            self._tell_of_levels()
+        self.on_price(levels.price)
 
     def _go(self) -> None:
         """Close what is held and take back what is under way."""

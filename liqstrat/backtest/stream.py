@@ -22,10 +22,9 @@ from nautilus_trader.persistence import BarDataWrangler, TradeTickDataWrangler
 
 from liqstrat.backtest.levels.feeds import OpenInterestSeries, open_interest_type
 from liqstrat.backtest.levels.interval import Trades
-from liqstrat.backtest.levels.tape import floats_of
 from liqstrat.backtest.prints import Print
 from liqstrat.catalog import day_files
-from liqstrat.catalog.exact import exact
+from liqstrat.catalog.exact import exact, floats_of
 from liqstrat.catalog.instruments import instrument_id, minute_bars
 from liqstrat.catalog.open_interest import OpenInterest
 from liqstrat.liquidation.grid import Floats, Ints
@@ -229,9 +228,10 @@ def _batches(catalog: Path, symbol: str, start: datetime, end: datetime, *, bars
     for first_second, last_second, name in sorted(day_files.spans(folder)):
         if last_second < start or first_second > end:
             continue
-        with pq.ParquetFile(folder / name) as file:
+        # Days of bars are so small that to read ahead costs more than it spares.
+        with pq.ParquetFile(folder / name, pre_buffer=not bars) as file:
             decimals = [int(file.schema_arrow.metadata[name]) for name in (b"price_precision", b"size_precision")]
-            for batch in file.iter_batches(BATCH):
+            for batch in file.iter_batches(BATCH, use_threads=not bars):
                 times = batch["ts_init"].cast(pa.int64()).to_numpy()
                 begin, stop = int(times.searchsorted(first)), int(times.searchsorted(last, "right" if bars else "left"))
                 if begin < stop:

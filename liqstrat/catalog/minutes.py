@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from liqstrat.catalog.exact import exact
+from liqstrat.catalog.exact import exact, floats_of
 from liqstrat.catalog.instruments import minute_bars
 from liqstrat.errors import LiqstratError
 from liqstrat.moments import MINUTE_NS
@@ -70,7 +70,7 @@ def dense_minutes(table: pa.Table) -> MinuteBars:
 
     def column(name: str) -> Floats:
         decimals = int(table.schema.metadata[b"size_precision" if name == "volume" else b"price_precision"])
-        return exact(pc.cast(table[name], pa.float64()).to_numpy(), decimals)
+        return exact(np.concatenate([floats_of(chunk) for chunk in table[name].chunks]), decimals)
 
     return dense(pc.cast(table["ts_event"], pa.int64()).to_numpy() // MINUTE_NS - 1, column)
 

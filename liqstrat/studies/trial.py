@@ -16,6 +16,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_folder
 from liqstrat.research.days import daily_returns
 from liqstrat.run_file import run_from
+from liqstrat.studies.fed import source_of
 from liqstrat.studies.kept import prepared_for
 
 
@@ -68,13 +69,13 @@ def run_of(task: Task) -> RunFile | Outcome:
 
 def run_prepared(task: Task, prepared: app.Prepared) -> Outcome:
     """Run a trial on what was prepared for its run."""
-    run, traders = prepared.run, app.resolve_traders(prepared.run)
+    run, traders, source = prepared.run, app.resolve_traders(prepared.run), source_of(prepared)
     if task.out is None:
-        replayed = replay(run, traders, prepared.data, lambda _: None)
+        replayed = replay(run, traders, prepared.data, lambda _: None, source=source)
     else:
         created = datetime.now(UTC)
         with partial_folder(task.out / task.name) as (partial, folder):
-            replayed = app.replay(prepared, traders, partial)
+            replayed = app.replay(prepared, traders, partial, source=source)
             app.write(prepared, traders, replayed, partial, folder.name, created)
     figures, curve = measure(run, prepared.minutes, traders, replayed)
     days, returns = daily_returns(curve.times // 1000, curve.equity)

@@ -30,6 +30,11 @@ class LiquidationLevels:
     recent_minutes: how long a cluster that was run through stays in `consumed`.
     """
 
+    #: Whether there is a map: open interest is known, and a price.
+    initialized: bool
+    #: When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first.
+    known_at: int
+
     #: The clusters as the interval began, less what was run through since; None as long as nobody had to know.
     _found: Sequence[Cluster] | None
     #: Of these, the ones whose densest price has not been reached.
@@ -67,11 +72,6 @@ class LiquidationLevels:
     @property
     def has_inputs(self) -> bool:
         return not isnan(self.price)
-
-    @property
-    def initialized(self) -> bool:
-        """Whether there is a map: open interest is known, and a price."""
-        return self._steps.open_interest > 0
 
     def reset(self) -> None:
         """Forget everything."""
@@ -134,11 +134,6 @@ class LiquidationLevels:
         """Part of the map that was open when history began: where it stands is a guess."""
         return self._steps.seeded_share
 
-    @property
-    def known_at(self) -> int:
-        """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
-        return self._steps.time_ns
-
     def map(self, span: float | None = None, now_ns: int | None = None) -> LiquidationMap:
         """The map now, less what price has run through since open interest was last known; see `LiquidationModel.map`
         for `span`. It is stamped with `now_ns`, or with when open interest was last known."""
@@ -181,6 +176,8 @@ class LiquidationLevels:
         return signals(rules, self.price, self.clusters(), self.consumed, now_ns)
 
     def _begin_interval(self) -> None:
+        self.known_at = self._steps.time_ns
+        self.initialized = self._steps.open_interest > 0
         self._found_low, self._found_high = inf, -inf
         self._found, self._knows_hearts = None, False
 
