@@ -80,12 +80,12 @@ class Paper:
         self.session = Session(wanted.folder)
         self._traders = resolve_traders(run)
         folder, names = wanted.recording.folder, run.symbols
+        if self.session.exists:
+            self.session.require(hash_of(run))
         load_recordings(folder, run.data.db, names, say)
         with open_store(run.data.db, files=run.data.allow_files) as store:
             require_same_kind(store, wanted.recording)
-            if self.session.exists:
-                self.session.require(hash_of(run))
-            else:
+            if not self.session.exists:
                 self.session.open(beginning(store, run, wanted.recording.folder))
             start = datetime.fromisoformat(self.session.begin.start)
             self.run = run.model_copy(update={"start": start, "end": start})

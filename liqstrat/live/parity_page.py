@@ -13,14 +13,14 @@ from liqstrat.live.parity import Difference, Parity
 from liqstrat.moments import at_ns
 from liqstrat.report import numbers
 from liqstrat.report.page import plot_html, write_page
-from liqstrat.report.theme import ACCENT, MUTED, WARNING, dress
+from liqstrat.report.theme import ACCENT, MUTED, dress
 
 PAGE = "parity.html"
 _ROWS, _POINTS = 50, 3000
 #: Over each other: the first lies on top.
 _LINES = (
     ("plain backtest", {"color": MUTED, "width": 1.5, "dash": "dot"}),
-    ("backtest with all that shaped the session", {"color": WARNING, "width": 5}),
+    ("backtest with all that shaped the session", {"color": "rgba(255,190,77,0.35)", "width": 8}),
     ("on paper", {"color": ACCENT, "width": 1.6}),
 )
 
@@ -89,7 +89,9 @@ def _listed(heading: str, difference: Difference, whose: tuple[str, str]) -> str
         (
             f"{at_ns(time_ns):%m-%d %H:%M:%S.%f}"[:-3],
             name,
-            *(str(row.get(key) or "") for key in ("symbol", "strategy", "role", "side", "quantity", "price", "amount")),
+            *(str(row.get(key) or "") for key in ("symbol", "strategy", "role", "side", "quantity")),
+            str(row.get("price") or row.get("first_trigger") or ""),
+            str(row.get("amount") or ""),
         )
         for time_ns, name, row in rows[:_ROWS]
     ]

@@ -33,17 +33,9 @@ def cut_off(database: Path, target: Path, moment: datetime) -> Path:
 
 
 @pytest.fixture(scope="session")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A day of a SIMULATED market, in files of the archive."""
-    folder = tmp_path_factory.mktemp("exchange") / "market"
-    simulate(folder, SYMBOL, days=1, seed=3)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def history(market: Path) -> History:
-    """The same day as the exchange has it."""
-    return History.read(market, SYMBOL)
+def history(simulated_archive: Path) -> History:
+    """Two days of a SIMULATED market as the exchange has them."""
+    return History.read(simulated_archive, SYMBOL)
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +63,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def exchange(market: Path) -> Iterator[Start]:
+def exchange(simulated_archive: Path) -> Iterator[Start]:
     """Starts an exchange as a process of its own, and gives its addresses, of REST and of streams."""
-    yield from exchanges(market)
+    yield from exchanges(simulated_archive)
 
 
 def play(market: Path, *arguments: str) -> tuple[Popen[str], tuple[str, str]]:

@@ -126,6 +126,8 @@ def check_session(desk: Desk, before: list[dict[str, Any]]) -> None:
     assert found["equal"], found["unexplained"]
     assert found["counts"]["intents"] == {"paper": len(after), "backtest": len(after), "differ": 0}
     assert found["counts"]["fills"]["paper"] > 10
+    assert found["late_trades"] == 0, "what was cut came again before its time had been worked"
+    assert "Equal." in (desk.folder / found["page"]).read_text()
     assert found["counts"]["funding"]["paper"] > 0
     assert found["equity"]["paper"] == pytest.approx(found["equity"]["backtest"], abs=1e-6)
     assert found["plain_backtest"]["absent"] > 0, "a plain one trades while this one was dead"

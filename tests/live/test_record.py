@@ -17,7 +17,7 @@ from tests.live.exchange import History
 
 pytestmark = pytest.mark.slow
 
-EVERYTHING_WRONG = "cut=3,duplicates,reordered,malformed,ban=9"
+EVERYTHING_WRONG = "cut=3,duplicates,reordered,malformed,ban=7"
 
 
 def recorder(folder: Path, addresses: tuple[str, str], *arguments: str) -> Popen[str]:
@@ -62,10 +62,11 @@ def test_what_is_recorded_and_loaded_is_what_happened(exchange: Start, history: 
     folder, database = tmp_path / "recorded", tmp_path / "market.duckdb"
     begin = busiest(history)
     addresses = exchange("--speed", "200", "--start", begin.isoformat(), "--faults", EVERYTHING_WRONG)
-    said = ended(recorder(folder, addresses, "--for", "12s", "--db", str(database)))
+    said = ended(recorder(folder, addresses, "--for", "8s", "--db", str(database)))
     assert "connecting again" in said
     assert "none that the exchange documents" in said
     assert "rest of 1 s (status 429)" in said
+    assert "rest of 1 s (status 418)" in said
     check_trades(folder, history)
     with duckdb.connect(str(database), read_only=True) as connection:
         trades, first, last = connection.execute(
