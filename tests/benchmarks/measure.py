@@ -45,26 +45,26 @@ class Place:
     @property
     def database(self) -> Path:
         """The generated history: see `tape.write_trades`."""
-        return self._once(f"trades-{self.trades}.duckdb", lambda path: write_trades(path, self.trades))
+        return self.once(f"trades-{self.trades}.duckdb", lambda path: write_trades(path, self.trades))
 
     @property
     def year(self) -> Path:
         """A year of minute candles: see `tape.write_candles`."""
-        return self._once("candles-365.duckdb", lambda path: write_candles(path, 365))
+        return self.once("candles-365.duckdb", lambda path: write_candles(path, 365))
 
     @property
     def catalog(self) -> Path:
         """The catalog of the generated history."""
-        return self._once(f"catalog-{self.trades}", self._build_catalog)
+        return self.once(f"catalog-{self.trades}", self._build_catalog)
 
     def archive(self) -> Path:
         """The same trades as the exchange's archive has them: a folder of a zip and its checksum for each day."""
-        return self._once(f"archive-{self.trades}", self._write_archive)
+        return self.once(f"archive-{self.trades}", self._write_archive)
 
     @property
     def demo(self) -> Path:
         """A folder in which the demo was run, a week of a SIMULATED market."""
-        return self._once("demo", _run_demo)
+        return self.once("demo", _run_demo)
 
     def scratch(self, name: str) -> Path:
         """A path in which nothing is, for what is measured."""
@@ -73,7 +73,8 @@ class Place:
         path.unlink(missing_ok=True)
         return path
 
-    def _once(self, name: str, make: Callable[[Path], None]) -> Path:
+    def once(self, name: str, make: Callable[[Path], object]) -> Path:
+        """What `make` puts into the path that it is given; made where it is not there yet."""
         path = self.folder / name
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -122,9 +122,12 @@ class History:
 class Exchange:
     """Plays histories `speed` times as fast as they were, from `start_ms` on."""
 
-    def __init__(self, histories: list[History], start_ms: int, speed: float, faults: Faults) -> None:
+    def __init__(
+        self, histories: list[History], start_ms: int, speed: float, faults: Faults, sent: Path | None = None
+    ) -> None:
         self.histories = {one.symbol: one for one in histories}
         self.faults = faults
+        self._sent = sent.open("w") if sent else None
         self._start_ms, self._speed, self._begin = start_ms, speed, time.monotonic()
         self._rng = random.Random(1)
         self._requests = 0
@@ -214,10 +217,17 @@ class Exchange:
                 frames, held = [*held, *frames], []
             try:
                 for frame in frames:
+                    self._note(frame)
                     await socket.send_str(frame)
             except ConnectionError:
                 break
         return socket
+
+    def _note(self, frame: str) -> None:
+        """When a trade was sent, where that is wanted."""
+        if self._sent and '"aggTrade"' in frame:
+            self._sent.write(f"{json.loads(frame)['data']['a']} {time.time()}\n")
+            self._sent.flush()
 
     def _spoiled(self, names: list[str], begin: int, end: int) -> list[str]:
         """Frames of all markets, with what goes wrong on the way."""
@@ -262,11 +272,12 @@ def main(
     speed: float = 1.0,
     faults: str = "",
     port: int = 0,
+    sent: Annotated[Path | None, typer.Option(help="Note here when which trade is sent.")] = None,
 ) -> None:
     """Serve until killed; the first line has the port."""
     start_ms = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp() * 1000)
     histories = [History.read(folder, symbol) for symbol in symbols.split(",")]
-    exchange = Exchange(histories, start_ms, speed, Faults.parse(faults))
+    exchange = Exchange(histories, start_ms, speed, Faults.parse(faults), sent)
 
     async def serve() -> None:
         runner = web.AppRunner(exchange.app())

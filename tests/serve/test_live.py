@@ -1,68 +1,21 @@
 """Map and heatmap as the market runs, in a real browser: they grow, say how fresh they are, and mend what was cut."""
 
-import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from math import sqrt
 from pathlib import Path
-from subprocess import PIPE, Popen
-from sys import executable
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from websockets.sync.client import connect
 
-from tests.live.conftest import SYMBOL, cut_off, play
 from tests.serve.browsing import chromium, until
+from tests.serve.live_market import Market
 
 pytestmark = pytest.mark.slow
-
-CUT = datetime(2024, 3, 2, 9, 57, tzinfo=UTC)
-
-
-class Market:
-    """An exchange, a watch of it in a folder with the history up to `CUT`, and the pages of that at `port`."""
-
-    def __init__(self, folder: Path, archive: Path, database: Path, speed: float) -> None:
-        self._folder, self.port = folder, 0
-        cut_off(database, folder / "market.duckdb", CUT)
-        (folder / "recorded" / SYMBOL).mkdir(parents=True)
-        (folder / "recorded" / SYMBOL / "SIMULATED.json").write_text("{}")
-        self.exchange, self._addresses = play(archive, "--start", CUT.isoformat(), "--speed", str(speed))
-        self.watch = self._watch()
-
-    def _watch(self) -> Popen[str]:
-        rest, streams = self._addresses
-        command = [executable, "-m", "liqstrat", "watch", SYMBOL, "--db", "market.duckdb", "--port", str(self.port),
-                   "--rest-url", rest, "--stream-url", streams]  # fmt: skip
-        process = Popen(command, stderr=PIPE, text=True, cwd=self._folder)
-        said = next(line for line in process.stderr or [] if "websockets" in line)
-        self.port = int(said.split()[1].rstrip("/").rsplit(":", 1)[1])
-        return process
-
-    def kill_watch(self) -> None:
-        """As when the machine goes down."""
-        self.watch.kill()
-        self.watch.communicate()
-
-    def watch_again(self) -> None:
-        self.watch = self._watch()
-
-    def close(self) -> None:
-        for process in (self.watch, self.exchange):
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-            process.communicate()
-
-    def snapshot(self, kind: str) -> dict[str, Any]:
-        """What a client gets that comes now."""
-        with connect(f"ws://127.0.0.1:{self.port}/ws/{kind}/{SYMBOL}", max_size=None) as socket:
-            found: dict[str, Any] = json.loads(socket.recv())
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +26,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def market(simulated_archive: Path, simulated_database: Path, tmp_path: Path) -> Iterator[Market]:
-    market = Market(tmp_path, simulated_archive, simulated_database, 60)
+    market = Market(tmp_path, simulated_archive, simulated_database, "--speed", "60")
     yield market
     market.close()
 
