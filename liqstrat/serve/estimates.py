@@ -19,6 +19,7 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.maps import levels_rows, maps_at
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
+from liqstrat.progress import SILENT, Progress
 from liqstrat.serve.shelf import Shelf
 
 _ABOUT = b"liqstrat"
@@ -62,6 +63,7 @@ def make_estimates(
     settings: ModelSettings,
     warmup: timedelta,
     span: float | None,
+    progress: Progress = SILENT,
 ) -> Estimates:
     """Maps at `moments` (ascending), from the shelf or made now; `span`: see `liqstrat.maps.maps_at`."""
     settings = with_bin_width(store, symbol, settings, moments[0])
@@ -80,7 +82,7 @@ def make_estimates(
         # A file that holds something else is made anew.
         with suppress(KeyError, TypeError, ValueError):
             return _read(kept, moments)
-    maps = list(maps_at(store, symbol, moments, settings, warmup, span=span))
+    maps = list(maps_at(store, symbol, moments, settings, warmup, progress, span))
     table = _table(maps, store.remarks)
     shelf.put(key, table)
     return _read(table, moments)

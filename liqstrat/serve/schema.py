@@ -369,6 +369,10 @@ class Task(_Shape):
     unit: str
 
 
+class UnderWay(_Shape):
+    tasks: list[Task]
+
+
 class Job(_Shape):
     id: int
     name: str
@@ -384,19 +388,23 @@ class Jobs(_Shape):
 
 
 class Study(_Shape):
-    """best: the trial that is best in the first objective, None where none meets the constraint."""
+    """best: of a sweep, the trial that is best in the first objective, None where none meets the constraint. figures:
+    those of that, or of a walk's tests."""
 
     study: str
+    kind: Literal["sweep", "walk_forward"]
     name: str
     simulated: bool
     symbols: list[str]
     start: datetime
     end: datetime
-    method: str
     objective: list[str]
     trials: int
-    feasible: int
+    method: str | None = None
+    feasible: int | None = None
+    windows: int | None = None
     best: dict[str, Any] | None
+    figures: dict[str, Any]
     verdict: dict[str, Any]
 
 

@@ -10,12 +10,14 @@ from fastapi import Depends, Request
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.store import Store
+from liqstrat.progress import Progress
 from liqstrat.scoring.run_verdict import verdict_on_run
 from liqstrat.serve.answers import Answer, Answers
 from liqstrat.serve.jobs import Jobs
 from liqstrat.serve.limits import VERDICT_DAYS
 from liqstrat.serve.shelf import Shelf
 from liqstrat.serve.sources import Source, Sources
+from liqstrat.serve.under_way import UnderWay
 from liqstrat.serve.watched import Watched
 
 _SHELF = ".maps"
@@ -33,6 +35,7 @@ class Served:
     shelf: Shelf
     jobs: Jobs
     watched: Watched | None = None
+    under_way: UnderWay = field(default_factory=UnderWay)
     answers: Answers = field(default_factory=Answers)
 
     @classmethod
@@ -40,13 +43,18 @@ class Served:
         """What lies in these folders; they need not be there yet."""
         return cls(catalog, results, configs, Sources(catalog), Shelf(catalog / _SHELF), Jobs(results), watched)
 
+    def maps_of(self, symbol: str, model: str) -> Progress:
+        """Who is told how far maps are, for pages that wait for them."""
+        return self.under_way.named(f"maps of {symbol}, {model}")
+
     def verdict(self, source: Source, store: Store, symbol: str, settings: ModelSettings) -> dict[str, Any]:
         """Whether the model's maps are any good, by the last days of what is on record; kept while the data are."""
         key = ("verdict", symbol, repr(settings))
         known = self.answers.known(source, key)
         if known is None:
             first, last = _scored(store, symbol)
-            found = verdict_on_run(store, symbol, settings, first, last, timedelta(0))
+            progress = self.under_way.named(f"judging maps of {symbol}")
+            found = verdict_on_run(store, symbol, settings, first, last, timedelta(0), progress)
             known = Answer(found)
             self.answers.keep(source, key, known)
         return known.about

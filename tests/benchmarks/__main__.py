@@ -9,7 +9,7 @@ import typer
 
 from tests.benchmarks.measure import Place, Row, machine, markdown
 
-ROWS = ("start", "results", "ingest", "catalog", "flow", "book", "replay", "memory", "serve", "live", "sweep")
+ROWS = ("start", "results", "ingest", "catalog", "flow", "book", "replay", "memory", "serve", "pages", "live", "sweep")
 _LARGE = 100_000_000
 
 

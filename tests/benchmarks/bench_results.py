@@ -18,7 +18,7 @@ _FILTER = "trades >= 30 and max_drawdown > -0.25"
 def measure(place: Place) -> list[Row]:
     """The first look, later ones, and the command as a process of its own, in processor time."""
     folder = place.scratch("results")
-    _write(folder)
+    write(folder, _RUNS)
     first = best_of({"first": lambda: _look(folder)}, 1)["first"]
     later = best_of({"later": lambda: _look(folder)}, place.repeats)["later"]
     words = ["results", str(folder), "--filter", _FILTER, "--sort", "-sharpe"]
@@ -41,8 +41,9 @@ def _look(folder: Path) -> None:
     assert 0 < len(rows) < len(listing.rows) == _RUNS
 
 
-def _write(folder: Path) -> None:
-    for number in range(_RUNS):
+def write(folder: Path, runs: int) -> None:
+    """Results of so many runs, as far as they are listed."""
+    for number in range(runs):
         run = folder / f"run-{number:04d}"
         run.mkdir(parents=True)
         moment = f"2026-01-{number % 28 + 1:02d}T{number % 24:02d}:00:00+00:00"

@@ -269,3 +269,20 @@ def test_signals_are_those_of_the_command(client: TestClient, folders: tuple[Pat
     expected = standing.signals(SignalRules.of({"watch": 0.05}))
     assert [(one["kind"], one["reason"]) for one in told["signals"]] == [(one.kind, one.reason) for one in expected]
     assert told["rules"]["watch"] == 0.05
+
+
+def test_who_waits_is_told_how_far_long_work_is(folders: tuple[Path, Path]) -> None:
+    """Each step of making maps is told to whoever asks meanwhile; when it is done there is nothing under way."""
+    with TestClient(create_app(*folders), base_url="http://localhost") as fresh:
+        under_way = fresh.app.state.served.under_way  # type: ignore[attr-defined]
+        heard: list[dict[str, Any]] = []
+        with under_way.named("maps of BTCUSDT").task("flow", 576, "intervals") as step:
+            heard += fresh.get("/under-way").json()["tasks"]
+            step(288)
+            heard += fresh.get("/under-way").json()["tasks"]
+        expected = {"task": "maps of BTCUSDT", "total": 576, "unit": "intervals"}
+        assert heard == [{**expected, "done": 0}, {**expected, "done": 288}]
+        begun = under_way.count
+        assert fresh.get("/liquidations/map?symbol=BTCUSDT&at=2024-03-02T03:07&timeframe=13h").status_code == 200
+        assert under_way.count > begun
+        assert fresh.get("/under-way").json() == {"tasks": []}

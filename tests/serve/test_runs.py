@@ -184,8 +184,18 @@ def test_studies_are_listed_with_their_pages(
     run_file.write_text(text, encoding="utf-8")
     liqstrat("sweep", str(run_file), "--out", str(results), "--workers", "1")
     (found,) = client.get("/studies").json()["studies"]
-    assert (found["name"], found["trials"], found["simulated"]) == ("posted", 2, True)
+    assert (found["kind"], found["name"], found["trials"], found["simulated"]) == ("sweep", "posted", 2, True)
+    assert found["figures"] == found["best"]["figures"]
     assert found["verdict"]["words"]
     assert "Sweep of posted" in client.get(f"/studies/{found['study']}/page").text
     assert client.get("/studies/..%2f..%2fetc/page").status_code == 404
     assert client.get(f"/studies/{client.get('/runs').json()['runs'][0]['run']}/page").status_code == 404
+    walk = '[walk_forward]\ntrain = "8h"\ntest = "4h"\nembargo = "30m"\n'
+    run_file.write_text(text + walk, encoding="utf-8")
+    liqstrat("walk-forward", str(run_file), "--out", str(results), "--workers", "1")
+    walked, swept = client.get("/studies").json()["studies"]
+    assert (walked["kind"], walked["windows"], walked["best"]) == ("walk_forward", 3, None)
+    assert walked["trials"] == 6
+    assert walked["figures"]["net_return"] is not None
+    assert swept == found
+    assert "Walk forward of posted" in client.get(f"/studies/{walked['study']}/page").text

@@ -98,7 +98,16 @@ def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()
         every = asked.interval or _length(window_length(asked.window))
         warmup = timeframe_length(asked.timeframe)
         moments = _moments(asked.symbol, span, end - window_length(asked.window), end, every)
-        maps = make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, warmup, SPAN)
+        maps = make_estimates(
+            store,
+            here.shelf,
+            asked.symbol,
+            moments,
+            asked.settings,
+            warmup,
+            SPAN,
+            here.maps_of(asked.symbol, asked.model),
+        )
         matrix = matrix_of(maps, maps.wanted(asked.side, asked.tiers))
         _within(matrix.usdt.size)
         usdt = np.where(matrix.usdt >= max(asked.min_usdt, 0.5), np.round(matrix.usdt), 0.0)
@@ -143,7 +152,16 @@ def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuer
         start = asked.start_time or end - window_length(asked.time_window or "48h")
         warmup = timeframe_length(asked.timeframe)
         moments = _moments(asked.symbol, span, start, end, asked.interval)
-        maps = make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, warmup, SPAN)
+        maps = make_estimates(
+            store,
+            here.shelf,
+            asked.symbol,
+            moments,
+            asked.settings,
+            warmup,
+            SPAN,
+            here.maps_of(asked.symbol, asked.model),
+        )
         rows = maps.wanted(asked.side, asked.tiers)
         if asked.price_bin_size is not None and asked.price_bin_size < (widest := widest_bin(maps, rows)):
             raise RefusedError(
@@ -170,7 +188,9 @@ def one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tupl
     """The map that is asked for, and what it says of itself."""
     last = open_interest_span(store, asked.symbol)[1]
     moment, warmup = asked.at or last, timeframe_length(asked.timeframe)
-    maps = make_estimates(store, here.shelf, asked.symbol, [moment], asked.settings, warmup, None)
+    maps = make_estimates(
+        store, here.shelf, asked.symbol, [moment], asked.settings, warmup, None, here.maps_of(asked.symbol, asked.model)
+    )
     age = moment - _known_by(store, asked.symbol, moment)
     about = _facts(here, source, store, asked, last) | {
         "time": moment,

@@ -37,6 +37,12 @@ def health(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Resp
     return reply(request, Given(Answer(about)))
 
 
+@router.get("/under-way", response_model=schema.UnderWay)
+def under_way(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
+    """What the server works on for all who ask, and how far that is; for what takes seconds."""
+    return reply(request, Given(Answer({"tasks": here.under_way.all()})))
+
+
 @router.get("/symbols", response_model=schema.Symbols)
 def symbols(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
     """The databases that were found, and the symbols in each."""

@@ -1,7 +1,7 @@
 """Studies of the results folder: many runs of one run file, and the page that says what they tell."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
@@ -19,27 +19,20 @@ from liqstrat.serve.served import Here
 
 router = APIRouter(prefix="/studies", tags=["runs"])
 
-_FACTS, _PAGE = "sweep.json", "sweep.html"
-_TOLD = ("name", "simulated", "symbols", "start", "end", "method", "objective", "trials", "feasible")
+#: Kinds of studies by the name of their files: `sweep.json` has the facts, `sweep.html` is the page.
+_KINDS = ("sweep", "walk_forward")
+_TOLD = ("name", "simulated", "symbols", "start", "end", "objective")
 
 
 @router.get("", response_model=schema.Studies)
 def studies(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
-    """All studies, the latest first: what was tried, the best of it, and the verdict on that."""
+    """All sweeps and walks forward, the latest first: what was tried, what came of it, and the verdict on that."""
     found, left_out = [], {}
-    for name, folder in _studies(here.results).items():
+    for name, facts_file in _studies(here.results).items():
         try:
-            facts = read_json(folder / _FACTS)
-            found.append(
-                {
-                    "study": name,
-                    **{key: facts[key] for key in _TOLD},
-                    "best": (facts["best"] or [None])[0],
-                    "verdict": facts["verdict"],
-                }
-            )
+            found.append(_told(name, facts_file.stem, read_json(facts_file)))
         except (LiqstratError, KeyError) as error:
-            left_out[name] = f"{folder / _FACTS}: {error}"
+            left_out[name] = f"{facts_file}: {error}"
     return reply(request, Given(Answer({"studies": found, "left_out": left_out})))
 
 
@@ -47,14 +40,25 @@ def studies(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Res
 def page(here: Here, study: Annotated[str, Field(max_length=200)], _: Annotated[Nothing, Query()]) -> Response:
     """The page of a study."""
     there = _studies(here.results)
-    if study not in there or not (there[study] / _PAGE).is_file():
+    if study not in there or not (path := there[study].with_suffix(".html")).is_file():
         raise LiqstratError(f'{here.results}: there is no study "{study}" with a page{did_you_mean(study, there)}')
-    return HTMLResponse((there[study] / _PAGE).read_text(encoding="utf-8"), headers=apart())
+    return HTMLResponse(path.read_text(encoding="utf-8"), headers=apart())
+
+
+def _told(name: str, kind: str, facts: dict[str, Any]) -> dict[str, Any]:
+    told = {"study": name, "kind": kind, **{key: facts[key] for key in _TOLD}, "verdict": facts["verdict"]}
+    if kind == "sweep":
+        best = (facts["best"] or [None])[0]
+        more = {key: facts[key] for key in ("method", "trials", "feasible")}
+        return told | more | {"best": best, "figures": best["figures"] if best else {}}
+    windows = facts["windows"]
+    trials = sum(one["trials"] for one in windows)
+    return told | {"trials": trials, "windows": len(windows), "best": None, "figures": facts["figures"]}
 
 
 def _studies(results: Path) -> dict[str, Path]:
-    """Folders of studies by name, the one that was written last first."""
+    """The files of facts by the name of their study, the one that was written last first."""
     files: list[tuple[float, Path]] = []
-    for path in results.glob(f"[!.]*/{_FACTS}"):
-        files.append((path.stat().st_mtime, path.parent))
-    return {folder.name: folder for _, folder in sorted(files, reverse=True)}
+    for kind in _KINDS:
+        files += [(path.stat().st_mtime, path) for path in results.glob(f"[!.]*/{kind}.json")]
+    return {path.parent.name: path for _, path in sorted(files, reverse=True)}

@@ -38,11 +38,25 @@ export class Latest {
     this.state?.classList.remove("busy");
   }
 
+  /** What takes longer than a moment says how far it is. */
+  async #showProgress(controller) {
+    const box = document.createElement("p"), began = Date.now() - 1000;
+    while (!controller.done && !controller.signal.aborted) {
+      const { tasks } = await ask("/under-way").catch(() => ({ tasks: [] }));
+      if (controller.done || controller.signal.aborted || !this.state?.classList.contains("busy")) break;
+      box.textContent = `${tasks.length ? far(tasks[0]) : "reading"}, ${Math.round((Date.now() - began) / 1000)} s`;
+      if (!box.isConnected) this.state.replaceChildren(box);
+      await new Promise((done) => setTimeout(done, 300));
+    }
+    box.remove();
+  }
+
   /** What `work` gives, or undefined where another call came after; errors are told in the state's place. */
   async run(work) {
     this.#controller?.abort();
     const controller = (this.#controller = new AbortController());
     const late = setTimeout(() => this.state?.classList.add("busy"), 150);
+    const telling = setTimeout(() => this.#showProgress(controller), 1000);
     try {
       const found = await work(controller.signal);
       if (controller.signal.aborted) return undefined;
@@ -55,9 +69,17 @@ export class Latest {
       return undefined;
     } finally {
       clearTimeout(late);
+      clearTimeout(telling);
+      controller.done = true;
       if (this.#controller === controller) this.state?.classList.remove("busy");
     }
   }
+}
+
+/** How far a piece of work is, in words. */
+export function far({ task, done, total, unit }) {
+  const count = Math.round(done).toLocaleString("en");
+  return `${task}: ${count}${total ? ` of ${Math.round(total).toLocaleString("en")}` : ""} ${unit}`;
 }
 
 /** Say a sentence in place of a picture; what stands in backticks is code. */

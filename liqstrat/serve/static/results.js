@@ -11,7 +11,9 @@ const SHORT = ["created", "symbols", "resolution", "trades", "net_return", "max_
 const SHARES = new Set(["net_return", "max_drawdown", "win_rate", "exposure", "cagr", "buy_and_hold"]);
 const WORDS = new Set(["symbols", "strategies", "tags", "note", "resolution", "name", "config_hash", "data_hash"]);
 const HEIGHT = 31, AROUND = 12;
+const ROUND = new Intl.NumberFormat("en"), DIGITS = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 let rows = [], columns = [], ticked = new Set();
+let lines = new Map(); // the rows of the table that have been made, by run
 
 async function load() {
   const answer = await latest.run((signal) => ask("/runs", { filter: state.get("filter"), sort: state.get("sort") }, { signal }));
@@ -28,7 +30,9 @@ async function load() {
   if (left.length) document.getElementById("count").textContent += `; ${left.length} left out: ${left[0][1]}`;
   document.getElementById("columns").replaceChildren(...known.map((name) => new Option(name)));
   head();
-  body();
+  body(true);
+  // Columns stay as wide as they are while other rows scroll into view.
+  for (const th of table.tHead.rows[0].cells) th.style.minWidth = `${Math.ceil(th.getBoundingClientRect().width)}px`;
   chosen();
   window.shown = { rows, columns };
 }
@@ -42,7 +46,7 @@ function head() {
   all.checked = rows.length > 0 && rows.every((row) => ticked.has(row.run));
   all.addEventListener("change", () => {
     ticked = new Set(all.checked ? rows.map((row) => row.run) : []);
-    body();
+    body(true);
     chosen();
   });
   const corner = document.createElement("th");
@@ -64,12 +68,13 @@ function head() {
   table.tHead.replaceChildren(tr);
 }
 
-/** Only rows in view are made: thousands of them would be slow. */
-function body() {
+/** Only rows in view are made: thousands of them would be slow. `anew`: also those that have been. */
+function body(anew = false) {
+  if (anew) lines = new Map();
   const first = Math.max(0, Math.floor(scroller.scrollTop / HEIGHT) - AROUND);
   const last = Math.min(rows.length, first + Math.ceil(scroller.clientHeight / HEIGHT) + 2 * AROUND);
   const focused = document.activeElement?.dataset?.key;
-  table.tBodies[0].replaceChildren(spacer(first), ...rows.slice(first, last).map(line), spacer(rows.length - last));
+  table.tBodies[0].replaceChildren(spacer(first), ...rows.slice(first, last).map(made), spacer(rows.length - last));
   if (focused) table.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
@@ -83,9 +88,15 @@ function spacer(count) {
   return tr;
 }
 
+function made(row) {
+  const known = lines.get(row.run) ?? line(row);
+  known.className = row.run === state.get("run") ? "open" : "";
+  lines.set(row.run, known);
+  return known;
+}
+
 function line(row) {
   const tr = document.createElement("tr");
-  tr.className = row.run === state.get("run") ? "open" : "";
   const tick = document.createElement("input");
   tick.type = "checkbox";
   tick.checked = ticked.has(row.run);
@@ -139,7 +150,7 @@ function value(column, content) {
   if (Array.isArray(content)) return cell(content.join(", "), "left");
   if (["created", "start", "end"].includes(column)) return cell(content.slice(0, 16).replace("T", " "));
   if (typeof content === "number") {
-    const shown = SHARES.has(column) ? `${(100 * content).toFixed(2)}%` : Number.isInteger(content) ? content.toLocaleString("en") : content.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+    const shown = SHARES.has(column) ? `${(100 * content).toFixed(2)}%` : (Number.isInteger(content) ? ROUND : DIGITS).format(content);
     return cell(shown.replace("-", "−"), column === "net_return" ? (content > 0 ? "gain" : content < 0 ? "loss" : "") : "");
   }
   return cell(String(content).slice(0, 60), WORDS.has(column) ? "left" : "");
@@ -196,8 +207,13 @@ async function loadStudies() {
       mark.textContent = "SIMULATED";
       name.append(" ", mark);
     }
-    const settings = Object.entries(one.best?.settings ?? {}).map(([key, value]) => `${key.split(".").at(-1)} = ${value}`).join(", ");
-    tr.append(name, cell(one.trials.toLocaleString("en")), cell(one.objective.map((key) => key.replaceAll("_", " ")).join(", ")), value(objective, one.best?.figures[objective]), cell(settings || "–", "left"), cell(one.verdict.words ?? "", "left"));
+    const walk = one.kind === "walk_forward", result = walk ? "net_return" : objective;
+    const settings = walk ? "" : Object.entries(one.best?.settings ?? {}).map(([key, value]) => `${key.split(".").at(-1)} = ${value}`).join(", ");
+    const kind = walk ? `walk forward, ${one.windows} ${one.windows === 1 ? "window" : "windows"}` : "sweep";
+    tr.append(
+      name, cell(kind, "left"), cell(one.trials.toLocaleString("en")), cell(one.objective.map((key) => key.replaceAll("_", " ")).join(", ")),
+      value(result, one.figures[result]), cell(settings || (walk ? "chosen anew for each window" : "–"), "left"), cell(one.verdict.words ?? "", "left"),
+    );
     return tr;
   }));
 }
