@@ -322,11 +322,15 @@ class Changed(_Shape):
 
 
 class RunFileText(_Shape):
+    """state: what changes with the text."""
+
     name: str
     text: str
+    state: str
 
 
 class RunFiles(_Shape):
+    folder: str
     files: list[RunFileText]
 
 

@@ -301,6 +301,7 @@ def test_a_run_is_edited_started_and_shown(browser: Browser, address: str) -> No
         assert page.inner_text("#errors").startswith('line 5unknown key "resolutoin" (did you mean "resolution"?)')
         assert page.is_disabled("#start")
         assert page.inner_text("#lines .bad").strip() == "5"
+        assert page.inner_text("#ink .beside").startswith('   ← unknown key "resolutoin"')
         page.fill("#text", text.replace("LevelFade", "LevelFad"))
         until(page, "document.getElementById('errors').innerText.includes('did you mean')")
         page.click("#revert")
@@ -310,6 +311,56 @@ def test_a_run_is_edited_started_and_shown(browser: Browser, address: str) -> No
         assert link is not None
         page.goto(f"{address}{link.get_attribute('href')}")
         page.frame_locator("#frame").get_by_text("from-the-page").first.wait_for()
+
+
+def test_a_run_file_is_saved_and_over_another_only_when_asked(
+    browser: Browser, address: str, house: tuple[Path, Path, Path]
+) -> None:
+    configs = house[2]
+    with opened(browser, f"{address}/run?file={configs / 'quick.toml'}") as page:
+        page.wait_for_selector("#errors .fine")
+        text = page.input_value("#text")
+        page.fill("#text", text + "# mine\n")
+        page.keyboard.press("Control+s")
+        assert "is there already" in page.inner_text("#dialog-told")
+        assert page.inner_text("#dialog-ok") == "Write over it"
+        page.fill("#dialog-name", "mine.toml")
+        assert page.inner_text("#dialog-ok") == "Save"
+        page.click("#dialog-ok")
+        until(page, "document.getElementById('told').textContent.endsWith('mine.toml is saved.')")
+        assert (configs / "mine.toml").read_text() == text + "# mine\n"
+        assert (configs / "quick.toml").read_text() == text
+        assert page.input_value("#file") == str(configs / "mine.toml")
+        assert page.is_disabled("#revert")
+        page.fill("#text", text + "# again\n")
+        page.click("#save")
+        page.click("#dialog-ok")
+        until(
+            page,
+            "document.getElementById('text').value.endsWith('again\\n') && document.getElementById('revert').disabled",
+        )
+        assert (configs / "mine.toml").read_text() == text + "# again\n"
+    (configs / "mine.toml").unlink()
+
+
+def test_levels_that_were_run_through_are_marked(browser: Browser, address: str) -> None:
+    """Each mark is where price went, and what it took out the maps had held."""
+    with opened(browser, f"{address}/heatmap?window=24h&interval=15m") as page:
+        marks, heat = page.evaluate("[shown.swept, shown.heat]")
+        candles = page.evaluate(
+            "(async () => (await (await fetch('/prices/klines?symbol=BTCUSDT&interval=15m')).json()).klines)()"
+        )
+        went = {row["time"][:16]: (row["low"], row["high"]) for row in candles}
+        assert len(marks) > 10
+        for one in marks[:20]:
+            column = heat["ms"].index(one["time"])
+            low, high = went[heat["times"][column - 1][:16]]
+            assert low <= one["high"] * 1.002
+            assert one["low"] <= high * 1.002
+        before = pictures(page)
+        page.click("[data-layer=swept]")
+        settle(page)
+        assert pictures(page) != before
 
 
 def test_completion_offers_what_fits(browser: Browser, address: str) -> None:

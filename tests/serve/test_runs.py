@@ -190,12 +190,46 @@ def test_studies_are_listed_with_their_pages(
     assert "Sweep of posted" in client.get(f"/studies/{found['study']}/page").text
     assert client.get("/studies/..%2f..%2fetc/page").status_code == 404
     assert client.get(f"/studies/{client.get('/runs').json()['runs'][0]['run']}/page").status_code == 404
-    walk = '[walk_forward]\ntrain = "8h"\ntest = "4h"\nembargo = "30m"\n'
+    walk = '[walk_forward]\ntrain = "2h"\ntest = "1h"\n'
     run_file.write_text(text + walk, encoding="utf-8")
     liqstrat("walk-forward", str(run_file), "--out", str(results), "--workers", "1")
     walked, swept = client.get("/studies").json()["studies"]
-    assert (walked["kind"], walked["windows"], walked["best"]) == ("walk_forward", 3, None)
-    assert walked["trials"] == 6
+    assert (walked["kind"], walked["windows"], walked["best"]) == ("walk_forward", 4, None)
+    assert walked["trials"] == 8
     assert walked["figures"]["net_return"] is not None
     assert swept == found
     assert "Walk forward of posted" in client.get(f"/studies/{walked['study']}/page").text
+
+
+def test_run_files_are_saved_in_their_folder_and_over_none_unasked(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    configs, text = tmp_path / "configs", 'name = "mine"\n[[strategies]]\nuse = "LevelFade"\n'
+    with TestClient(create_app(*folders, configs), base_url=HERE) as client:
+
+        def save(name: str, text: str, **more: str) -> Any:
+            return client.post("/run-files/save", json={"name": name, "text": text, **more})
+
+        first = save("mine.toml", text)
+        assert first.json()["name"] == str(configs / "mine.toml")
+        assert (configs / "mine.toml").read_bytes() == text.encode()
+        listed = {one["name"]: one for one in client.get("/run-files").json()["files"]}
+        assert listed[str(configs / "mine.toml")] == first.json()
+        refused = save("mine.toml", "# other\r\n")
+        assert refused.status_code == 422
+        assert "is there already, nothing was written" in refused.json()["detail"]
+        # Somebody else has written it since it was seen.
+        (configs / "mine.toml").write_text(text + "# theirs\n")
+        assert "has been changed since" in save("mine.toml", "", replaces=first.json()["state"]).json()["detail"]
+        assert (configs / "mine.toml").read_text() == text + "# theirs\n"
+        (seen,) = [one for one in client.get("/run-files").json()["files"] if one["name"].endswith("mine.toml")]
+        assert save("mine.toml", "# other\r\n", replaces=seen["state"]).status_code == 200
+        assert (configs / "mine.toml").read_bytes() == b"# other\r\n"
+        outside = tmp_path / "outside.toml"
+        outside.write_text("theirs")
+        (configs / "link.toml").symlink_to(outside)
+        for name in ("../outside.toml", "..%2foutside.toml", "/tmp/a.toml", "a/b.toml", ".hidden.toml", "a.txt", "a"):
+            assert save(name, text).status_code == 422, name
+        assert save("link.toml", text).status_code == 422
+        assert outside.read_text() == "theirs"
+        (configs / "folder.toml").mkdir()
+        assert save("folder.toml", text).status_code == 422
+        assert sorted(path.name for path in configs.iterdir()) == ["folder.toml", "link.toml", "mine.toml"]

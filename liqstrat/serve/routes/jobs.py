@@ -1,5 +1,6 @@
 """Run files to edit, and runs started from the page."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,9 +9,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from liqstrat.alert_settings import AlertSettings
 from liqstrat.backtest.params import make_params
 from liqstrat.config import DataSettings, ReportSettings, RunFile, VenueSettings
 from liqstrat.errors import LiqstratError
+from liqstrat.held import partial_file
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.run_file import run_of_text
 from liqstrat.serve import schema
@@ -20,12 +23,21 @@ from liqstrat.serve.params import Nothing
 from liqstrat.serve.refusals import RefusedError
 from liqstrat.serve.replies import reply
 from liqstrat.serve.served import Here, Served
-from liqstrat.strategies import STRATEGIES, resolve_strategy
+from liqstrat.strategies import FILTER, STRATEGIES, resolve_strategy
+from liqstrat.study_settings import HoldoutSettings, SweepSettings, WalkForwardSettings
 
 router = APIRouter(tags=["jobs"])
 
 _MOST_FILES = 200
-_SECTIONS: dict[str, type[BaseModel]] = {"data": DataSettings, "venue": VenueSettings, "report": ReportSettings}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "data": DataSettings,
+    "venue": VenueSettings,
+    "report": ReportSettings,
+    "sweep": SweepSettings,
+    "walk_forward": WalkForwardSettings,
+    "holdout": HoldoutSettings,
+    "alerts": AlertSettings,
+}
 
 
 @router.get("/run-files", response_model=schema.RunFiles)
@@ -38,8 +50,8 @@ def run_files(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> R
         except (OSError, UnicodeDecodeError):
             continue
         if len(text) <= MOST_LETTERS and re.search(r"(?m)^\s*\[\[strategies\]\]", text):
-            found.append({"name": str(path), "text": text})
-    return reply(request, Given(Answer({"files": found})))
+            found.append({"name": str(path), "text": text, "state": _state(text)})
+    return reply(request, Given(Answer({"folder": str(here.configs), "files": found})))
 
 
 @router.get("/run-files/words", response_model=schema.Words)
@@ -49,7 +61,7 @@ def words(request: Request, _: Annotated[Nothing, Query()]) -> Response:
     sections |= {name: list(section.model_fields) for name, section in _SECTIONS.items()}
     sections["model"] = list(ModelSettings.__dataclass_fields__)
     sections["strategies"] = ["use", "params", "symbols"]
-    strategies = {name: _params(name) for name in STRATEGIES}
+    strategies = {name: _params(name) for name in (*STRATEGIES, *(f"{FILTER}({name})" for name in STRATEGIES))}
     return reply(request, Given(Answer({"sections": sections, "strategies": strategies})))
 
 
@@ -62,6 +74,26 @@ class Text(Nothing):
 def check(request: Request, wanted: Text) -> Response:
     """What is wrong with a run file, by line."""
     return reply(request, Given(Answer({"errors": _errors(wanted)})))
+
+
+class Kept(Text):
+    replaces: Annotated[
+        str | None,
+        Field(max_length=64, description="`state` of the file that it is written over."),
+    ] = None
+
+
+@router.post("/run-files/save", response_model=schema.RunFileText)
+def save(request: Request, here: Here, wanted: Kept) -> Response:
+    """Write a run file into the folder of run files; over one that is there only where it is the one that was seen."""
+    path = here.configs / wanted.name
+    there = _there(path)
+    if there is not None and wanted.replaces != _state(there):
+        seen = "has been changed since" if wanted.replaces else "is there already"
+        raise RefusedError(f"{path}: {seen}, nothing was written; expected another name, or to be asked for over it")
+    with partial_file(path) as partial:
+        partial.write_text(wanted.text, encoding="utf-8", newline="")
+    return reply(request, Given(Answer({"name": str(path), "text": wanted.text, "state": _state(_there(path) or "")})))
 
 
 @router.get("/jobs", response_model=schema.Jobs)
@@ -82,6 +114,20 @@ def start(request: Request, here: Here, wanted: Text) -> Response:
 def cancel(request: Request, here: Here, number: Annotated[int, Field(ge=1)], _: Nothing) -> Response:
     """Take a run out of the queue, or end it; what it has written is gone then."""
     return reply(request, Given(Answer(here.jobs.cancel(number).told())))
+
+
+def _there(path: Path) -> str | None:
+    """What a file holds, None where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RefusedError(f"{path}: cannot be written over: {error.strerror}") from None
+
+
+def _state(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _paths(here: Served) -> list[Path]:
@@ -116,5 +162,5 @@ def _placed(wanted: Text, line: str) -> dict[str, Any]:
 
 
 def _params(name: str) -> list[dict[str, Any]]:
-    fields = STRATEGIES[name].Params.model_fields
+    fields = resolve_strategy(name).Params.model_fields
     return [{"name": key, "default": None if one.is_required() else str(one.default)} for key, one in fields.items()]

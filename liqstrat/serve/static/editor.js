@@ -1,6 +1,6 @@
 // What makes a text area an editor of run files: colours, and completion of what may stand at a place.
 
-/** Paint lines of TOML; those in `bad` are underlined. */
+/** Paint lines of TOML; those in `bad` are underlined, with what is wrong beside them. */
 export function ink(place, lines, bad) {
   const fragment = document.createDocumentFragment();
   lines.forEach((line, at) => {
@@ -15,7 +15,14 @@ export function ink(place, lines, bad) {
         row.append(span);
       }
     }
-    fragment.append(row, "\n");
+    fragment.append(row);
+    if (bad.has(at + 1)) {
+      const beside = document.createElement("span");
+      beside.className = "beside";
+      beside.textContent = `   ← ${bad.get(at + 1)}`;
+      fragment.append(beside);
+    }
+    fragment.append("\n");
   });
   place.replaceChildren(fragment);
 }
@@ -52,7 +59,7 @@ export class Completion {
     const before = this.area.value.slice(0, this.area.selectionStart), lines = before.split("\n"), line = lines.at(-1);
     const header = lines.findLast((one) => /^\s*\[/.test(one))?.match(/\[+\s*([\w.]+)/)?.[1] ?? "";
     const word = line.match(/[\w-]*$/)[0], lead = line.slice(0, line.length - word.length);
-    const strategy = lines.findLast((one) => /^\s*use\s*=/.test(one))?.match(/"(\w+)"/)?.[1];
+    const strategy = lines.findLast((one) => /^\s*use\s*=/.test(one))?.match(/"([\w()]+)"/)?.[1];
     const params = (this.words.strategies[strategy] ?? []).map((one) => one.name);
     let offers = [];
     if (/^\s*use\s*=\s*"$/.test(lead)) offers = Object.keys(this.words.strategies);

@@ -3,9 +3,11 @@
 import { colour, Drawing, FONT, label, moves, ticks, timeTicks } from "./canvas.js";
 import { moment, price } from "./format.js";
 import { paint, paintColumn, palette, rowsOf, scaleOf } from "./heat.js";
+import { drawBubbles, drawSwept, drawTrades, sweptOf } from "./marks.js";
 import { drawPane, panesOf } from "./panes.js";
 
 const AXIS = 66, BOTTOM = 24, PROFILE = 120, PANE = 58;
+const MOST_SWEPT = 80, NEAR = 7;
 const LEAST_MARGIN = 0.025, MOST_MARGIN = 0.08, MARGIN_OF_RANGE = 0.45;
 
 export class Chart {
@@ -33,6 +35,7 @@ export class Chart {
     this.heat = heat;
     this.data = data;
     this.rows = heat.price_edges.length ? rowsOf(heat.price_edges) : null;
+    this.runThrough = sweptOf(heat);
     this.upTo = heat.ms.length - 1;
     this.cross = null;
   }
@@ -55,6 +58,7 @@ export class Chart {
     this.until = now ?? this.heat.ms[this.upTo];
     this.candles = this.data.candles.filter(([time]) => (now === null ? time + this.data.length <= this.until : time < now));
     this.bubbles = this.data.bubbles.filter((one) => one.time < this.until);
+    this.swept = this.runThrough.filter((one) => one.time <= this.until).slice(0, MOST_SWEPT);
     this.trades = this.data.trades.filter((one) => one.opened < this.until);
   }
 
@@ -75,9 +79,9 @@ export class Chart {
 
   /** What is drawn, for who looks closer. */
   shown() {
-    const times = [...this.candles.map(([time]) => time + this.data.length), ...this.bubbles.map((one) => one.time), this.heat.ms[this.upTo]];
+    const times = [...this.candles.map(([time]) => time + this.data.length), ...this.bubbles.map((one) => one.time), ...this.swept.map((one) => one.time), this.heat.ms[this.upTo]];
     return {
-      heat: this.heat, until: this.until, ending: this.candles.slice(-2), latest: Math.max(...times), candles: this.candles.length, bubbles: this.bubbles.length, trades: this.trades.length,
+      heat: this.heat, until: this.until, ending: this.candles.slice(-2), latest: Math.max(...times), candles: this.candles.length, bubbles: this.bubbles.length, swept: this.swept, trades: this.trades.length,
       panes: panesOf(this.data, this.layers, this.until).map((pane) => ({ name: pane.name, latest: Math.max(...pane.rows.map(([time]) => time)) })), view: this.#range(),
     };
   }
@@ -130,8 +134,9 @@ export class Chart {
     if (this.rows) this.#image(context, x, y, from, to, low, high);
     this.#grid(context, wide, tall, x, y);
     if (this.layers.has("candles")) this.#candles(context, x, y, from, to);
-    if (this.layers.has("bubbles")) this.#bubbles(context, x, y, from, to);
-    this.#trades(context, x, y);
+    if (this.layers.has("swept")) drawSwept(context, this.swept, x, y);
+    if (this.layers.has("bubbles")) drawBubbles(context, this.bubbles, x, y, [from, to]);
+    drawTrades(context, this.trades, x, y, this.until);
     if (this.upTo < this.heat.ms.length - 1) this.#border(context, x(this.until), tall, wide);
     context.restore();
     panes.forEach((pane, at) => {
@@ -177,43 +182,6 @@ export class Chart {
         context.fillRect(middle - 0.5, y(high), 1, Math.max(1, y(low) - y(high)));
         if (body > 1.5) context.fillRect(middle - body / 2, y(Math.max(open, close)), body, Math.max(1, Math.abs(y(open) - y(close))));
       }
-    }
-  }
-
-  #bubbles(context, x, y, from, to) {
-    const seen = this.bubbles.filter((one) => one.time >= from && one.time <= to).sort((a, b) => b.usdt - a.usdt).slice(0, 400);
-    const largest = seen[0]?.usdt ?? 1;
-    for (const one of seen) {
-      context.beginPath();
-      context.arc(x(one.time), y(one.price), 1.5 + 10 * Math.sqrt(one.usdt / largest), 0, 2 * Math.PI);
-      context.fillStyle = context.strokeStyle = colour(one.side);
-      context.globalAlpha = 0.16;
-      context.fill();
-      context.globalAlpha = 0.6;
-      context.stroke();
-    }
-    context.globalAlpha = 1;
-  }
-
-  #trades(context, x, y) {
-    for (const one of this.trades) {
-      const closed = one.closed !== null && one.closed <= this.until;
-      context.strokeStyle = context.fillStyle = closed ? colour(one.pnl > 0 ? "gain" : "loss") : colour("text");
-      if (closed) {
-        context.lineWidth = 1.5;
-        context.beginPath();
-        context.moveTo(x(one.opened), y(one.entry));
-        context.lineTo(x(one.closed), y(one.exit));
-        context.stroke();
-        context.lineWidth = 1;
-        context.fillRect(x(one.closed) - 3, y(one.exit) - 3, 6, 6);
-      }
-      const up = one.side === "long" ? 1 : -1, left = x(one.opened), top = y(one.entry);
-      context.beginPath();
-      context.moveTo(left, top);
-      context.lineTo(left - 5, top + up * 9);
-      context.lineTo(left + 5, top + up * 9);
-      context.fill();
     }
   }
 
@@ -373,7 +341,9 @@ export class Chart {
     }
     const candle = this.candles.findLast(([opened]) => opened <= time && time < opened + this.data.length);
     this.cross = { time, price: value, column };
-    this.pointed({ time, price: value, known, usdt: usdt[bin]?.[column] ?? 0, sum, candle });
+    const { width, height } = this.main, axes = this.#axes(width, height);
+    const swept = this.layers.has("swept") && this.swept.find((one) => Math.abs(axes.x(one.time) - axes.x(time)) < NEAR && axes.y(one.high) - NEAR < axes.y(value) && axes.y(value) < axes.y(one.low) + NEAR);
+    this.pointed({ time, price: value, known, swept, usdt: usdt[bin]?.[column] ?? 0, sum, candle });
     this.over.ask();
   }
 

@@ -15,7 +15,7 @@ const latestButton = document.getElementById("latest");
 const latest = new Latest(place);
 const state = new State({
   data: "", symbol: "", model: "conserving", window: "7d", interval: "", side: "both", scale: "power", threshold: "0",
-  run: "", layers: "candles,bubbles,profile,oi,funding,sums", known: "", view: "", live: "",
+  run: "", layers: "candles,bubbles,swept,profile,oi,funding,sums", known: "", view: "", live: "",
 });
 const CANDLES = { "12h": "5m", "24h": "5m", "3d": "15m", "7d": "30m", "14d": "1h", "30d": "1h", "90d": "4h", "1y": "1d" };
 let heat = null;
@@ -115,6 +115,7 @@ function read(at) {
     return;
   }
   const rows = [["", moment(at.time)], ["price", price(at.price)], ["from price", percent(at.price / at.known - 1)], ["here", `${amount(at.usdt)} USDT`], ["sum to price", `${amount(at.sum)} USDT`]];
+  if (at.swept) rows.push([`run through by ${moment(at.swept.time).slice(5)}`, `${amount(at.swept.usdt)} USDT of ${at.swept.side}s`]);
   if (at.candle) rows.push(["O H L C", at.candle.slice(1).map(price).join("  ")]);
   box.replaceChildren(...pairs(rows));
 }

@@ -7,7 +7,9 @@ const scroller = document.getElementById("scroller");
 const table = document.getElementById("runs");
 const latest = new Latest(place);
 const state = new State({ filter: "", sort: "-created", columns: "short", run: "", compare: "", study: "", data: "", symbol: "" });
-const SHORT = ["created", "symbols", "resolution", "trades", "net_return", "max_drawdown", "sharpe", "profit_factor", "win_rate", "exposure", "tags", "note"];
+const WHAT = ["created", "symbols", "resolution"], FIGURES = ["trades", "net_return", "max_drawdown", "sharpe", "profit_factor", "win_rate", "exposure"];
+// Where there is no room for all, what came of it stands first.
+const SHORT = innerWidth < 1000 ? [...FIGURES, "tags", "note", ...WHAT] : [...WHAT, ...FIGURES, "tags", "note"];
 const SHARES = new Set(["net_return", "max_drawdown", "win_rate", "exposure", "cagr", "buy_and_hold"]);
 const WORDS = new Set(["symbols", "strategies", "tags", "note", "resolution", "name", "config_hash", "data_hash"]);
 const HEIGHT = 31, AROUND = 12;
@@ -21,7 +23,7 @@ async function load() {
   rows = answer.runs;
   ticked = new Set([...ticked].filter((run) => rows.some((row) => row.run === run)));
   const known = [...new Set(rows.flatMap(Object.keys))].filter((name) => name !== "run" && name !== "simulated");
-  if (known.length) columns = state.get("columns") === "all" ? [...SHORT.slice(0, 3), ...known.filter((name) => !SHORT.includes(name) || SHORT.indexOf(name) > 2)] : SHORT;
+  if (known.length) columns = state.get("columns") === "all" ? [...WHAT, ...known.filter((name) => !WHAT.includes(name))] : SHORT;
   const simulated = rows.filter((row) => row.simulated).length;
   document.getElementById("count").textContent = `${rows.length.toLocaleString("en")} of ${answer.of.toLocaleString("en")} runs${simulated ? `, ${simulated.toLocaleString("en")} SIMULATED` : ""}`;
   if (!answer.of) tell(place, "There are no runs yet. Make one with `liqstrat backtest configs/fade.toml`, on the page Run, or with `liqstrat demo`; this page finds it then.");

@@ -18,7 +18,7 @@ to = 2024-03-08
 [[strategies]]
 use = "LevelFade"
 `;
-let files = [], errors = [], words = null, checking;
+let files = [], folder = "", errors = [], words = null, checking;
 
 const kept = (name) => { try { return sessionStorage.getItem(`run ${name}`); } catch { return null; } };
 const keep = (name, text) => { try { text === null ? sessionStorage.removeItem(`run ${name}`) : sessionStorage.setItem(`run ${name}`, text); } catch { /* nothing is kept then */ } };
@@ -30,13 +30,13 @@ function open(name) {
   state.set({ file: name });
   area.value = kept(name) ?? current().text;
   area.scrollTop = 0;
-  for (const id of ["start", "save"]) document.getElementById(id).disabled = false;
+  for (const id of ["start", "save", "download"]) document.getElementById(id).disabled = false;
   paint();
   check();
 }
 
 function paint() {
-  const bad = new Set(errors.map((one) => one.line));
+  const bad = new Map(errors.map((one) => [one.line, one.text]));
   const lines = area.value.split("\n");
   document.getElementById("lines").replaceChildren(...lines.map((_, at) => {
     const span = document.createElement("span");
@@ -108,6 +108,53 @@ async function run() {
   }
   start.disabled = errors.length > 0;
   watch();
+}
+
+/** The file of the folder that has a name, if there is one. */
+const there = (name) => files.find((one) => one.name === `${folder}/${name}`);
+
+/** Ask for a name, and also whether to write over what is there; null where it is not to be saved. */
+function asked() {
+  const dialog = document.getElementById("dialog"), name = document.getElementById("dialog-name"), ok = document.getElementById("dialog-ok");
+  const say = () => {
+    const taken = there(name.value);
+    document.getElementById("dialog-told").textContent = taken ? `${taken.name} is there already: what it holds now will be gone.` : `Into ${folder}/, where there is no such file yet.`;
+    ok.textContent = taken ? "Write over it" : "Save";
+    ok.classList.toggle("danger", Boolean(taken));
+    ok.classList.toggle("primary", !taken);
+  };
+  name.value = shortName();
+  name.oninput = say;
+  say();
+  dialog.returnValue = "";
+  dialog.showModal();
+  name.focus();
+  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue === "ok" ? name.value : null), { once: true }));
+}
+
+async function save() {
+  const name = await asked();
+  if (name === null) return;
+  try {
+    const saved = await send("/run-files/save", { name, text: area.value, replaces: there(name)?.state ?? null });
+    keep(file.value, null);
+    keep(saved.name, null);
+    await list();
+    open(saved.name);
+    told.textContent = `${saved.name} is saved${errors.length ? ", with its errors" : ""}.`;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    told.textContent = error.message;
+    await list();
+  }
+}
+
+/** The files there are now; what is being edited stays chosen. */
+async function list() {
+  ({ files, folder } = await ask("/run-files"));
+  const chosen = file.value;
+  file.replaceChildren(...files.map((one) => new Option(one.name, one.name)), new Option("a new one", ""));
+  file.value = chosen;
 }
 
 const STATES = { waiting: "waits its turn", running: "runs", done: "done", failed: "failed", cancelled: "cancelled" };
@@ -201,7 +248,11 @@ function showWords() {
     }));
     parts.push(h3, div);
   };
-  for (const [name, params] of Object.entries(words.strategies)) part(`params of ${name}`, params.map((one) => [one.name, one.default]));
+  for (const [name, params] of Object.entries(words.strategies)) {
+    const [, inner] = name.match(/\((\w+)\)/) ?? [], own = new Set((words.strategies[inner] ?? []).map((one) => one.name));
+    if (!inner) part(`params of ${name}`, params.map((one) => [one.name, one.default]));
+    else if (inner === Object.keys(words.strategies)[0]) part(`besides, of ${name.split("(")[0]}(…)`, params.filter((one) => !own.has(one.name)).map((one) => [one.name, one.default]));
+  }
   for (const [name, keys] of Object.entries(words.sections)) if (name && name !== "strategies") part(`[${name}]`, keys.map((key) => [key]));
   box.replaceChildren(...parts);
 }
@@ -209,7 +260,10 @@ function showWords() {
 area.addEventListener("input", changed);
 area.addEventListener("scroll", scroll, { passive: true });
 area.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+  if (event.key === "s" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    save();
+  } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     run();
   }
@@ -220,14 +274,13 @@ document.getElementById("revert").addEventListener("click", () => {
   keep(file.value, null);
   open(file.value);
 });
-document.getElementById("save").addEventListener("click", () => download(new Blob([area.value], { type: "application/toml" }), shortName()));
+document.getElementById("save").addEventListener("click", save);
+document.getElementById("download").addEventListener("click", () => download(new Blob([area.value], { type: "application/toml" }), shortName()));
 document.getElementById("controls").addEventListener("submit", (event) => event.preventDefault());
 
-const found = await latest.run(async () => [await ask("/run-files"), await ask("/run-files/words")]);
+const found = await latest.run(() => Promise.all([ask("/run-files/words"), list()]));
 if (found) {
-  files = found[0].files;
-  words = found[1];
-  file.replaceChildren(...files.map((one) => new Option(one.name, one.name)), new Option("a new one", ""));
+  [words] = found;
   new Completion(area, document.getElementById("complete"), words, changed);
   showWords();
   open(files.some((one) => one.name === state.get("file")) ? state.get("file") : (files[0]?.name ?? ""));
