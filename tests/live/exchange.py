@@ -225,7 +225,7 @@ class Exchange:
 
     def _note(self, frame: str) -> None:
         """When a trade was sent, where that is wanted."""
-        if self._sent and '"aggTrade"' in frame:
+        if self._sent and _TRADE in frame:
             self._sent.write(f"{json.loads(frame)['data']['a']} {time.time()}\n")
             self._sent.flush()
 
