@@ -6,15 +6,39 @@ What a killed recorder left of a line is cut off before anything is added to it.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from liqstrat.errors import LiqstratError
+from liqstrat.held import hold, written
 
 _TAIL = 1 << 16
 _ENDING = ".jsonl"
+_LOCK = ".recording"
+
+
+@contextmanager
+def recording_alone(folder: Path, symbols: Iterable[str]) -> Iterator[None]:
+    """Be the only program that records those symbols there; raises `LiqstratError` where another one does."""
+    with ExitStack() as held:
+        for symbol in symbols:
+            place = folder / symbol
+            with written(place):
+                place.mkdir(parents=True, exist_ok=True)
+                handle = os.open(place / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+            held.callback(os.close, handle)
+            if not hold(handle):
+                whose = os.pread(handle, 20, 0).decode(errors="replace").strip() or "?"
+                raise LiqstratError(
+                    f"{place}: process {whose} records there already (record, watch and paper all do); expected a "
+                    "folder of its own (--to-folder)"
+                )
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
 
 
 class Recording:

@@ -29,6 +29,7 @@ from liqstrat.catalog.instruments import money_of
 from liqstrat.config import RunFile
 from liqstrat.ending import on_signal
 from liqstrat.errors import LiqstratError
+from liqstrat.live.files import recording_alone
 from liqstrat.live.listener import After
 from liqstrat.live.minutes import GrowingMinutes
 from liqstrat.live.news import News
@@ -82,7 +83,8 @@ class Paper:
         folder, names = wanted.recording.folder, run.symbols
         if self.session.exists:
             self.session.require(hash_of(run))
-        load_recordings(folder, run.data.db, names, say)
+        with recording_alone(folder, names):
+            load_recordings(folder, run.data.db, names, say)
         with open_store(run.data.db, files=run.data.allow_files) as store:
             require_same_kind(store, wanted.recording)
             if not self.session.exists:

@@ -21,7 +21,7 @@ from liqstrat.live.paper_now import MUST_COME_AGAIN, standing
 from liqstrat.moments import nanoseconds
 
 INTENTS, FILLS, FUNDING, NOW = "intents.jsonl", "fills.jsonl", "funding.jsonl", "now.json"
-_EVERY_SECONDS = 1.0
+_EVERY_SECONDS, _PATIENCE = 1.0, 20
 _CHANGED = "they, the strategy or the program have changed: begin a new session (--session)"
 _INTENT = (
     "order_id", "strategy", "symbol", "side", "type", "quantity", "price", "first_trigger", "reduce_only", "role",
@@ -103,14 +103,14 @@ class PaperJournal:
         *,
         at_once: bool,
     ) -> bool:
-        """Write what is new, but for `at_once` no more than once a second; returns whether it has looked.
+        """Write what is new, but for `at_once` no more than once a second, and a twentieth of the time; returns whether
+        it has looked.
 
         last: prices by symbol.
         """
-        is_check = now_ns == self.check_ns
-        if not at_once and not is_check and time.monotonic() < self._due:
+        is_check, began = now_ns == self.check_ns, time.monotonic()
+        if not at_once and not is_check and began < self._due:
             return False
-        self._due = time.monotonic() + _EVERY_SECONDS
         sent = sum(len(one.records.sent) + len(one.records.refusals) for one in strategies)
         flat, was_flat = all(one.flat for one in strategies), self._flat
         if self.ledger is None or sent != self._sent or not (flat and was_flat):
@@ -124,6 +124,8 @@ class PaperJournal:
         if now_ns >= self.check_ns:
             with partial_file(self._folder / NOW) as partial:
                 partial.write_text(json.dumps(self.now, indent=2) + "\n", encoding="utf-8")
+        # What has traded for long has much to be looked through.
+        self._due = began + max(_EVERY_SECONDS, _PATIENCE * (time.monotonic() - began))
         return True
 
     def _write(self, name: str, rows: list[Row]) -> None:

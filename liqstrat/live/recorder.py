@@ -13,7 +13,7 @@ import aiohttp
 from liqstrat import __version__
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.live.addresses import REST_URL, STREAM_URL
-from liqstrat.live.files import Recording
+from liqstrat.live.files import Recording, recording_alone
 from liqstrat.live.gaps import Gaps
 from liqstrat.live.listener import After, Listener
 from liqstrat.live.market import Market
@@ -86,12 +86,14 @@ class Recorder:
     def run(self, show: Callable[["Recorder"], None]) -> None:
         """Record until it is interrupted or the time is over; `show` is called each second.
 
-        Raises `LiqstratError` where the exchange cannot be reached, has no such symbol, or the disk cannot be written.
+        Raises `LiqstratError` where the exchange cannot be reached, has no such symbol, the disk cannot be written, or
+        another program records there.
         """
-        try:
-            asyncio.run(self._run(show))
-        finally:
-            self._close()
+        with recording_alone(self.settings.folder, self.settings.symbols):
+            try:
+                asyncio.run(self._run(show))
+            finally:
+                self._close()
 
     async def _run(self, show: Callable[["Recorder"], None]) -> None:
         headers = {"User-Agent": f"liqstrat/{__version__}"}

@@ -16,6 +16,7 @@ from liqstrat.liquidation.signals import SignalRules
 from liqstrat.live.alerts import Alerts
 from liqstrat.live.begin import Begun, begin
 from liqstrat.live.broadcast import Broadcaster
+from liqstrat.live.files import recording_alone
 from liqstrat.live.memory import Memory
 from liqstrat.live.recorder import Recorder, Settings
 from liqstrat.live.redis_sink import RedisSink
@@ -96,7 +97,8 @@ def from_history(
 ) -> list[Begun]:
     """The levels of all symbols at the end of the history; what has been recorded is loaded into it first."""
     assert recording.database is not None, "there is a default"
-    load_recordings(recording.folder, recording.database, recording.symbols, say)
+    with recording_alone(recording.folder, recording.symbols):
+        load_recordings(recording.folder, recording.database, recording.symbols, say)
     with open_store(recording.database) as store:
         require_same_kind(store, recording)
         return [begin(store, symbol, model, warmup, rules, progress) for symbol in recording.symbols]

@@ -1,9 +1,13 @@
 """Recordings are whole after a kill, and parted by days."""
 
 import json
+import os
 from pathlib import Path
 
-from liqstrat.live.files import Recording
+import pytest
+
+from liqstrat.errors import LiqstratError
+from liqstrat.live.files import Recording, recording_alone
 
 MIDNIGHT = 1_709_337_600_000
 
@@ -22,6 +26,17 @@ def test_each_day_has_its_file_and_finished_ones_are_given_once(tmp_path: Path) 
     after = recording.close()
     assert after is not None
     assert [json.loads(line)["a"] for line in after.read_text().splitlines()] == [1, 2]
+
+
+def test_two_programs_do_not_record_the_same_market_into_one_folder(tmp_path: Path) -> None:
+    with recording_alone(tmp_path, ["BTCUSDT", "ETHUSDT"]):
+        with recording_alone(tmp_path, ["SOLUSDT"]), recording_alone(tmp_path / "other", ["ETHUSDT"]):
+            pass
+        told = rf"ETHUSDT: process {os.getpid()} records there already .*expected a folder of its own \(--to-folder\)"
+        with pytest.raises(LiqstratError, match=told), recording_alone(tmp_path, ["SOLUSDT", "ETHUSDT"]):
+            pass
+    with recording_alone(tmp_path, ["ETHUSDT"]):
+        pass
 
 
 def test_half_a_line_that_a_killed_recorder_left_is_cut_off(tmp_path: Path) -> None:
