@@ -107,7 +107,8 @@ class SweepSettings(Section):
 
     objective: figures of `metrics.json`; of more than one, what none beats in all is best. constraint: a condition on
     figures; what does not meet it is never best. keep: only the figures of a trial, or its whole results folder.
-    controls: how many times the best is held against entries by chance, and against levels of other times.
+    controls: how many times the best is held against entries by chance, and against levels of other times; where this
+    is not set, fewer are run where they have decided already, and none where there can be no verdict.
     batch: of tpe, how many trials are proposed from what came before them, and may run at once.
     """
 
@@ -119,7 +120,7 @@ class SweepSettings(Section):
     )
     constraint: str = ""
     keep: Literal["figures", "folders"] = "figures"
-    controls: Annotated[int, Field(ge=0, le=10_000)] = 39
+    controls: Annotated[int, Field(ge=0, le=10_000)] = 200
     batch: Annotated[int, Field(ge=1, le=1000)] = 8
     over: Annotated[dict[str, Annotated[Values, BeforeValidator(read_values)]], Field(min_length=1)]
 

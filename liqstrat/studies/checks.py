@@ -3,19 +3,26 @@
 Controls are no candidates: they are not in the ledger, and do not count among what was tried.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from liqstrat.config import RunFile
 from liqstrat.progress import SILENT, Progress
 from liqstrat.research.edge import LEAST_SEEDS, Against
+from liqstrat.research.luck import SURE
 from liqstrat.studies.errands import run_all
 from liqstrat.studies.figures import better
 from liqstrat.studies.journal import Tried
 from liqstrat.studies.study import Study, trial_run
 from liqstrat.studies.trial import Task
 from liqstrat.studies.workers import Workers
+from liqstrat.study_settings import SweepSettings
 
+#: What there is to hold a trial against, besides dearer and slower markets.
+KINDS = ("placebo", "random")
+#: After which shares of the controls it is seen whether they have decided.
+_PARTS = (0.15, 0.45)
 _TIMES = (2, 3)
 _MOST_FEE, _MOST_LATENCY = 0.01, 60_000
 _LEAST_STOP, _MOST_STOP = 0.0005, 0.4
@@ -31,23 +38,60 @@ def check(study: Study, best: Tried, hands: Workers, progress: Progress = SILENT
 
     controls: whether it is held against chance and placebo levels too, or only against dearer and slower markets.
     """
-    wanted = {**_stress(study, best), **(_controls(study, best) if controls else {})}
-    tasks = {name: task(study, settings) for name, settings in wanted.items()}
-    kept = study.working / f"checks-{best.number:05}.jsonl"
-    found = run_all(tasks, kept, f"checks {study.run.name}", hands, progress)
-    return {name: _single(outcome.figures) for name, outcome in found.items()}
+    kept, objective = study.working / f"checks-{best.number:05}.jsonl", study.space.settings.objective[0]
+
+    def ran(wanted: Mapping[str, dict[str, Any]]) -> Checks:
+        tasks = {name: task(study, settings) for name, settings in wanted.items()}
+        found = run_all(tasks, kept, f"checks {study.run.name}", hands, progress)
+        return {name: _single(outcome.figures) for name, outcome in found.items()}
+
+    found = ran(_stress(study, best))
+    kinds: Sequence[str] = KINDS if controls else ()
+    for seeds in stages(study.space.settings):
+        made = ran({name: one for kind in kinds for name, one in _controls(study, best, kind, seeds).items()})
+        found |= made
+        kinds = [one for one in kinds if not is_decided(_beaten(found, one, objective, best), study.space.settings)]
+    return found
+
+
+def stages(settings: SweepSettings) -> list[range]:
+    """The seeds of controls, from 1, in parts: after each it is seen whether more can change anything.
+
+    All at once where their number was asked for.
+    """
+    most = settings.controls
+    first, second = (max(LEAST_SEEDS, round(most * share)) for share in _PARTS)
+    ends = [first, second, most] if is_default(settings) and second < most else [most]
+    return [range(begin + 1, end + 1) for begin, end in pairwise([0, *ends])]
+
+
+def is_decided(beaten: Sequence[bool], settings: SweepSettings) -> bool:
+    """Whether so many controls were not beaten that the others cannot change what is said; never where all of a number
+    that was asked for are to be run."""
+    return is_default(settings) and beaten.count(False) > (1 - SURE) * settings.controls
+
+
+def is_default(settings: SweepSettings) -> bool:
+    """Whether nobody has said how many controls there are to be."""
+    return "controls" not in settings.model_fields_set
 
 
 def against(checks: Checks, kind: str, objective: str, best: Tried) -> Against | None:
     """How many of the controls of a kind the best trial beats; one without trades earns nothing. None without any."""
+    if not any(name.startswith(f"{kind} ") for name in checks):
+        return None
+    beaten = _beaten(checks, kind, objective, best)
+    if len(beaten) < LEAST_SEEDS:
+        return Against(None, len(beaten))
+    return Against(sum(beaten) / len(beaten), len(beaten))
+
+
+def _beaten(checks: Checks, kind: str, objective: str, best: Tried) -> list[bool]:
+    """Whether the best trial beats each control of a kind that has the objective."""
     own = (best.values or [0.0])[0]
     found = [figures for name, figures in checks.items() if name.startswith(f"{kind} ")]
     values = [value for figures in found if (value := _value(figures, objective)) is not None]
-    if not found:
-        return None
-    if len(values) < LEAST_SEEDS:
-        return Against(None, len(values))
-    return Against(sum(better(objective, own, value) for value in values) / len(values), len(values))
+    return [better(objective, own, value) for value in values]
 
 
 def matched(run: RunFile, figures: dict[str, Any]) -> dict[str, Any] | None:
@@ -73,18 +117,17 @@ def matched(run: RunFile, figures: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _controls(study: Study, best: Tried) -> dict[str, dict[str, Any]]:
-    seeds = range(1, study.space.settings.controls + 1)
-    params = matched(study.run, best.figures)
-    found = {
-        f"placebo {seed}": {**best.settings, "control": "placebo", "control_seed": seed}
-        for seed in seeds
-        if study.run.control is None
-    }
-    if params is not None:
-        for seed in seeds:
-            found[f"random {seed}"] = {**best.settings, **by_chance(params, seed)}
-    return found
+def _controls(study: Study, best: Tried, kind: str, seeds: range) -> dict[str, dict[str, Any]]:
+    own = control(kind, study.run, best.figures)
+    return {f"{kind} {seed}": {**best.settings, **own(seed)} for seed in seeds} if own else {}
+
+
+def control(kind: str, run: RunFile, figures: dict[str, Any]) -> Callable[[int], dict[str, Any]] | None:
+    """The settings, by seed, of a control of a run that had these figures; None where there can be none."""
+    if kind == "placebo":
+        return None if run.control else lambda seed: {"control": "placebo", "control_seed": seed}
+    params = matched(run, figures)
+    return None if params is None else lambda seed: by_chance(params, seed)
 
 
 def by_chance(params: dict[str, Any], seed: int) -> dict[str, Any]:

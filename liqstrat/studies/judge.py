@@ -11,7 +11,7 @@ from liqstrat.progress import SILENT, Progress
 from liqstrat.research.edge import Evidence, Verdict, is_enough, verdict_on
 from liqstrat.research.ledger import configurations
 from liqstrat.research.luck import deflated, overfitting, sharpes_of, superiority
-from liqstrat.studies.checks import Checks, against, check
+from liqstrat.studies.checks import Checks, against, check, is_default
 from liqstrat.studies.journal import Tried
 from liqstrat.studies.study import Study
 from liqstrat.studies.workers import Workers
@@ -56,7 +56,7 @@ def judge(study: Study, trials: list[Tried], hands: Workers, progress: Progress 
     ran = [trial.number for trial in trials if trial.days]
     settings, trades = study.space.settings, int(best.figures["trades"])
     # A number that was asked for is run in any case.
-    controls = "controls" in settings.model_fields_set or is_enough(len(days), trades)
+    controls = not is_default(settings) or is_enough(len(days), trades)
     checks = check(study, best, hands, progress, controls=controls) if settings.controls else {}
     objective = settings.objective[0]
     evidence = Evidence(

@@ -7,23 +7,25 @@ held one.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from liqstrat.app import codes, data_hash
-from liqstrat.backtest.account.results import config_hash
+from liqstrat.backtest.account.results import config_hash, write_json
 from liqstrat.calibration.history import calibrate_history
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
-from liqstrat.held import require_writable
+from liqstrat.held import partial_file, require_writable
+from liqstrat.inputs import read_json
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.store import Store, open_store
 from liqstrat.progress import SILENT, Progress
+from liqstrat.research.edge import is_enough
 from liqstrat.research.ledger import Entry, append, read_ledger
 from liqstrat.run_file import place_in, run_from
-from liqstrat.studies.checks import by_chance, matched
+from liqstrat.studies.checks import KINDS, control, is_decided, is_default, stages
 from liqstrat.studies.errands import run_all
 from liqstrat.studies.journal import Tried
 from liqstrat.studies.rounds import run_study
@@ -71,6 +73,12 @@ def walk_forward(
     if run.walk_forward.calibrate and len(run.symbols) > 1:
         where = place_in(path, "walk_forward", "calibrate")
         raise LiqstratError(f"{where}: walk_forward.calibrate takes a run of one symbol, not {', '.join(run.symbols)}")
+    if run.walk_forward.calibrate and run.model.kind != "conserving":
+        where = place_in(path, "walk_forward", "calibrate")
+        raise LiqstratError(
+            f'{where}: walk_forward.calibrate fits the conserving book; model.kind is "{run.model.kind}", '
+            'expected "conserving"'
+        )
     with open_store(run.data.db, files=run.data.allow_files) as store:
         data, simulated = data_hash(store, run.seen), any(store.simulated(symbol) for symbol in run.symbols)
     folder = out / f"{run.name}-walk-forward-{_key(run, data, trials)}"
@@ -96,7 +104,8 @@ def _choose(
     """Sweep a training window."""
     training, note = run.during(window.train_start, window.train_end), ""
     if run.walk_forward is not None and run.walk_forward.calibrate:
-        model, note = _calibrated(training, progress)
+        kept = folder / ".study" / f"calibrated-{window.number:03}.json"
+        model, note = _calibrated(training, kept, progress)
         training = training.model_copy(update={"model": model})
     study = open_study(training, folder / ".study", path, trials, results)
     tried = run_study(study, hands, progress)
@@ -105,23 +114,37 @@ def _choose(
     return _Chosen(window.later(held), study, len(tried), best, note)
 
 
-def _calibrated(run: RunFile, progress: Progress) -> tuple[ModelSettings, str]:
-    """The model fitted to a training window, or the run's own where there is too little to fit to."""
+def _calibrated(run: RunFile, kept: Path, progress: Progress) -> tuple[ModelSettings, str]:
+    """The model fitted to a training window, or the run's own where there is too little to fit to or the fit is no
+    better on days that it has not seen; as in the file `kept`, if that is there, and then it is."""
+    if kept.exists():
+        known = read_json(kept)
+        return run_from({**run.model_dump(by_alias=True), "model": known["model"]}).model, str(known["note"])
+    model, note = _fitted(run, progress)
+    told = run.model_copy(update={"model": model}).model_dump(mode="json")["model"]
+    with partial_file(kept) as partial:
+        write_json(partial, {"model": told, "note": note})
+    return model, note
+
+
+def _fitted(run: RunFile, progress: Progress) -> tuple[ModelSettings, str]:
     with open_store(run.data.db, files=run.data.allow_files) as store:
         try:
             found = calibrate_history(
                 store,
                 run.symbols[0],
                 run.start,
-                run.end,
+                # Open interest of the very end is the first thing that a test sees.
+                run.end - timedelta(microseconds=1),
                 run.model,
                 timedelta(days=run.data.warmup_days),
                 progress=progress,
             )
         except LiqstratError as error:
             return run.model, f"not calibrated: {error}"
-    words = "calibrated" if found.better else "calibrated, which was no better than the run's own model"
-    return replace(found.settings, bin_width=run.model.bin_width), words
+    if not found.better:
+        return run.model, "not calibrated: on days left out, the fit was no better than the run's own model"
+    return replace(found.settings, bin_width=run.model.bin_width), "calibrated"
 
 
 def _test(
@@ -138,8 +161,37 @@ def _test(
         tasks = {one.window.number: _task(store, one) for one in chosen if one.best is not None}
     wanted = {f"{number}": task for number, task in tasks.items()}
     own = run_all(wanted, folder / ".study" / "tests.jsonl", f"tests {run.name}", hands, progress)
-    controls = _controls(run, {number: own[f"{number}"] for number in tasks}, tasks)
-    made = run_all(controls, folder / ".study" / "controls.jsonl", f"controls {run.name}", hands, progress)
+    walked = _walked(run, chosen, folder, data, simulated, own, {})
+    made: dict[str, Outcome] = {}
+    kinds = _kinds(run, walked)
+    for seeds in stages(run.sweep) if run.sweep else ():
+        controls = {
+            name: one
+            for kind in kinds
+            for number, task in tasks.items()
+            for name, one in _controls(task, own[f"{number}"], f"{number} {kind}", seeds).items()
+        }
+        made |= run_all(controls, folder / ".study" / "controls.jsonl", f"controls {run.name}", hands, progress)
+        walked = _walked(run, chosen, folder, data, simulated, own, made)
+        kinds = [kind for kind in kinds if run.sweep and not is_decided(walked.beaten(kind), run.sweep)]
+    return walked
+
+
+def _kinds(run: RunFile, walked: Walked) -> Sequence[str]:
+    """The kinds of controls that are run: none that nobody asked for, where there can be no verdict."""
+    is_asked = run.sweep is not None and not is_default(run.sweep)
+    return KINDS if is_asked or is_enough(walked.figures["days"], walked.figures["trades"]) else ()
+
+
+def _walked(
+    run: RunFile,
+    chosen: list[_Chosen],
+    folder: Path,
+    data: str,
+    simulated: bool,
+    own: Mapping[str, Outcome],
+    made: Mapping[str, Outcome],
+) -> Walked:
     steps = [
         Step(
             one.window,
@@ -149,6 +201,7 @@ def _test(
             own.get(f"{one.window.number}"),
             {name.split(" ", 1)[1]: found for name, found in made.items() if name.startswith(f"{one.window.number} ")},
             one.note,
+            asdict(one.study.run.model) if run.walk_forward and run.walk_forward.calibrate else {},
         )
         for one in chosen
     ]
@@ -161,19 +214,14 @@ def _task(store: Store, one: _Chosen) -> Task:
     return Task(tested.model_dump(by_alias=True), settings, data_hash(store, tested))
 
 
-def _controls(run: RunFile, own: Mapping[int, Outcome], tasks: Mapping[int, Task]) -> dict[str, Task]:
-    """Of each window and seed, by `<window> <kind> <seed>`; a window without trades has none."""
-    found: dict[str, Task] = {}
-    for number, outcome in own.items():
-        task = tasks[number]
-        params = matched(run_from(task.values, task.settings), outcome.figures) if outcome.figures else None
-        for seed in range(1, (run.sweep.controls if run.sweep else 0) + 1):
-            if params is not None:
-                found[f"{number} random {seed}"] = replace(task, settings={**task.settings, **by_chance(params, seed)})
-            if run.control is None:
-                placebo = {"control": "placebo", "control_seed": seed}
-                found[f"{number} placebo {seed}"] = replace(task, settings={**task.settings, **placebo})
-    return found
+def _controls(task: Task, own: Outcome, name: str, seeds: range) -> dict[str, Task]:
+    """Of a window and a kind, by `<window> <kind> <seed>`; a window without trades has no entries by chance."""
+    if not own.figures:
+        return {}
+    settings = control(name.split()[1], run_from(task.values, task.settings), own.figures)
+    if settings is None:
+        return {}
+    return {f"{name} {seed}": replace(task, settings={**task.settings, **settings(seed)}) for seed in seeds}
 
 
 def _key(run: RunFile, data: str, trials: int | None) -> str:

@@ -28,7 +28,8 @@ _DAY_US = DAY_NS // 1000
 @dataclass(frozen=True)
 class Step:
     """A window: how many trials there were, the settings chosen and their figures there; what they made in the test,
-    and what each control made of it. note: of the model."""
+    and what each control made of it. note: of the model. model: the one fitted to the training, if
+    that was asked."""
 
     window: Window
     trials: int
@@ -37,6 +38,7 @@ class Step:
     tested: Outcome | None
     controls: dict[str, Outcome] = field(default_factory=dict)
     note: str = ""
+    model: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,17 @@ class Walked:
             "kept_of_training": kept,
         }
 
+    def controls(self, kind: str) -> list[float]:
+        """The Sharpe ratios of all tests together, of each control of a kind."""
+        seeds = sorted({name for step in self.steps for name in step.controls if name.startswith(f"{kind} ")})
+        found = [sharpe_by_day(stitch(step.controls.get(seed) for step in self.steps)[1]) for seed in seeds]
+        return [0.0 if value is None else value for value in found]
+
+    def beaten(self, kind: str) -> list[bool]:
+        """Whether the walk beats each control of a kind; one that has not traded beats none."""
+        own = self.figures["sharpe_by_day"]
+        return [own is not None and own > value for value in self.controls(kind)]
+
 
 def stitch(outcomes: Iterable[Outcome | None]) -> tuple[Ints, Floats]:
     """Days and returns of outcomes that follow each other; what two have on the same day is compounded."""
@@ -99,9 +112,8 @@ def judge_walk(walked: Walked, results: Path) -> tuple[Verdict, dict[str, list[f
     days, returns = walked.stitched
     walks = read_ledger(results, ["kind", "data_hash", "variant"]).to_pylist()
     tried = {row["variant"] for row in walks if row["kind"] == "walk_forward" and row["data_hash"] == walked.data_hash}
-    own = walked.figures["sharpe_by_day"]
-    controls = {kind: _of_controls(walked, kind) for kind in ("random", "placebo")}
-    against = {kind: _against(own, values) for kind, values in controls.items()}
+    controls = {kind: walked.controls(kind) for kind in ("random", "placebo")}
+    against = {kind: _against(walked.beaten(kind)) for kind in controls}
     evidence = Evidence(
         days=len(days),
         trades=walked.figures["trades"],
@@ -149,24 +161,19 @@ def _told(step: Step) -> dict[str, Any]:
         **moments,
         "trials": step.trials,
         "settings": step.settings,
+        **({"model": step.model} if step.model else {}),
         "trained": _single(step.trained),
         "tested": _single(_figures(step)),
         "note": step.note or (step.tested.reason if step.tested else ""),
     }
 
 
-def _of_controls(walked: Walked, kind: str) -> list[float]:
-    seeds = sorted({name for step in walked.steps for name in step.controls if name.startswith(f"{kind} ")})
-    found = [sharpe_by_day(stitch(step.controls.get(seed) for step in walked.steps)[1]) for seed in seeds]
-    return [0.0 if value is None else value for value in found]
-
-
-def _against(own: float | None, values: list[float]) -> Against | None:
-    if not values:
+def _against(beaten: list[bool]) -> Against | None:
+    if not beaten:
         return None
-    if len(values) < LEAST_SEEDS or own is None:
-        return Against(None, len(values))
-    return Against(sum(own > value for value in values) / len(values), len(values))
+    if len(beaten) < LEAST_SEEDS:
+        return Against(None, len(beaten))
+    return Against(sum(beaten) / len(beaten), len(beaten))
 
 
 def _figures(step: Step) -> dict[str, Any]:

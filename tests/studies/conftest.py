@@ -30,6 +30,9 @@ controls = 0
 [sweep.over]
 "strategies.0.params.turn" = {{ from = 0.001, to = 0.003, step = 0.001 }}
 "venue.taker_fee" = [0.0005, 0.001]
+
+[model]
+bin_width = 0.0005
 """
 
 

@@ -1,7 +1,9 @@
 """The best trial held against chance, placebo levels and dearer markets, and the page that says so."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,13 +11,15 @@ import pytest
 
 from liqstrat.config import RunFile, StrategySettings
 from liqstrat.run_file import load_run_file
-from liqstrat.studies.checks import matched
+from liqstrat.studies.checks import against, check, is_decided, matched, stages
 from liqstrat.studies.errands import run_all
 from liqstrat.studies.journal import Tried
 from liqstrat.studies.judge import plateau
+from liqstrat.studies.rounds import run_study
 from liqstrat.studies.study import open_study
 from liqstrat.studies.sweep import sweep
 from liqstrat.studies.workers import OwnWorkers
+from liqstrat.study_settings import SweepSettings
 
 
 def test_chance_is_matched_in_number_length_size_and_side() -> None:
@@ -103,6 +107,33 @@ def test_a_sweep_is_judged_and_its_page_says_how(study_file: Callable[..., Path]
         assert text in page
     table = pd.read_parquet(folder / "returns.parquet")
     assert list(table.columns) == ["day", "0", "1", "2"]
+
+
+def test_controls_end_where_they_have_decided() -> None:
+    over = {"strategies.0.params.turn": [0.001, 0.002]}
+    usual, asked = SweepSettings(over=over), SweepSettings(over=over, controls=200)
+    assert usual.controls == 200
+    assert [(seeds[0], seeds[-1]) for seeds in stages(usual)] == [(1, 30), (31, 90), (91, 200)]
+    # Ten of two hundred need not be beaten.
+    assert not is_decided([False] * 10 + [True] * 20, usual)
+    assert is_decided([False] * 11 + [True] * 19, usual)
+    assert [(seeds[0], seeds[-1]) for seeds in stages(asked)] == [(1, 200)]
+    assert not is_decided([False] * 200, asked)
+
+
+@pytest.mark.slow
+def test_no_more_controls_are_run_than_decide(study_file: Callable[..., Path], tmp_path: Path) -> None:
+    study = open_study(load_run_file(study_file(**{"controls = 0": ""})), tmp_path / "results")
+    tried = run_study(study, OwnWorkers(1))
+    # As if it had lost everything: no control does worse.
+    worst = replace(tried[0], values=[-1.0])
+    found = check(study, worst, OwnWorkers(1))
+    kinds = Counter(name.split(" ")[0] for name in found)
+    assert kinds == {"costs": 2, "latency": 2, "random": 30, "placebo": 30}
+    for kind in ("random", "placebo"):
+        told = against(found, kind, "net_return", worst)
+        assert told is not None
+        assert (told.seeds, told.beaten) == (30, 0.0)
 
 
 @pytest.mark.slow

@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,8 @@ from hypothesis import strategies as st
 from liqstrat.app import run_backtest
 from liqstrat.config import RunFile, StrategySettings
 from liqstrat.errors import LiqstratError
+from liqstrat.market.ingest import ingest
+from liqstrat.market.simulator import SimulationSettings, simulate
 from liqstrat.research.ledger import read_ledger
 from liqstrat.run_file import load_run_file
 from liqstrat.studies.trial import Outcome
@@ -98,3 +102,89 @@ def test_days_that_two_tests_share_are_compounded() -> None:
     days, returns = stitch([Outcome({}, [1, 2], [0.1, 0.1]), None, Outcome({}, [2, 3], [0.1, float("nan")])])
     assert days.tolist() == [1, 2, 3]
     assert np.allclose(returns, [0.1, 0.21, 0.0])
+
+
+#: Of all leverages too high, so that any fit to this market is better.
+WRONG_MIX = "{ 5 = 0.01, 10 = 0.02, 25 = 0.02, 50 = 0.05, 100 = 0.1, 125 = 0.8 }"
+CALIBRATED = f"""\
+name = "calibrated"
+symbols = ["BTCUSDT"]
+from = 2024-03-03
+to = 2024-03-09
+resolution = "15m"
+
+[data]
+db = "DB"
+catalog = "CATALOG"
+
+[model]
+bin_width = 0.001
+leverage = {WRONG_MIX}
+
+[[strategies]]
+use = "LevelFade"
+
+[sweep]
+method = "grid"
+objective = "net_return"
+controls = 0
+
+[sweep.over]
+"strategies.0.params.turn" = [0.002, 0.004]
+
+[walk_forward]
+train = "5d"
+test = "1d"
+calibrate = true
+"""
+
+
+@pytest.mark.slow
+def test_a_model_is_fitted_to_its_training_and_to_nothing_after_it(tmp_path: Path) -> None:
+    """The same market but for what comes after training: price, volume, open interest and liquidations."""
+    few = SimulationSettings(
+        positions=1500, trades=6000, step_seconds=60, warmup_days=6, warmup_step_seconds=300, volatility=0.03
+    )
+    simulate(tmp_path / "archive", "BTCUSDT", days=8, seed=1, start=date(2024, 3, 1), settings=few)
+    ingest([tmp_path / "archive"], tmp_path / "one.duckdb")
+    shutil.copy(tmp_path / "one.duckdb", tmp_path / "other.duckdb")
+    _change_after(tmp_path / "other.duckdb", "2024-03-08")
+    windows = []
+    for name in ("one", "other"):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(
+            CALIBRATED.replace("DB", f"{tmp_path / name}.duckdb").replace("CATALOG", f"{tmp_path / name}-catalog")
+        )
+        folder = walk_forward(load_run_file(path), tmp_path / name, path, workers=1)
+        (window,) = json.loads((folder / "walk_forward.json").read_text())["windows"]
+        windows.append(window)
+    found = (folder / "walk_forward.json").read_bytes()
+    # As it was fitted, not fitted again.
+    assert walk_forward(load_run_file(path), tmp_path / name, path, workers=1) == folder
+    assert (folder / "walk_forward.json").read_bytes() == found
+    one, other = windows
+    assert one["note"] == "calibrated"
+    assert one["model"]["leverage"]["125"] < 0.5
+    assert [one[key] for key in ("model", "settings", "trained")] == [
+        other[key] for key in ("model", "settings", "trained")
+    ]
+    assert one["tested"] != other["tested"]
+
+
+def _change_after(database: Path, day: str) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for table, changes in (
+            ("aggtrades_history", "price = round(price * 1.03, 1), quantity = quantity * 2"),
+            ("open_interest_history", "open_interest_contracts = open_interest_contracts * 1.3"),
+            ("liquidation_history", "price = round(price * 0.97, 1)"),
+        ):
+            connection.execute(f"update {table} set {changes} where timestamp >= timestamp '{day}'")
+        assert connection.execute(f"select count(*) from liquidation_history where timestamp >= '{day}'").fetchone()[0]
+
+
+def test_only_the_conserving_book_is_fitted(liqstrat: Shell, study_file: Callable[..., Path]) -> None:
+    path = study_file(WALK + "calibrate = true\n", **{"[model]": '[model]\nkind = "oi_candle"'})
+    done = liqstrat("walk-forward", str(path))
+    assert done.code == 1
+    assert 'calibrate fits the conserving book; model.kind is "oi_candle", expected "conserving"' in done.err
