@@ -183,9 +183,9 @@ class Paper:
         end = at_ns(self.feed.end_ns)
         absent = numbers.length(self.session.presence.absent_ns(self.feed.end_ns) / 1e9)
         facts = {
-            "nobody was there, or late:": absent,
-            "trades that came too late:": f"{self.feed.late_trades:,}",
-            "positions at the end:": "closed" if self._wanted.closing else "kept",
+            "Nobody was there, or late:": absent,
+            "Trades that came too late:": f"{self.feed.late_trades:,}",
+            "Positions at the end:": "closed" if self._wanted.closing else "kept",
         }
         path = write_paper_report(
             self.run.model_copy(update={"end": end}),

@@ -50,4 +50,5 @@ def write_paper_report(
         write_report(partial)
     shutil.rmtree(folder / REPORT, ignore_errors=True)
     made.rename(folder / REPORT)
+    (folder / LEVELS).unlink()
     return folder / REPORT / "report.html"

@@ -105,8 +105,10 @@ def _time(row: Row) -> int:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column, and those with a star before their head, are text."""
-    kinds = [' class="text"' if not place or head[:1] == "*" else "" for place, head in enumerate(heads)]
+    """The first column, and those with a star before their head, are text; a star alone heads sentences."""
+    words = ' class="text words"'
+    text = [' class="text"' if not place or head[:1] == "*" else "" for place, head in enumerate(heads)]
+    kinds = [words if head == "*" else kind for kind, head in zip(text, heads, strict=True)]
     head = "".join(f"<th{kind}>{escape(one.lstrip('*'))}</th>" for kind, one in zip(kinds, heads, strict=True))
     body = "".join(
         f"<tr>{''.join(f'<td{kind}>{escape(cell)}</td>' for kind, cell in zip(kinds, row, strict=True))}</tr>"
