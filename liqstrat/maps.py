@@ -1,6 +1,6 @@
 """Liquidation maps from history: the book stepped through the flow that DuckDB aggregates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -64,6 +64,21 @@ def maps_at(
     while moment is not None:
         yield map_known_at(store, book, moment, span)
         moment = next(waiting, None)
+
+
+def map_of_venues(
+    store: Store,
+    symbols: Sequence[str],
+    moment: datetime,
+    settings: ModelSettings,
+    warmup: timedelta,
+    progress: Progress = SILENT,
+) -> list[LiquidationMap]:
+    """The map of each market at one moment, in bins of one width: that of the first."""
+    for symbol in symbols:
+        require_history(store, symbol, moment, warmup)
+    settings = with_bin_width(store, symbols[0], settings, moment)
+    return [next(maps_at(store, symbol, [moment], settings, warmup, progress)) for symbol in symbols]
 
 
 def marks(start: datetime, end: datetime, minutes: int) -> list[datetime]:

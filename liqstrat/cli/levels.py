@@ -8,10 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liqstrat.cli.options import Config, Database, From, Json, Symbol, To, Warmup, model_of, parsed, time_option
+from liqstrat.cli.options import (
+    Config,
+    Database,
+    From,
+    Json,
+    Symbol,
+    To,
+    Warmup,
+    model_of,
+    parsed,
+    time_option,
+    venue_names,
+)
 from liqstrat.cli.program import out, progress
 from liqstrat.cli.text import SIDE_STYLE, amount_text, new_table, price_text, print_json
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
+from liqstrat.liquidation.contract import symbol_at
 from liqstrat.moments import at_ns
 
 if TYPE_CHECKING:
@@ -25,6 +38,10 @@ def levels(
     config: Config = None,
     db: Database = DEFAULT_DATABASE,
     warmup_days: Warmup = 14,
+    venues: Annotated[
+        Any,
+        typer.Option(parser=parsed(venue_names), metavar="LIST", help="One map of several, in USD: binance,bybit."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON with every bin.")] = False,
 ) -> None:
     """Estimate the liquidation map at a moment, from what was known then.
@@ -32,14 +49,17 @@ def levels(
     Example: liqstrat levels BTCUSDT --at 2024-03-05T12:00
     """
     from liqstrat.liquidation.clusters import find_clusters
-    from liqstrat.maps import last_known, maps_at
+    from liqstrat.liquidation.together import together
+    from liqstrat.maps import last_known, map_of_venues
     from liqstrat.market.store import open_store
 
+    symbols = [symbol_at(symbol, venue) for venue in venues] if venues else [symbol]
     with open_store(db) as store:
-        moment = at or last_known(store, symbol)
-        (known,) = maps_at(store, symbol, [moment], model_of(config), timedelta(days=warmup_days), progress)
-        simulated = store.simulated(symbol)
-    _print_levels(known, find_clusters(known), simulated=simulated, json=json)
+        moment = at or min(last_known(store, one) for one in symbols)
+        maps = map_of_venues(store, symbols, moment, model_of(config), timedelta(days=warmup_days), progress)
+        simulated = any(store.simulated(one) for one in symbols)
+    known = together(f"{symbol} at {' + '.join(venues)}", maps) if venues else maps[0]
+    _print_levels(known, find_clusters(known), maps if venues else [], simulated=simulated, json=json)
 
 
 def heatmap(
@@ -79,18 +99,34 @@ def heatmap(
         out.print(f"note: {note}", markup=False, soft_wrap=True)
 
 
-def _print_levels(levels: "LiquidationMap", clusters: Sequence["Cluster"], *, simulated: bool, json: bool) -> None:
+def _print_levels(
+    levels: "LiquidationMap",
+    clusters: Sequence["Cluster"],
+    parts: Sequence["LiquidationMap"],
+    *,
+    simulated: bool,
+    json: bool,
+) -> None:
+    """parts: the markets that `levels` is the sum of, if it is one."""
     if json:
-        print_json(_levels_json(levels, clusters, simulated))
+        print_json(_levels_json(levels, clusters, parts, simulated))
         return
     moment = at_ns(levels.time_ns)
+    worth = f"{amount_text(levels.open_interest * levels.contract.worth(levels.price))} {levels.contract.quote}"
+    interest = worth if parts else f"{levels.open_interest:,.1f} contracts ({worth})"
     out.print(
         f"{levels.symbol}{' SIMULATED' if simulated else ''}  {moment:%Y-%m-%d %H:%M} UTC  "
-        f"price {price_text(levels.price)}  open interest {levels.open_interest:,.1f} contracts "
-        f"({amount_text(levels.open_interest * levels.contract.worth(levels.price))} {levels.contract.quote})"
+        f"price {price_text(levels.price)}  open interest {interest}"
     )
+    for one in parts:
+        held = one.open_interest * one.contract.worth(one.price)
+        out.print(
+            f"{one.symbol}: {one.open_interest:,.1f} contracts at {price_text(one.price)}, {amount_text(held)} "
+            f"{one.contract.quote}, {held / levels.open_interest:.0%} of all",
+            soft_wrap=True,
+        )
     columns = ("side", "from", "to", "distance", "contracts", levels.contract.quote, "mostly", "age", "share")
-    table = new_table("Clusters (estimated)", columns)
+    table = new_table("Clusters (estimated)", tuple(name for name in columns if not (parts and name == "contracts")))
     for c in sorted(clusters, key=lambda c: -c.price):
         tier, part = max(c.leverage.items(), key=lambda item: item[1])
         table.add_row(
@@ -98,14 +134,14 @@ def _print_levels(levels: "LiquidationMap", clusters: Sequence["Cluster"], *, si
             price_text(c.price_low),
             price_text(c.price_high),
             f"{c.distance:+.2%}",
-            f"{c.contracts:,.1f}",
+            *([] if parts else [f"{c.contracts:,.1f}"]),
             amount_text(c.notional),
             f"{tier}x ({part:.0%})",
             f"{c.age_hours:,.0f} h",
             f"{c.strength:.0%}",
         )
     out.print(table)
-    out.print("Share: of that side's contracts within 20 % of price.")
+    out.print(f"Share: of {'all dollars' if parts else 'the contracts'} of that side within 20 % of price.")
     if levels.seeded_share >= 0.01:
         out.print(
             f"{levels.seeded_share:.0%} of the open interest was open before the history used; "
@@ -113,7 +149,9 @@ def _print_levels(levels: "LiquidationMap", clusters: Sequence["Cluster"], *, si
         )
 
 
-def _levels_json(levels: "LiquidationMap", clusters: Sequence["Cluster"], simulated: bool) -> dict[str, Any]:
+def _levels_json(
+    levels: "LiquidationMap", clusters: Sequence["Cluster"], parts: Sequence["LiquidationMap"], simulated: bool
+) -> dict[str, Any]:
     bins: dict[tuple[str, float], dict[str, Any]] = {}
     for side, low, high, leverage, contracts in _rows(levels):
         entry = bins.setdefault(
@@ -130,6 +168,7 @@ def _levels_json(levels: "LiquidationMap", clusters: Sequence["Cluster"], simula
         "price": levels.price,
         "open_interest": levels.open_interest,
         "quote": levels.contract.quote,
+        **({"venues": {one.symbol: one.open_interest for one in parts}} if parts else {}),
         "seeded_share": levels.seeded_share,
         "without_liquidation_price": {
             "long": float(levels.long_unplaced.sum()),

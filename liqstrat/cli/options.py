@@ -48,6 +48,19 @@ def kinds(text: str) -> "list[Kind]":
     return [known[name] for name in dict.fromkeys(names(text))]
 
 
+def venue_names(text: str) -> list[str]:
+    """`binance,bybit`, each once."""
+    from liqstrat.liquidation.contract import VENUES
+
+    known = ("binance", *(venue.lower() for venue in VENUES))
+    for name in names(text):
+        if name not in known:
+            raise ValueError(f'there is no venue "{name}"{did_you_mean(name, known)}; expected of {", ".join(known)}')
+    if not names(text):
+        raise ValueError(f"expected at least one venue of {', '.join(known)}")
+    return list(dict.fromkeys(names(text)))
+
+
 def leverages(text: str) -> list[int]:
     """`5,10x,25`."""
     try:

@@ -6,6 +6,9 @@ from typing import Any
 
 #: Kinds of symbol that are not quoted in what their name ends in: `BTCUSD_PERP`, `BTCUSD_240329`.
 _INVERSE = re.compile(r"(?P<base>\w+?)USD_(?:PERP|\d{6})")
+#: Venues besides Binance, as symbols name them behind a point: `BTCUSDT.BYBIT`, whose names of markets are its own.
+VENUES = ("BYBIT",)
+_BYBIT_INVERSE = re.compile(r"(?P<base>\w+?)USD")
 _DELIVERY = re.compile(r"_\d{6}(?=[^\W_a-z]*$)")
 _QUOTES = ("USDT", "FDUSD", "USDC", "BUSD", "USD1", "BTC")
 _USUAL_QUOTE = "USDT"
@@ -49,8 +52,24 @@ class Contract:
 LINEAR = Contract()
 
 
+def venue_of(symbol: str) -> str:
+    """The exchange of a market: "binance", unless its symbol names another one."""
+    return symbol.partition(".")[2].lower() or "binance"
+
+
+def symbol_at(symbol: str, venue: str) -> str:
+    """What a market that Binance calls `symbol` is called here at a venue."""
+    return symbol if venue == "binance" else f"{symbol}.{venue.upper()}"
+
+
 def contract_of(symbol: str) -> Contract:
-    """What the name of a market says: `BTCUSDT`, `BTCUSDC`, `BTCUSD_PERP`."""
+    """What the name of a market says: `BTCUSDT`, `BTCUSDC`, `BTCUSD_PERP`; of Bybit `BTCUSDT.BYBIT`, `BTCUSD.BYBIT`,
+    of which a contract is a dollar, and `BTCPERP.BYBIT`, which is quoted in USDC."""
+    symbol, _, venue = symbol.partition(".")
+    if venue == "BYBIT" and (bybit := _BYBIT_INVERSE.fullmatch(symbol)):
+        return Contract("USD", bybit["base"], 1.0)
+    if venue == "BYBIT" and symbol.endswith("PERP"):
+        return Contract("USDC", "USDC")
     found = _INVERSE.fullmatch(symbol)
     if found:
         return Contract("USD", found["base"], _SIZES.get(found["base"], _USUAL_SIZE))

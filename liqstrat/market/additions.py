@@ -5,11 +5,12 @@ from pathlib import Path
 
 import duckdb
 
+from liqstrat.liquidation.contract import venue_of
 from liqstrat.market.archive.layout import RefusedError
 from liqstrat.market.ledger import Entry, entries, record
 from liqstrat.market.merge import check_origin, transaction
-from liqstrat.market.schema import EXCHANGE, create_tables, stored_columns, table_of
-from liqstrat.market.selects import select_all, text
+from liqstrat.market.schema import EXCHANGE, admit_venues, create_tables, exchange_sql, stored_columns, table_of
+from liqstrat.market.selects import select_all
 from liqstrat.market.staging import StagedSymbols
 from liqstrat.moments import TICK
 
@@ -31,6 +32,8 @@ def add(
     try:
         with transaction(connection):
             create_tables(connection, staged.kind)
+            if staged.kind == "trades" and any(venue_of(entry.symbol) != EXCHANGE for entry in added):
+                admit_venues(connection)
             counts = _insert(connection, database, staged) if added else (0, 0)
             for entry in added:
                 record(connection, entry)
@@ -59,7 +62,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Stage
             f"and ({', '.join(f'new.{key}' for key in staged.key)}) not in ({against}))"
         )
     found = stored_columns(connection, table)
-    values = {name: name for name in staged.columns} | {"exchange": text(EXCHANGE)}
+    values = {name: name for name in staged.columns} | {"exchange": exchange_sql("symbol")}
     columns = [name for name in values if name in found]
     sql = f"""
         insert into {table} ({", ".join(columns)}) select {", ".join(values[name] for name in columns)}

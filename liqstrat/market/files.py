@@ -9,7 +9,7 @@ from liqstrat.market.ledger import JSON_SUFFIXES
 #: The simulator leaves this in its folder.
 SIMULATED_MARK = "SIMULATED.json"
 
-_DATA = {".zip", ".csv"}
+_DATA = {".zip", ".csv", ".gz"}
 _TRUTH = "truth"
 #: Recorded, but not loaded: what is known between the marks, which live sessions need.
 _KEPT = {
@@ -77,7 +77,7 @@ def _judge(path: Path, simulated: bool, named: bool) -> Iterator[Found | Skipped
     if path.suffix.upper() == ".CHECKSUM" or path.name == SIMULATED_MARK:
         return
     if not named and (path.suffix.lower() not in {*_DATA, *JSON_SUFFIXES} or path.name.startswith(".")):
-        yield Skipped(path, "is neither a file of the archive (.zip, .csv) nor JSON")
+        yield Skipped(path, "is neither a file of the archive (.zip, .csv, .csv.gz) nor JSON")
     elif not named and path.suffix == ".jsonl" and (why := _kept(path.name)):
         yield Skipped(path, why)
     else:

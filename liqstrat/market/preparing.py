@@ -9,12 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from liqstrat.market.archive import bybit
 from liqstrat.market.archive.json_entries import JsonFile, keys_text, write_rows
 from liqstrat.market.archive.json_formats import FORMATS, format_of, stranger
-from liqstrat.market.archive.layout import RefusedError
+from liqstrat.market.archive.layout import Layout, RefusedError
 from liqstrat.market.archive.names import ArchiveName, check_market, date_inside, parse_name, symbol_inside
-from liqstrat.market.archive.recognise import Recognised, recognise
-from liqstrat.market.archive.unpack import Unpacked, sha256_of, unpack
+from liqstrat.market.archive.numbers import moment
+from liqstrat.market.archive.recognise import Recognised, check_end, layout_of, line_end_of, recognise
+from liqstrat.market.archive.unpack import Unpacked, sha256_of, unpack, unzipped
 from liqstrat.market.brackets import is_brackets
 from liqstrat.market.instruments import is_exchange_info, told_on
 from liqstrat.market.ledger import JSON_SUFFIXES
@@ -68,8 +70,11 @@ def prepare(path: Path, known: Known, folder: Path) -> Prepared:
     check_file(path)
     if path.suffix.lower() in JSON_SUFFIXES:
         return _prepare_json(path, known, folder)
+    layout = None if path.suffix.lower() == ".zip" else layout_of(path)
+    if layout is not None:
+        return _prepare_rows(path, layout, known, folder)
     if path.suffix.lower() not in (".zip", ".csv"):
-        raise RefusedError(f'ends in "{path.suffix}", expected a file of the archive (.zip or .csv) or JSON')
+        raise RefusedError(f'ends in "{path.suffix}", expected a file of an archive (.zip, .csv, .csv.gz) or JSON')
     name = parse_name(path)
     sha256 = sha256_of(path)
     if (sha256, name.symbol) in known:
@@ -80,6 +85,21 @@ def prepare(path: Path, known: Known, folder: Path) -> Prepared:
     except BaseException:
         unpacked.remove()
         raise
+
+
+def _prepare_rows(path: Path, layout: Layout, known: Known, folder: Path) -> Prepared:
+    """A table of another venue, whose rows say of which symbol they are."""
+    sha256 = sha256_of(path)
+    for (old, symbol), kind in known.items():
+        if old == sha256:
+            return InAlready(kind, symbol)
+    unpacked = unzipped(path, folder)
+    try:
+        check_end(unpacked.csv, layout)
+    except BaseException:
+        unpacked.remove()
+        raise
+    return Recorded(None, sha256, unpacked, Recognised(layout, skip=1, line_end=line_end_of(unpacked.csv)), "")
 
 
 def check_file(path: Path) -> None:
@@ -107,9 +127,16 @@ def _prepare_json(path: Path, known: Known, folder: Path) -> Prepared:
     sha256 = sha256_of(path)
     file = JsonFile(path)
     first = file.first()
-    if is_brackets(first):
+    if is_brackets(first) or bybit.brackets(first) is not None:
         if path.stat().st_size > LARGEST_ANSWER:
             raise RefusedError(f"has brackets in more than {LARGEST_ANSWER >> 20} MB")
+    if bybit.brackets(first) is not None:
+        told = moment(first["time"], "time").date() if first.get("time") is not None else None
+        pages = [bybit.brackets(entry) for entry in file.entries()]
+        if None in pages:
+            raise RefusedError("has other entries besides risk limits")
+        return Reference("brackets", [one for page in pages for one in page or []], _as_of(path, told))
+    if is_brackets(first):
         return Reference("brackets", list(file.entries()), _as_of(path, None))
     if is_exchange_info(first):
         if len(list(islice(file.entries(), 2))) > 1:

@@ -151,7 +151,9 @@ def _wrong(column: Column, layout: Layout, *, plain: bool) -> str:
     if plain:
         return "false"
     found = f"not regexp_full_match({name}, {text(column.cell)}) or {_value(column)} is null"
-    return f"{name} is not null and not {_blanked(column)} and ({found})" if _may_be_no_number(column) else found
+    if _may_be_no_number(column):
+        found = f"not {_blanked(column)} and ({found})"
+    return f"{name} is not null and ({found})" if column.optional else found
 
 
 def _may_be_no_number(column: Column) -> bool:

@@ -8,8 +8,11 @@ import re
 
 import duckdb
 
+from liqstrat.liquidation.contract import VENUES
+
 LEDGER = "ingest_ledger"
 EXCHANGE = "binance"
+EXCHANGES = (EXCHANGE, *(venue.lower() for venue in VENUES))
 #: Under this name readers attach a file; see `connection`.
 HISTORY = "history"
 
@@ -124,7 +127,7 @@ REFERENCE_COLUMNS = {
 # billions of rows that is a third of the disk. Tables that store `gross_value` get it stored. The product keeps all
 # sixteen digits, because DuckDB makes it for every row that is inserted, too, where rounding would take half the time.
 _NEW_TRADES = _COLUMNS["trades"] | {
-    "exchange": f"ENUM('{EXCHANGE}')",
+    "exchange": f"ENUM({', '.join(f"'{name}'" for name in EXCHANGES)})",
     "side": "ENUM('buy', 'sell')",
     "gross_value": "DECIMAL(38,16) generated always as (price::decimal(20,8) * quantity) virtual",
 }
@@ -172,6 +175,20 @@ def create_tables(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
     """Make the ledger and the table of `kind` where they are missing."""
     _create(connection, LEDGER, _LEDGER_COLUMNS)
     _create(connection, table_of(kind), _NEW_TRADES if kind == "trades" else columns_of(kind))
+
+
+def admit_venues(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let a table of trades that an earlier version made for Binance alone take those of other venues, too."""
+    table, wanted = table_of("trades"), _NEW_TRADES["exchange"]
+    found = existing_columns(connection, table).get("exchange", "")
+    if found.startswith("ENUM") and found != wanted:
+        connection.execute(f"alter table {table} alter exchange type {wanted}")
+
+
+def exchange_sql(symbol: str) -> str:
+    """SQL for the exchange of a symbol (SQL)."""
+    cases = " ".join(f"when {symbol} like '%.{venue}' then '{venue.lower()}'" for venue in VENUES)
+    return f"case {cases} else '{EXCHANGE}' end"
 
 
 def create_reference_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:

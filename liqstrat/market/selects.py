@@ -6,13 +6,15 @@ from pathlib import Path
 import duckdb
 
 from liqstrat.errors import LiqstratError, did_you_mean
-from liqstrat.market.schema import EXCHANGE, columns_of, existing_columns, table_of
+from liqstrat.liquidation.contract import venue_of
+from liqstrat.market.schema import EXCHANGE, EXCHANGES, columns_of, existing_columns, table_of
 
 _TIMESTAMPS = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 _FLOATS = {"FLOAT", "DOUBLE"}
 _SIDES = "ENUM('buy', 'sell')"
-_OURS_ALONE = f"ENUM('{EXCHANGE}')"
+#: What an ingest has made, of this version and of those before.
+_OURS = (f"ENUM({', '.join(f"'{name}'" for name in EXCHANGES)})", f"ENUM('{EXCHANGE}')")
 
 #: Rows outside of it have no time that could be right, and so say nothing.
 FIRST, LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -72,13 +74,13 @@ def select_silent(
     """SQL for a count of the rows of one symbol in `[start, end)` that `select` leaves out, whose table is there."""
     found = existing_columns(connection, table_of(kind))
     sane = " and ".join([*_range(found["timestamp"], FIRST, LAST), *_has_value(kind, found)])
-    within = [f"symbol = {text(symbol)}", *_exchange(kind, found), *_range(found["timestamp"], start, end)]
+    within = [f"symbol = {text(symbol)}", *_exchange(kind, found, symbol), *_range(found["timestamp"], start, end)]
     return f"select count(*) from {table_of(kind)} where {' and '.join(within)} and not coalesce({sane}, false)"
 
 
 def is_ours(kind: str, found: dict[str, str]) -> bool:
     """Whether a kind's table, which has the columns `found`, was made by an ingest, which lets no wrong row in."""
-    return kind == "trades" and found.get("side") == _SIDES and found.get("exchange") == _OURS_ALONE
+    return kind == "trades" and found.get("side") == _SIDES and found.get("exchange") in _OURS
 
 
 def select_all(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, start: datetime, end: datetime) -> str:
@@ -96,7 +98,7 @@ def select_times(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, s
     table = table_of(kind)
     found = existing_columns(connection, table)
     check_columns(path, kind, found)
-    conditions = [*_exchange(kind, found), *_range(found["timestamp"], FIRST, LAST)]
+    conditions = [*_exchange(kind, found, symbol), *_range(found["timestamp"], FIRST, LAST)]
     conditions += [f"symbol = {text(symbol)}"] if symbol else []
     timestamp = _expression(kind, "timestamp", "TIMESTAMP", found["timestamp"])
     return f"select symbol, {timestamp} as timestamp from {table} where {' and '.join(conditions)}"
@@ -107,7 +109,7 @@ def where(
 ) -> str:
     """SQL condition for the rows of one symbol in `[start, end)`, in a table with the columns `found`."""
     within = _range(found["timestamp"], start or FIRST, end or LAST)
-    return " and ".join([f"symbol = {text(symbol)}", *_exchange(kind, found), *within])
+    return " and ".join([f"symbol = {text(symbol)}", *_exchange(kind, found, symbol), *within])
 
 
 def check_columns(path: Path, kind: str, found: dict[str, str]) -> None:
@@ -126,7 +128,7 @@ def check_columns(path: Path, kind: str, found: dict[str, str]) -> None:
 def check_exchange(connection: duckdb.DuckDBPyConnection, path: Path, symbol: str) -> None:
     """Raise `LiqstratError` where a file has trades of `symbol`, and all of other exchanges: they would seem lost."""
     table = table_of("trades")
-    conditions = _exchange("trades", existing_columns(connection, table))
+    conditions = _exchange("trades", existing_columns(connection, table), symbol)
     if not conditions:
         return
     of_symbol = f"from {table} where symbol = {text(symbol)}"
@@ -137,7 +139,8 @@ def check_exchange(connection: duckdb.DuckDBPyConnection, path: Path, symbol: st
     ]
     if others:
         raise LiqstratError(
-            f"{path}: table {table} has trades of {symbol} with exchange {', '.join(others)} only, expected {EXCHANGE}"
+            f"{path}: table {table} has trades of {symbol} with exchange {', '.join(others)} only, "
+            f"expected {venue_of(symbol)}"
         )
 
 
@@ -205,11 +208,15 @@ def _side(kind: str) -> str:
     return f"coalesce({side_sql(column)}, error({told} || ', expected buy or sell'))"
 
 
-def _exchange(kind: str, found: dict[str, str]) -> list[str]:
-    """Equality with constants, which DuckDB can check by block; a function of the column it cannot."""
-    if kind != "trades" or found.get("exchange", _OURS_ALONE) == _OURS_ALONE:
+def _exchange(kind: str, found: dict[str, str], symbol: str | None = None) -> list[str]:
+    """Equality with constants, which DuckDB can check by block; a function of the column it cannot.
+
+    Where an ingest made the table, the symbol tells the exchange.
+    """
+    if kind != "trades" or found.get("exchange", _OURS[0]) in _OURS:
         return []
-    return [f"exchange in ({text(EXCHANGE)}, {text(EXCHANGE.upper())}, {text(EXCHANGE.title())})"]
+    names = [venue_of(symbol)] if symbol else EXCHANGES
+    return [f"exchange in ({', '.join(text(way) for name in names for way in (name, name.upper(), name.title()))})"]
 
 
 def _range(type_: str, start: datetime | None, end: datetime | None) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.contract import venue_of
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.liquidations import Liquidations
@@ -39,13 +40,16 @@ class Recorded:
     crowded: int
     unpriced: int
     simulated: bool
+    venue: str = "binance"
 
     def remarks(self) -> list[str]:
         """What the record leaves out, in sentences."""
         if self.simulated:
             return ["SIMULATED: every liquidation is on record, which no real source offers."]
         said = [
-            "Recorded liquidations are a part of all: the stream shows at most one a second of each symbol (since "
+            "Liquidations are those of Bybit's stream: allLiquidation tells of all, the one before it of one a second."
+            if self.venue == "bybit"
+            else "Recorded liquidations are a part of all: the stream shows at most one a second of each symbol (since "
             "April 2021), and the archive was made of it. The more is liquidated at once, the more is missing, so "
             "amounts in cascades are understated, for all models and baselines alike."
         ]
@@ -92,6 +96,7 @@ def recorded(store: Store, symbol: str, start: datetime | None, end: datetime | 
         crowded=int((counts > 1).sum()),
         unpriced=int(unpriced.sum()),
         simulated=store.simulated(symbol),
+        venue=venue_of(symbol),
     )
 
 

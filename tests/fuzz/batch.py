@@ -14,7 +14,7 @@ import duckdb
 
 from liqstrat.market.ingest import FileReport, ingest
 from tests.fuzz.mutations import mutated
-from tests.fuzz.oracle import NoReadingError, Rows, entries, rows_of
+from tests.fuzz.oracle import NoReadingError, Rows, bybit_limits, entries, rows_of
 from tests.fuzz.samples import KINDS, Sample, sample
 
 _COLUMNS = {
@@ -28,7 +28,7 @@ _COLUMNS = {
     "liquidation_history": "symbol, epoch_us(timestamp), side, quantity, price, average_price, status",
 }
 _BRACKET = ("notionalFloor", "notionalCap", "maintMarginRatio", "cum", "initialLeverage")
-_OF_MARKETS = ("brackets", "listings")
+_OF_MARKETS = ("brackets", "listings", "bybitLimits")
 _REFERENCE = ("leverage_brackets", "instruments")
 #: What a file of a few kilobytes may make the process grow by.
 _MOST_MEMORY = 1_000_000_000
@@ -114,7 +114,11 @@ def _suspects(made: Sequence[Made], reports: Sequence[FileReport], found: Counte
     for rows in right.values():
         expected += _counted(rows or {})
     odd = {row[1:2] for row in (expected - found) + (found - expected)}
-    symbols = {one.path: {row[1:2] for row in _counted(right[one.path] or {})} | {(one.one.symbol,)} for one in taken}
+    symbols = {
+        one.path: {row[1:2] for row in _counted(right[one.path] or {})}
+        | {(one.one.symbol,), (f"{one.one.symbol}.BYBIT",)}
+        for one in taken
+    }
     of_odd = [one for one in taken if right[one.path] is None or symbols[one.path] & odd]
     known = set().union(*symbols.values())
     # Rows of a symbol that no file is of, or a table that none is for, can be of any.
@@ -149,7 +153,7 @@ def _wrong_reference(made: Made, database: Path) -> str:
     if made.one.kind == "listings":
         listed = listed[0]["symbols"]
     by_symbol: dict[str, list[Any]] = {}
-    for entry in listed:
+    for entry in listed if made.one.kind != "bybitLimits" else []:
         if isinstance(entry, dict):
             by_symbol.setdefault(str(entry.get("symbol") or entry.get("pair")), []).append(entry)
     of_it = f"where symbol like '%{made.one.symbol}%'"
@@ -160,7 +164,12 @@ def _wrong_reference(made: Made, database: Path) -> str:
             return "".join(_wrong_listing(made, by_symbol.get(symbol, []), *values) for symbol, *values in kept)
         sql = f"select symbol, floor, cap, rate, amount, max_leverage from leverage_brackets {of_it}"
         kept = connection.execute(sql).fetchall()
+    limits = bybit_limits(listed[0]) if made.one.kind == "bybitLimits" else None
     for symbol in {row[0] for row in kept}:
+        if limits is not None:
+            if {row[1:] for row in kept if row[0] == symbol} != limits[symbol]:
+                return f"{made.path}: risk limits of {symbol} are not those of the document"
+            continue
         told = {tuple(Decimal(str(one[key])) for key in _BRACKET) for one in by_symbol[symbol][0]["brackets"]}
         if {row[1:] for row in kept if row[0] == symbol} != told:
             return f"{made.path}: brackets of {symbol} are not those of the document"

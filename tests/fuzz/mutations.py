@@ -1,5 +1,6 @@
 """What can become of a file: cells, lines, letters and bytes that are not as they should be."""
 
+import gzip
 import io
 import json
 import random
@@ -183,6 +184,11 @@ def mutated(rng: random.Random, one: Sample) -> tuple[str, bytes]:
         data = _bytes(rng, data)
     if one.is_json or rng.random() < 0.75:
         return one.name, data
+    if one.kind == "bybitTrades":
+        packed = gzip.compress(data)
+        if rng.random() < 0.4:
+            packed = _bytes(rng, packed) if rng.random() < 0.7 else packed[: rng.randrange(len(packed) + 1)]
+        return f"{one.name}.gz", packed
     packed = _packed(rng, one.name, data)
     if rng.random() < 0.4:
         packed = _bytes(rng, packed) if rng.random() < 0.7 else packed[: rng.randrange(len(packed) + 1)]

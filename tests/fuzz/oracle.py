@@ -4,6 +4,7 @@ A file that has no right reading, because a cell is no number or two rows contra
 refused. One that has may be refused all the same, by name, but where it is taken these must be the rows.
 """
 
+import gzip
 import io
 import json
 import re
@@ -42,12 +43,21 @@ def rows_of(kind: str, symbol: str, name: str, data: bytes) -> Rows | None:
     try:
         if name.endswith(".zip"):
             data = _unpacked(data, symbol)
+        if name.endswith(".gz"):
+            data = _inflated(data)
         text = data.decode("utf-8").removeprefix("\ufeff")
         if name.endswith((".json", ".jsonl")):
             return _of_json(kind, symbol, text)
         return _of_csv(kind, symbol, name, text)
     except (NoReadingError, UnicodeError):
         return None
+
+
+def _inflated(data: bytes) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except Exception:
+        raise NoReadingError from None
 
 
 def _unpacked(data: bytes, symbol: str) -> bytes:
@@ -204,6 +214,8 @@ _CSV = {
 
 
 def _of_csv(kind: str, symbol: str, name: str, text: str) -> Rows:
+    if kind == "bybitTrades":
+        return _bybit_trades(text)
     known = _CSV[kind]
     readers = {
         "aggTrades": _trade, "metrics": _interest(symbol), "fundingRate": _rate, "1m": _candle,
@@ -315,6 +327,117 @@ def _one_candle(several: list[tuple[Any, ...]]) -> tuple[Any, ...] | None:
     return one
 
 
+# Bybit ----------------------------------------------------------------------------------------------------------------
+
+_BILLION = 10**9
+_OF_BYBIT = re.compile(r"[A-Z0-9]{5,}")
+_BYBIT_JSON = ("bybitInterest", "bybitLiquidations")
+
+
+def _bybit_symbol(cell: str) -> str:
+    require(_OF_BYBIT.fullmatch(cell))
+    return f"{cell}.BYBIT"
+
+
+def _bybit_trades(text: str) -> Rows:
+    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line]
+    require(lines and text[:1] not in ("\n", "\r"))
+    header = [cell.strip().strip('"').lower() for cell in lines[0].split(",")]
+    known = HEADERS["bybitTrades"].lower().split(",")
+    require(header in (known, [*known, "rpi"]))
+    rows, matches, symbols = [], [], set()
+    for line in lines[1:]:
+        time, name, side, size, price, _, match, *_ = _cells(line, len(header))
+        at, quantity, paid = _decimal(time), _decimal(size), _decimal(price)
+        require(1_546_300_800 <= at <= 4_102_444_799 and paid > 0 and quantity >= 0)
+        require(side in ("Buy", "Sell") and re.fullmatch(r"[0-9a-fA-F-]{1,64}", match))
+        symbol = _bybit_symbol(name)
+        if quantity:
+            symbols.add(symbol)
+            matches.append(match)
+            rows.append((int((at * 1_000_000).quantize(Decimal(1), ROUND_HALF_UP)), at, quantity, paid, side == "Sell"))
+    require(rows and len(symbols) == 1 and len(set(matches)) == len(matches))
+    (symbol,) = symbols
+    first = _us(datetime(2019, 1, 1, tzinfo=UTC)) // _DAY_US
+    kept, numbers = [], dict.fromkeys({us // _DAY_US for us, *_ in rows}, 0)
+    for us, _, quantity, paid, sold in sorted(rows, key=lambda row: row[1]):
+        numbers[us // _DAY_US] += 1
+        number = (us // _DAY_US - first) * _BILLION + numbers[us // _DAY_US]
+        kept.append((symbol, us, number, paid, quantity, sold))
+    return {"aggtrades_history": kept}
+
+
+def _of_bybit(kind: str, listed: Sequence[Any]) -> Rows:
+    read = _bybit_interest if kind == "bybitInterest" else _bybit_orders
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for entry in listed:
+        require(isinstance(entry, dict))
+        for symbol, row in read(entry):
+            rows.setdefault(symbol, [])
+            if row is not None:
+                rows[symbol].append(row)
+    require(any(rows.values()))
+    like, table = (
+        ("metrics", "open_interest_history")
+        if kind == "bybitInterest"
+        else ("liquidationSnapshot", "liquidation_history")
+    )
+    kept = {symbol: _once(like, of_it) if of_it else [] for symbol, of_it in rows.items()}
+    return {table: [(symbol, *row) for symbol, of_it in kept.items() for row in of_it]}
+
+
+def _bybit_interest(entry: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    require("retCode" in entry and isinstance(entry.get("result"), dict))
+    listed, symbol = entry["result"].get("list"), entry["result"].get("symbol")
+    require(isinstance(listed, list) and listed and isinstance(symbol, str))
+    for one in listed:
+        require(isinstance(one, dict) and {"openInterest", "timestamp"} <= one.keys())
+        if one.get("singleOpenInterest") in (None, ""):
+            require(isinstance(one["openInterest"], str))
+            contracts: Decimal | None = _decimal(one["openInterest"], 20) / 2
+            require(contracts == _decimal(f"{contracts:f}", 20))
+        else:
+            contracts = _optional(_cell(one["singleOpenInterest"]))
+        require(contracts is None or 0 <= contracts < 10**13)
+        yield _bybit_symbol(symbol), (_ms(_cell(one["timestamp"])), contracts or None, None, None, None, None, None)
+
+
+def _bybit_orders(entry: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    topic, data = entry.get("topic"), entry.get("data")
+    require(isinstance(topic, str) and topic.startswith(("allLiquidation.", "liquidation.")))
+    assert isinstance(topic, str)
+    keys = ("s", "T", "S", "v", "p") if topic.startswith("all") else ("symbol", "updatedTime", "side", "size", "price")
+    several = data if isinstance(data, list) else [data]
+    require(several)
+    for one in several:
+        require(isinstance(one, dict) and set(keys) <= one.keys())
+        symbol, time, side, size, price = (one[key] for key in keys)
+        require(isinstance(side, str) and side in ("Buy", "Sell"))
+        order = [_cell(time), "sell" if side == "Buy" else "buy", "", "", _cell(size), _cell(price), "", "", "", ""]
+        yield _bybit_symbol(_cell(symbol)), _liquidation(order)
+
+
+def bybit_limits(document: Any) -> dict[str, set[tuple[Decimal, ...]]]:
+    """Floor, cap, rate, amount and leverage of each risk limit, by symbol; amounts as told, else by the rates."""
+    by_symbol: dict[str, list[dict[str, Any]]] = {}
+    for one in document["result"]["list"]:
+        by_symbol.setdefault(f"{one['symbol']}.BYBIT", []).append(one)
+    found = {}
+    for symbol, limits in by_symbol.items():
+        floor, before, amount, rows = Decimal(0), Decimal(0), Decimal(0), set()
+        for one in sorted(limits, key=lambda one: Decimal(str(one["riskLimitValue"]))):
+            rate, leverage = (Decimal(str(one[key])) for key in ("maintenanceMargin", "maxLeverage"))
+            if Decimal(str(one.get("initialMargin") or 0)) * leverage > 10:
+                rate /= 100
+            amount += floor * (rate - before)
+            told = one.get("mmDeduction")
+            cap, kept = Decimal(str(one["riskLimitValue"])), amount if told in (None, "") else Decimal(str(told))
+            rows.add((floor, cap, rate, kept, Decimal(int(leverage))))
+            floor, before = cap, rate
+        found[symbol] = rows
+    return found
+
+
 # JSON -----------------------------------------------------------------------------------------------------------------
 
 _KEYS = {
@@ -323,18 +446,20 @@ _KEYS = {
     "funding": ("fundingTime", "symbol", "fundingRate"),
     "forceOrder": ("s", "T", "S", "q", "p", "ap", "X"),
 }
-_SYMBOL = re.compile(r"(?=.{5})[^\W_a-z]{2,}(_\d{6}[^\W_a-z]*)?")
+_SYMBOL = re.compile(r"(?=.{5})[^\W_a-z]{2,}(_\d{6}[^\W_a-z]*|(?<=USD)_PERP)?")
 
 
 def _of_json(kind: str, symbol: str, text: str) -> Rows:
     listed = list(map(_inside, filter(_is_entry, entries(text))))
     require(listed)
-    if kind in ("brackets", "listings"):
+    if kind in ("brackets", "listings", "bybitLimits"):
         raise NoReadingError  # looked at by `reference`
+    if kind in _BYBIT_JSON:
+        return _of_bybit(kind, listed)
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for entry in listed:
         name, row = _json_row(kind, symbol, entry)
-        require(_SYMBOL.fullmatch(name) and not re.fullmatch(r"[A-Z0-9]+USD(_PERP|_\d{6})", name))
+        require(_SYMBOL.fullmatch(name))
         rows.setdefault(name, [])
         if row is not None:
             rows[name].append(row)

@@ -19,6 +19,9 @@ HEADERS = {
     "1m": (
         "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
     ),
+    "bybitTrades": (
+        "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional"
+    ),
     "liquidationSnapshot": (
         "time,side,order_type,time_in_force,original_quantity,price,average_price,order_status,last_fill_quantity,"
         "accumulated_fill_quantity"
@@ -83,6 +86,17 @@ def _liquidations(rng: random.Random, symbol: str) -> list[str]:
     ]
 
 
+def _bybit_trades(rng: random.Random, symbol: str) -> list[str]:
+    begin, ends = DAY_MS // 1000, (",0" if rng.random() < 0.5 else "")
+    lines = [HEADERS["bybitTrades"] + (",RPI" if ends else "")]
+    for i in range(rng.randrange(1, 12)):
+        size, price = _number(rng, 0.001, 9, 3), _number(rng, 1, 9e4, rng.choice((0, 1, 2)))
+        time = f"{begin + i * 0.7 + rng.random() / 9:.{rng.choice((0, 1, 4))}f}"
+        side, match = rng.choice(("Buy", "Sell")), f"{rng.getrandbits(64):016x}-{i}"
+        lines.append(f"{time},{symbol},{side},{size},{price},PlusTick,{match},1e+10,{size},5.5{ends}")
+    return lines
+
+
 ARCHIVE: dict[str, Callable[[random.Random, str], list[str]]] = {
     "aggTrades": _trades,
     "metrics": _metrics,
@@ -123,6 +137,33 @@ def _json_frames(rng: random.Random, symbol: str) -> list[object]:
     return frames
 
 
+def _bybit_interest(rng: random.Random, symbol: str) -> list[object]:
+    def one(minute: int) -> dict[str, str]:
+        both = {
+            "openInterest": _number(rng, 1, 9e4, rng.choice((0, 3, 8))),
+            "timestamp": str(DAY_MS + 300_000 * minute),
+        }
+        return both | ({"singleOpenInterest": _number(rng, 1, 9e4, 3)} if rng.random() < 0.5 else {})
+
+    listed = [one(minute) for minute in range(rng.randrange(1, 6))]
+    result = {"symbol": symbol, "category": "linear", "list": listed, "nextPageCursor": ""}
+    return [{"retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": DAY_MS}]
+
+
+def _bybit_liquidations(rng: random.Random, symbol: str) -> list[object]:
+    frames: list[object] = []
+    for i in range(rng.randrange(1, 5)):
+        time, side, size = DAY_MS + 1000 * i, rng.choice(("Buy", "Sell")), _number(rng, 0.1, 9, 2)
+        if rng.random() < 0.6:
+            one = {"T": time, "s": symbol, "S": side, "v": size, "p": "59000.5"}
+            more = {**one, "T": time + 1} if rng.random() < 0.5 else one
+            frames.append({"topic": f"allLiquidation.{symbol}", "type": "snapshot", "ts": time, "data": [one, more]})
+        else:
+            old = {"updatedTime": time, "symbol": symbol, "side": side, "size": size, "price": "0.5"}
+            frames.append({"topic": f"liquidation.{symbol}", "type": "snapshot", "ts": time, "data": old})
+    return frames
+
+
 def _json_candles(rng: random.Random, symbol: str) -> list[object]:
     return [
         [int(cell) if cell.isdigit() and i in (0, 6, 8) else cell for i, cell in enumerate(line.split(","))]
@@ -135,6 +176,8 @@ JSON: dict[str, Callable[[random.Random, str], list[object]]] = {
     "openInterestHist": _json_interest,
     "funding": _json_funding,
     "forceOrder": _json_frames,
+    "bybitInterest": _bybit_interest,
+    "bybitLiquidations": _bybit_liquidations,
     "candles": _json_candles,
 }
 
@@ -170,8 +213,32 @@ def _listings(rng: random.Random, symbol: str) -> object:
     return {"serverTime": DAY_MS, "symbols": [one(symbol), one(f"X{symbol}")]}
 
 
-REFERENCE: dict[str, Callable[[random.Random, str], object]] = {"brackets": _brackets, "listings": _listings}
-KINDS = (*ARCHIVE, *JSON, *REFERENCE)
+def _bybit_limits(rng: random.Random, symbol: str) -> object:
+    def one(name: str) -> list[dict[str, object]]:
+        listed: list[dict[str, object]] = []
+        floor, amount, rate = 0, 0.0, 0.0
+        percent = rng.choice((1, 1, 100))
+        for cap, leverage in ((2_000_000, 50), (5_000_000, 25), (9_000_000, 12.5)):
+            step = rng.choice((0.01, 0.005))
+            amount, rate = amount + floor * step, rate + step
+            told = {"mmDeduction": f"{amount:.2f}" if floor else ""} if rng.random() < 0.7 else {}
+            listed.append(
+                {"id": 1, "symbol": name, "riskLimitValue": str(cap), "maintenanceMargin": f"{rate * percent:g}",
+                 "initialMargin": f"{percent / leverage:g}", "maxLeverage": f"{leverage:.2f}", **told}
+            )  # fmt: skip
+            floor = cap
+        return listed
+
+    result = {"category": "linear", "list": one(symbol) + one(f"X{symbol}")}
+    return {"retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": DAY_MS}
+
+
+REFERENCE: dict[str, Callable[[random.Random, str], object]] = {
+    "brackets": _brackets,
+    "listings": _listings,
+    "bybitLimits": _bybit_limits,
+}
+KINDS = (*ARCHIVE, "bybitTrades", *JSON, *REFERENCE)
 
 
 def sample(rng: random.Random, kind: str, symbol: str) -> Sample:
@@ -181,6 +248,8 @@ def sample(rng: random.Random, kind: str, symbol: str) -> Sample:
         header = [HEADERS[kind]] if rng.random() < 0.5 else []
         period = "2024-03" if kind == "fundingRate" or rng.random() < 0.2 else "2024-03-01"
         return Sample(kind, symbol, f"{symbol}-{kind}-{period}.csv", "\n".join([*header, *lines, ""]))
+    if kind == "bybitTrades":
+        return Sample(kind, symbol, f"{symbol}2024-03-01.csv", "\n".join([*_bybit_trades(rng, symbol), ""]))
     if kind in REFERENCE:
         document = REFERENCE[kind](rng, symbol)
         return Sample(kind, symbol, f"{symbol} 2024-03-01.json", json.dumps(document, indent=rng.choice((None, 1))))

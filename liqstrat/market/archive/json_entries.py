@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
-from liqstrat.market.archive.json_formats import JsonFormat
+from liqstrat.market.archive.json_format import JsonFormat
 from liqstrat.market.archive.layout import RefusedError
 
 #: Letters of one entry, or of a line of entries: of a file of any size, no more is in memory at once.
@@ -151,7 +151,7 @@ class _Document:
 
 
 def write_rows(file: JsonFile, format_: JsonFormat, target: Path) -> int:
-    """Write the entries to the CSV file `target`, the columns of the layout in order, no header; how many.
+    """Write the entries to the CSV file `target`, the columns of the layout in order, no header; how many rows.
 
     Raises `RefusedError` for an entry of another format, and for a value that no cell has.
     """
@@ -159,19 +159,17 @@ def write_rows(file: JsonFile, format_: JsonFormat, target: Path) -> int:
     count = 0
     with target.open("w", encoding="utf-8", newline="") as plain:
         for number, entry in enumerate(file.entries(), 1):
-            values = format_.values(entry)
-            if values is None:
+            rows = format_.rows(entry)
+            if rows is None:
                 raise RefusedError(f"entry {number}: is {_shown(entry)}, expected one of {format_.name}")
-            cells = [_cell(value) if column.used else "" for value, column in zip(values, columns, strict=True)]
-            if any(not _IN_A_CELL.fullmatch(cell) for cell in cells):
-                column, cell = next(
-                    (column.name, cell)
-                    for column, cell in zip(columns, cells, strict=True)
-                    if not _IN_A_CELL.fullmatch(cell)
-                )
-                raise RefusedError(f"entry {number}: {column} is {_shown(cell)}, expected a number or a word")
-            plain.write(",".join(cells) + "\n")
-            count += 1
+            for values in rows:
+                cells = [_cell(value) if column.used else "" for value, column in zip(values, columns, strict=True)]
+                for column, cell in zip(columns, cells, strict=True):
+                    if not _IN_A_CELL.fullmatch(cell):
+                        told = f"{column.name} is {_shown(cell)}, expected a number or a word"
+                        raise RefusedError(f"entry {number}: {told}")
+                plain.write(",".join(cells) + "\n")
+                count += 1
     return count
 
 

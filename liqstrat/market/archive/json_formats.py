@@ -1,24 +1,13 @@
 """What the exchange's API answers and streams: JSON whose entries become rows of the layouts of archive files."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from liqstrat.market.archive import agg_trades, funding, klines, liquidations, metrics
-from liqstrat.market.archive.layout import SYMBOL, Layout, column
-
-Values = Sequence[Any]
+from liqstrat.market.archive import agg_trades, bybit, funding, klines, liquidations, metrics
+from liqstrat.market.archive.json_format import JsonFormat, Values
+from liqstrat.market.archive.layout import Layout
 
 _ABSENT = object()
-
-
-@dataclass(frozen=True, slots=True)
-class JsonFormat:
-    """A layout, and how to get the values of its columns out of an entry: None where it is no such entry."""
-
-    name: str
-    layout: Layout
-    values: Callable[[Any], Values | None]
 
 
 def _keyed(name: str, layout: Layout, *keys: str, without: str = "") -> JsonFormat:
@@ -51,18 +40,14 @@ def _frames(event: str, inner: str, format_: JsonFormat) -> JsonFormat:
     return JsonFormat(event, format_.layout, values)
 
 
-def _with_symbol(layout: Layout) -> Layout:
-    columns = (column("symbol", "VARCHAR", SYMBOL), *(column for column in layout.columns if column.used))
-    return replace(layout, columns=columns, symbol_column="symbol")
-
-
 def _of_pair(format_: JsonFormat) -> JsonFormat:
     """Objects that name a pair and the type of contract, as COIN-M does, where others name the symbol."""
 
     def values(entry: Any) -> Values | None:
         if not isinstance(entry, dict) or entry.get("contractType") != "PERPETUAL":
             return None
-        return format_.values({**entry, "symbol": f"{entry.get('pair')}_PERP"})
+        found: Values | None = format_.values({**entry, "symbol": f"{entry.get('pair')}_PERP"})
+        return found
 
     return replace(format_, values=values)
 
@@ -80,14 +65,15 @@ FORMATS = (
     _frames(
         "forceOrder",
         "o",
-        _keyed("order", _with_symbol(liquidations.ARCHIVE), "s", "T", "S", "q", "p", "ap", "X"),
+        _keyed("order", liquidations.WITH_SYMBOL, "s", "T", "S", "q", "p", "ap", "X"),
     ),
+    *bybit.FORMATS,
 )
 
 
 def format_of(entry: Any) -> JsonFormat | None:
     """The format that has such entries."""
-    return next((known for known in FORMATS if known.values(entry) is not None), None)
+    return next((known for known in FORMATS if known.rows(entry) is not None), None)
 
 
 def stranger(entry: Any) -> str | None:
@@ -96,6 +82,8 @@ def stranger(entry: Any) -> str | None:
         return None
     if {"code", "msg"} <= entry.keys():
         return f'is an error that the exchange answered: {entry["code"]} "{entry["msg"]}"'
+    if {"retCode", "retMsg"} <= entry.keys() and str(entry["retCode"]) != "0":
+        return f'is an error that Bybit answered: {entry["retCode"]} "{entry["retMsg"]}"'
     if {"a", "p", "q", "m", "M"} <= entry.keys():
         return "has aggTrades of the spot market (key M); expected USDⓈ-M futures"
     if {"id", "price", "qty"} <= entry.keys():

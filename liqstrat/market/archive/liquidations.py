@@ -1,6 +1,18 @@
 """liquidationSnapshot: orders that liquidated positions. Rows have no id, and the archive often has them twice."""
 
-from liqstrat.market.archive.layout import Check, Layout, column, epoch, epoch_check, not_negative, positive, zero
+from dataclasses import replace
+
+from liqstrat.market.archive.layout import (
+    SYMBOL,
+    Check,
+    Layout,
+    column,
+    epoch,
+    epoch_check,
+    not_negative,
+    positive,
+    zero,
+)
 
 _PRICE = "DECIMAL(18,8)"
 
@@ -36,6 +48,13 @@ ARCHIVE = Layout(
     leave_out=zero("original_quantity"),
     key=("timestamp", "side", "quantity", "price", "average_price", "status"),
     may_be_empty=True,
+)
+
+#: As streams tell of them: less what is not used.
+WITH_SYMBOL = replace(
+    ARCHIVE,
+    columns=(column("symbol", "VARCHAR", SYMBOL), *(one for one in ARCHIVE.columns if one.used)),
+    symbol_column="symbol",
 )
 
 LAYOUTS = (ARCHIVE,)

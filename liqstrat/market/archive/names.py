@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import PurePath
 
+from liqstrat.liquidation.contract import VENUES
 from liqstrat.market.archive.layout import RefusedError
 
 # Some contracts have a day of delivery, and one was called ETH_250627USDT.
 _SYMBOL = re.compile(r"(?=.{5})[^\W_a-z]{2,}(_\d{6}[^\W_a-z]*|(?<=USD)_PERP)?")
+_VENUE = re.compile(rf"\.({'|'.join(VENUES)})$")
 # Only what ends in a currency that contracts are paid in: other words can be in capitals too.
 _SYMBOL_INSIDE = re.compile(
     r"(?<![^\W_])[^\W_a-z]+(?:USD_PERP|USD(?=_\d{6})|USDT|USDC|BUSD|FDUSD|USD1|ETHBTC)(?:_\d{6})?(?![^\W_])"
@@ -70,7 +72,7 @@ def check_market(path: PurePath) -> None:
 
 def check_symbol(symbol: str, expected: str = "expected one as BTCUSDT") -> None:
     """Raise `RefusedError` for what is no symbol, or one of another market."""
-    if not _SYMBOL.fullmatch(symbol):
+    if not _SYMBOL.fullmatch(_VENUE.sub("", symbol)):
         raise RefusedError(f'"{symbol}" is not a symbol; {expected}')
 
 

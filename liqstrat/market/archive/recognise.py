@@ -1,11 +1,13 @@
 """Which layout a file has: decided by its header or first row, and held against its name."""
 
+import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from liqstrat.market.archive import agg_trades, amounts, funding, klines, liquidations, metrics
+from liqstrat.market.archive import agg_trades, amounts, bybit, funding, klines, liquidations, metrics
 from liqstrat.market.archive.layout import Layout, RefusedError
 from liqstrat.market.archive.names import ArchiveName
 from liqstrat.market.archive.strangers import stranger
@@ -18,6 +20,9 @@ LAYOUTS: tuple[Layout, ...] = (
     *liquidations.LAYOUTS,
     *amounts.LAYOUTS,
 )
+
+#: Of other venues: known by their header alone, whatever they are called.
+_FOREIGN: tuple[Layout, ...] = (*bybit.LAYOUTS,)
 
 _LONGEST_LINE = 1 << 16
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -48,6 +53,24 @@ def recognise(path: Path, name: ArchiveName) -> Recognised:
     if row == [""] and not layout.may_be_empty:
         raise RefusedError(f"has a header and no row; expected rows of {layout.name}")
     return Recognised(layout, skip=filled[0] + bool(header), line_end=line_end)
+
+
+def layout_of(path: Path) -> Layout | None:
+    """The layout of a table of another venue, plain or packed by gzip, by its header; None where it is none."""
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            first = file.readline(_LONGEST_LINE).decode("utf-8-sig", errors="replace").strip("\r\n")
+    except (OSError, EOFError, zlib.error) as error:
+        if path.suffix.lower() == ".gz":
+            raise RefusedError(f"is not a whole gzip file ({error or type(error).__name__}); get it again") from None
+        raise
+    header = tuple(cell.lower() for cell in _cells(first))
+    return next((layout for layout in _FOREIGN if layout.header == header), None)
+
+
+def line_end_of(path: Path) -> str:
+    """How the first line of a file ends."""
+    return _head(path)[1]
 
 
 def check_end(path: Path, layout: Layout) -> None:

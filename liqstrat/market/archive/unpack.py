@@ -1,5 +1,6 @@
 """From a file of the archive to a CSV file on disk: checksum, zip, and whether it says that it is simulated."""
 
+import gzip
 import hashlib
 import lzma
 import os
@@ -101,6 +102,30 @@ def unpack(path: Path, symbol: str, folder: Path) -> Unpacked:
         target.unlink(missing_ok=True)
         if isinstance(error, _BROKEN_ZIP):
             raise RefusedError(f"is not a whole zip file ({error or type(error).__name__}); get it again") from None
+        raise
+
+
+def unzipped(path: Path, folder: Path) -> Unpacked:
+    """The CSV that is `path`, or that it has packed by gzip, then in `folder`; raises `RefusedError`."""
+    if path.suffix.lower() != ".gz":
+        return Unpacked(path, temporary=False, simulated=False)
+    handle, name = tempfile.mkstemp(suffix=".csv", dir=folder)
+    target, most = Path(name), max(_NEVER_TOO_LARGE, _MOST_PACKED * path.stat().st_size)
+    try:
+        with gzip.open(path) as packed, os.fdopen(handle, "wb") as plain:
+            size = 0
+            while part := packed.read(_CHUNK):
+                size += len(part)
+                if size > min(most, shutil.disk_usage(folder).free):
+                    raise RefusedError(
+                        f"unpacks to more than {size >> 20:,} MB, for which there is no room; get it again"
+                    )
+                plain.write(part)
+        return Unpacked(target, temporary=True, simulated=False)
+    except BaseException as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, (OSError, *_BROKEN_ZIP)) and not isinstance(error, RefusedError):
+            raise RefusedError(f"is not a whole gzip file ({error or type(error).__name__}); get it again") from None
         raise
 
 

@@ -11,7 +11,9 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from liqstrat.liquidation.contract import venue_of
 from liqstrat.market.quality.ranges import SHOWN, Gap, Range
+from liqstrat.market.schema import EXCHANGE
 from liqstrat.market.store import Store
 from liqstrat.moments import DAY_US, HOUR_US, at_us, microseconds_in
 
@@ -119,6 +121,8 @@ def examine_trades(store: Store, symbol: str, start: datetime | None, end: datet
     if not len(blocks.block):
         return None
     gaps, twice = _gaps(store, rows, blocks)
+    if venue_of(symbol) != EXCHANGE:
+        gaps = []  # Numbers are ours there, by day: none can be missing, and between days most are.
     outliers, outlier_count = _outliers(store, rows, blocks)
     count = int(blocks.count.sum())
     return TradeQuality(
