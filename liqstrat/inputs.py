@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from liqstrat.errors import LiqstratError
-from liqstrat.liquidation.contract import VENUES, venue_of
 from liqstrat.moments import SECOND_NS
 
 DEFAULT_DATABASE = Path("catalog/market.duckdb")
@@ -38,7 +37,7 @@ def parse_time(value: object) -> datetime:
 def replayable(symbol: object) -> str:
     """A symbol that a run can be of; raises `ValueError` for one that Nautilus or the account here does not take."""
     text = str(symbol)
-    if isinstance(symbol, str) and "." in text and venue_of(text) in map(str.lower, VENUES):
+    if isinstance(symbol, str) and re.fullmatch(r"\w+\.[A-Z]+", text):
         raise ValueError(f'"{text}" is a market of another venue, which is not replayed; expected one like BTCUSDT')
     if not isinstance(symbol, str) or not re.fullmatch(r"[^\W_a-z]{2,}(_\w+)?", text):
         raise ValueError(f'"{text[:80]}" is not a symbol, expected one like BTCUSDT')
