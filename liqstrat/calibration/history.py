@@ -11,8 +11,9 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
-from liqstrat.moments import column_ns, nanoseconds
+from liqstrat.moments import nanoseconds
 from liqstrat.progress import SILENT, Progress
+from liqstrat.scoring.evidence import recorded as recorded_in
 
 
 def calibrate_history(
@@ -58,13 +59,13 @@ def calibrate_history(
 
 
 def _liquidations(store: Store, symbol: str, start: datetime, end: datetime, source: Source | None) -> Liquidations:
-    rows = store.liquidations(symbol, start, end)
+    """Those on record, at the prices they happened at; where only a bankruptcy price is told, the last traded one."""
+    known = recorded_in(store, symbol, start, end).liquidations
     if source == "open interest":
-        rows = rows.slice(0, 0)
-    elif source == "liquidations" and not len(rows):
+        return known.only(np.zeros(len(known.price), dtype=np.bool_))
+    if source == "liquidations" and not len(known.price):
         raise LiqstratError(
             f"{store.path}: no liquidations of {symbol} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC; "
             "without --by, it is fitted to the falls of open interest"
         )
-    long = np.array([side == "long" for side in rows["side"].to_pylist()], dtype=np.bool_)
-    return Liquidations(column_ns(rows["time"]), rows["price"].to_numpy(), rows["contracts"].to_numpy(), long)
+    return known

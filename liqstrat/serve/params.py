@@ -107,7 +107,7 @@ def _checked_quote(symbol: str) -> str:
 
 Symbol = Annotated[
     str,
-    Field(pattern=r"^\w{1,40}$", description="The exchange's name of the market, as BTCUSDT."),
+    Field(pattern=r"^\w{1,40}(\.[A-Z]{1,20})?$", description="The market's name, as BTCUSDT or BTCUSDT.BYBIT."),
     AfterValidator(_checked_quote),
 ]
 Model = Annotated[Kind, BeforeValidator(_kind), Field(description="conserving, large_trades, oi_candle or ensemble.")]

@@ -87,3 +87,23 @@ def test_too_little_is_said(liqstrat: Shell, tmp_path: Path) -> None:
     refused = liqstrat("calibrate", "BTCUSDT", *RANGE, "--db", "h.duckdb", "--by", "amounts")
     assert refused.code == 1
     assert "take a longer range" in refused.err
+
+
+@pytest.mark.slow
+def test_real_amounts_of_several_venues_are_said_to_be_such(shared_data: Path, liqstrat: Shell, tmp_path: Path) -> None:
+    real = shared_data / "real"
+    if not real.is_dir():
+        pytest.skip("no real liquidations beside the project")
+    head = 'symbol = "BTCUSDT"\ntime = "t"\n'
+    (tmp_path / "k.toml").write_text(f'{head}[klines]\n[open_interest]\ncontracts = "oi_btc"\nknown = "start"\n')
+    told = 'long = "liq_long_usd"\nshort = "liq_short_usd"\nunit = "usd"\nvenues = "binance+bybit+okx"\n'
+    (tmp_path / "l.toml").write_text(f"{head}[liquidations]\n{told}")
+    for name, mapping in (
+        ("BTCUSDT_binance_5m_20251201_20260219", "k.toml"),
+        ("BTC_3venues_liquidations_1h_20251204_20260219", "l.toml"),
+    ):
+        assert liqstrat("ingest", str(real / f"{name}.parquet"), "--mapping", mapping, "--db", "h.duckdb").code == 0
+    done = liqstrat("calibrate", "BTCUSDT", "--from", "2025-12-05", "--to", "2026-02-19", "--db", "h.duckdb")
+    assert done.code == 0, done.err
+    assert "Amounts are of several venues" in done.out
+    assert "the default is recommended" in done.out

@@ -13,6 +13,7 @@ import pytest
 from liqstrat.liquidation.contract import Contract, contract_of, venue_of
 from liqstrat.market.ingest import FileReport, ingest
 from liqstrat.market.store import open_store
+from liqstrat.scoring.evidence import recorded
 from tests.market.archive_files import ArchiveWriter, only, rows, states, trade_lines
 
 HEADER = "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional"
@@ -194,3 +195,13 @@ def test_broken_gzip_and_answers_of_errors_are_refused(tmp_path: Path, database:
     assert "error that Bybit answered: 10001" in file.reason
     side = liquidated((1, "Long", "0.5", "59000"))
     assert "expected Buy or Sell" in loaded(tmp_path, database, "s.json", side).reason
+
+
+def test_a_liquidation_without_a_price_of_execution_happened_at_the_last_trade(tmp_path: Path, database: Path) -> None:
+    """The bankruptcy price lies beyond: a score and a fit look where price was."""
+    ingest([packed(tmp_path / "BTCUSDT2024-03-01.csv.gz", [HEADER, *TRADES])], database)
+    loaded(tmp_path, database, "liq.jsonl", liquidated((1, "Buy", "0.5", "59000"), (9, "Sell", "1", "62000")))
+    with open_store(database) as store:
+        found = recorded(store, "BTCUSDT.BYBIT", None, None)
+    assert (found.unpriced, found.liquidations.price.tolist()) == (2, [60_000.0, 60_010.5])
+    assert "Bybit's stream" in found.remarks()[0]
