@@ -32,7 +32,8 @@ class Entering(Trading):
     @property
     def flat(self) -> bool:
         """Whether there is no position, and no order that could still change that."""
-        if self._sent and all(self._is_closed(order_id) for order_id in self._sent):
+        # The last are those that are open, where any are.
+        if self._sent and all(self._is_closed(order_id) for order_id in reversed(self._sent)):
             mine = (None, self.instrument_id, self.strategy_id)
             if not self.cache.positions_open_count(*mine):
                 self._sent.clear()

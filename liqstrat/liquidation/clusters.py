@@ -82,14 +82,16 @@ class Clusters(Sequence[Cluster]):
 
     def __init__(
         self,
-        count: int,
+        prices: Floats,
         next_long: float,
         next_short: float,
         around: Callable[[], Around],
         numbers: Callable[[int, int], Numbers],
     ) -> None:
         self.next_long, self.next_short, self.numbers = next_long, next_short, numbers
-        self._count, self._around = count, around
+        #: The price of each, USDT.
+        self.prices: list[float] = prices.tolist()
+        self._count, self._around = len(prices), around
         self._described: dict[int, Cluster] = {}
 
     def __len__(self) -> int:
@@ -142,7 +144,7 @@ def find_clusters(
         bins = near.first_bin + part
         return Numbers(of_longs, bins[:, 0], bins[:, 1], prices[begin:end], *held)
 
-    return Clusters(len(prices), next_long, next_short, around, numbers)
+    return Clusters(prices, next_long, next_short, around, numbers)
 
 
 def next_hearts(profile: Profile, *, most: int = MOST_A_SIDE, least_peak: float = LEAST_PEAK) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from nautilus_trader.model import Bar, QuoteTick, TradeTick
 
 from liqstrat.backtest.levels.interval import BarInterval, Interval, TradeInterval, Trades
 from liqstrat.backtest.levels.steps import LiveSteps, Steps
-from liqstrat.liquidation.clusters import Cluster, find_clusters
+from liqstrat.liquidation.clusters import Cluster, Clusters, find_clusters
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel, Since
@@ -36,7 +36,7 @@ class LiquidationLevels:
     known_at: int
 
     #: The clusters as the interval began, less what was run through since; None as long as nobody had to know.
-    _found: Sequence[Cluster] | None
+    _found: Clusters | None
     #: Of these, the ones whose densest price has not been reached.
     _standing: Sequence[Cluster]
 
@@ -147,7 +147,7 @@ class LiquidationLevels:
         reached = (low, high) if isfinite(low) else (nan, nan)
         return self._steps.map(Since(now_ns, *reached, self._steps.price if isnan(last) else last), span)
 
-    def clusters(self) -> Sequence[Cluster]:
+    def clusters(self) -> Clusters:
         """The clusters now, nearest to price first. Their `distance` is from the price at which they were found."""
         self._look()
         found = self._found_at_first() if self._found is None else self._found
@@ -181,7 +181,7 @@ class LiquidationLevels:
         self._found_low, self._found_high = inf, -inf
         self._found, self._knows_hearts = None, False
 
-    def _found_at_first(self) -> Sequence[Cluster]:
+    def _found_at_first(self) -> Clusters:
         """Find the clusters as the interval began: the book has not changed since."""
         found = self._steps.clusters()
         self._found = self._standing = found
@@ -211,7 +211,7 @@ class LiquidationLevels:
         self._next_long = max((c.price for c in self._standing if c.side == "long"), default=-inf)
         self._next_short = min((c.price for c in self._standing if c.side == "short"), default=inf)
 
-    def _ran_into_one(self, found: Sequence[Cluster]) -> bool:
+    def _ran_into_one(self, found: Clusters) -> bool:
         """Whether lows or highs since the clusters were found took something out of them."""
         low, high = self._interval.low, self._interval.high
         if low >= self._found_low and high <= self._found_high:
@@ -223,10 +223,12 @@ class LiquidationLevels:
 
     def _nearest(self, price: float | None, *, above: bool) -> Cluster | None:
         origin = self.price if price is None else price
-        there = [c for c in self.clusters() if (c.price > origin if above else c.price < origin)]
+        found = self.clusters()
+        prices = found.prices
+        there = [at for at, there in enumerate(prices) if (there > origin if above else there < origin)]
         if not there:
             return None
-        nearest = min(there, key=lambda c: abs(c.price - origin))
+        nearest = found[min(there, key=lambda at: abs(prices[at] - origin))]
         return replace(nearest, distance=nearest.price / origin - 1)
 
 

@@ -118,7 +118,7 @@ class KeptSteps:
         def around() -> Around:
             return Around(tiers, width, price, time_ns, columns["longs"][row], columns["shorts"][row])
 
-        return Clusters(end - begin, columns["next_long"][row], columns["next_short"][row], around, numbers)
+        return Clusters(found.price[begin:end], columns["next_long"][row], columns["next_short"][row], around, numbers)
 
     def map(self, since: Since = NOTHING, span: float | None = None) -> LiquidationMap:
         """The model's, once it has been stepped to here."""
