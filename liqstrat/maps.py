@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from liqstrat.errors import LiqstratError
+from liqstrat.liquidation.band import FEWEST_LUMPS, Band, band_of, lump_of, others
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel, Since
@@ -79,6 +80,41 @@ def map_of_venues(
         require_history(store, symbol, moment, warmup)
     settings = with_bin_width(store, symbols[0], settings, moment)
     return [next(maps_at(store, symbol, [moment], settings, warmup, progress)) for symbol in symbols]
+
+
+def map_with_band(
+    store: Store, symbol: str, moment: datetime, settings: ModelSettings, warmup: timedelta, progress: Progress = SILENT
+) -> tuple[LiquidationMap, Band, str]:
+    """As `maps_at` of one moment, with the band of what may be open, and a sentence on how large positions are.
+
+    Raises `LiqstratError` for a model that has no band.
+    """
+    if settings.kind != "conserving":
+        raise LiqstratError(f'a band is of kind "conserving" only, this model\'s is "{settings.kind}"')
+    require_history(store, symbol, moment, warmup)
+    settings = with_bin_width(store, symbol, settings, moment)
+    loaded = store.brackets(symbol)
+    books = [new_model(one, symbol, loaded) for one in [settings, *others(settings)]]
+    for flow, open_interest in flows(store, symbol, moment - warmup, moment, settings, progress):
+        if flow.end_ns > nanoseconds(moment):
+            break
+        for book in books:
+            book.step(flow, open_interest)
+    told = _since(store, books[0], moment)
+    levels, *beside = (book.map(told) for book in books)
+    sizes = store.liquidations(symbol, moment - warmup, moment)["contracts"].to_numpy()
+    lump = lump_of(sizes, levels.open_interest)
+    enough = len(sizes) >= FEWEST_LUMPS
+    by = (
+        f"by the {len(sizes):,} liquidations before"
+        if enough
+        else "which is a guess: hardly any liquidations are on record"
+    )
+    return (
+        levels,
+        band_of(levels, beside, lump),
+        f"Positions are taken to come in lumps of {lump:,.4g} contracts, {by}.",
+    )
 
 
 def marks(start: datetime, end: datetime, minutes: int) -> list[datetime]:
@@ -152,10 +188,13 @@ def candle_length(moments: list[datetime]) -> str:
 
 def map_known_at(store: Store, book: LiquidationModel, moment: datetime, span: float | None) -> LiquidationMap:
     """The book's map at `moment`, less what was run through between its last step and then."""
-    told = Since(nanoseconds(moment))
+    return book.map(_since(store, book, moment), span=span)
+
+
+def _since(store: Store, book: LiquidationModel, moment: datetime) -> Since:
     if book.time_ns and book.time_ns < nanoseconds(moment):
-        told = reached_since(store, book.symbol, at_ns(book.time_ns), moment)
-    return book.map(told, span=span)
+        return reached_since(store, book.symbol, at_ns(book.time_ns), moment)
+    return Since(nanoseconds(moment))
 
 
 def _open_interest_span(store: Store, symbol: str) -> tuple[datetime, datetime]:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.maps import LEVELS_SCHEMA, last_known, maps_at, marks
+from liqstrat.maps import LEVELS_SCHEMA, last_known, map_with_band, maps_at, marks
 from liqstrat.market.store import Store, open_store
 from liqstrat.pages import save_heatmap
 from tests.history import START, Trades, open_interest_every, random_trades, write_history
@@ -38,6 +39,18 @@ def test_a_map_knows_nothing_of_what_comes_at_or_after_its_moment(tmp_path: Path
         assert found.price == expected.price == cut.price[-1]
         np.testing.assert_array_equal(found.longs, expected.longs)
         np.testing.assert_array_equal(found.shorts, expected.shorts)
+
+
+def test_a_band_is_around_the_same_map_and_a_model_without_one_is_told(store: Store) -> None:
+    moment = START + timedelta(hours=4, minutes=3)
+    (alone,) = maps_at(store, "BTCUSDT", [moment], MODEL, WARMUP)
+    levels, band, note = map_with_band(store, "BTCUSDT", moment, MODEL, WARMUP)
+    np.testing.assert_array_equal(levels.longs, alone.longs)
+    low, high = band.bins()
+    assert low.shape == high.shape == (2, levels.longs.shape[1])
+    assert "a guess: hardly any liquidations are on record" in note
+    with pytest.raises(LiqstratError, match='a band is of kind "conserving" only, this model\'s is "oi_candle"'):
+        map_with_band(store, "BTCUSDT", moment, replace(MODEL, kind="oi_candle"), WARMUP)
 
 
 def test_many_moments_give_the_same_maps_as_one_at_a_time(store: Store) -> None:

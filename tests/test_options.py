@@ -74,6 +74,24 @@ def test_levels_take_a_file_with_only_a_model(liqstrat: Shell, simulated_databas
     assert {tier for one in json.loads(done.out)["bins"] for tier in one["by_leverage"]} <= {"10", "25", "50", "100"}
 
 
+def test_levels_tell_how_uncertain_they_are_where_they_are_asked(liqstrat: Shell, simulated_database: Path) -> None:
+    command = ("levels", "BTCUSDT", "--db", str(simulated_database))
+    plain, told = (json.loads(liqstrat(*command, *more, "--json").out) for more in ((), ("--band",)))
+    for one, other in zip(told["bins"] + told["clusters"], plain["bins"] + plain["clusters"], strict=True):
+        low, high = one.pop("band")
+        assert 0 <= low <= high
+        assert one == other
+    shown = liqstrat(*command, "--band").out
+    assert "90 % band" in shown
+    assert "lumps of" in shown
+    assert "90 % band" not in liqstrat(*command).out
+    Path("model.toml").write_text('[model]\nkind = "large_trades"\n')
+    done = liqstrat(*command, "--band", "--config", "model.toml")
+    assert (done.code, 'this model\'s is "large_trades"' in done.err) == (1, True)
+    done = liqstrat(*command, "--band", "--venues", "binance,bybit")
+    assert (done.code, "--band is of one market's map" in done.err) == (1, True)
+
+
 def test_commands_print_their_facts_for_programs(liqstrat: Shell, tmp_path: Path) -> None:
     simulated = json.loads(liqstrat("simulate", "sim", "--days", "1", "--json").out)
     assert (simulated["symbol"], simulated["simulated"]) == ("BTCUSDT", True)

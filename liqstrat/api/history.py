@@ -16,12 +16,23 @@ from liqstrat.api.said import said
 from liqstrat.errors import LiqstratError
 from liqstrat.events.study import study_events
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of, parse_time
+from liqstrat.liquidation.band import Band
 from liqstrat.liquidation.clusters import Clusters, find_clusters
 from liqstrat.liquidation.contract import Contract
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.signals import Signal, SignalRules
-from liqstrat.maps import PICTURE_SPAN, candle_length, last_known, levels_rows, maps_at, marks, period, picture_rows
+from liqstrat.maps import (
+    PICTURE_SPAN,
+    candle_length,
+    last_known,
+    levels_rows,
+    map_with_band,
+    maps_at,
+    marks,
+    period,
+    picture_rows,
+)
 from liqstrat.market.inspect import inspect
 from liqstrat.market.store import Store, open_store
 from liqstrat.report.heatmap import heatmap_figure, write_heatmap_page
@@ -87,12 +98,14 @@ class History:
         at: Time | None = None,
         *,
         model: Model = None,
+        band: bool = False,
         warmup_days: int = 14,
         progress: bool = True,
     ) -> "Levels":
         """The liquidation map at a moment (the last open interest, by default), from what was known then.
 
-        Raises `LiqstratError` for an unknown symbol, or where there is no open interest by then.
+        band: also how uncertain it is, by 24 books of other settings, which take as much longer. Raises `LiqstratError`
+        for an unknown symbol, or where there is no open interest by then.
 
         Examples:
             >>> levels = lq.History().levels("BTCUSDT", at="2024-03-02 12:00")
@@ -106,6 +119,9 @@ class History:
         warmup, settings = timedelta(days=warmup_days), _model(model)
         with self._open() as store:
             moment = _time(at) or last_known(store, symbol)
+            if band:
+                known, found, _ = map_with_band(store, symbol, moment, settings, warmup, said(progress))
+                return Levels(known, simulated=store.simulated(symbol), band=found)
             (known,) = maps_at(store, symbol, [moment], settings, warmup, said(progress))
             return Levels(known, simulated=store.simulated(symbol))
 
@@ -244,10 +260,11 @@ class Levels:
     """The liquidation map of one symbol at one moment.
 
     map: all of it as arrays, see `liqstrat.liquidation.map.LiquidationMap`. simulated: whether the history was.
+    band: what may stand there, None where that was not asked for, see `liqstrat.liquidation.band.Band`.
     """
 
-    def __init__(self, map: LiquidationMap, *, simulated: bool) -> None:
-        self.map, self.simulated = map, simulated
+    def __init__(self, map: LiquidationMap, *, simulated: bool, band: Band | None = None) -> None:
+        self.map, self.simulated, self.band = map, simulated, band
 
     @property
     def time(self) -> datetime:

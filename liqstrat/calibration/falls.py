@@ -13,8 +13,9 @@ import numpy as np
 
 from liqstrat.calibration.evidence import History
 from liqstrat.calibration.maximum import curvature, maximum
-from liqstrat.calibration.mix import MixFit, book_error, drawn
+from liqstrat.calibration.mix import MixFit, drawn
 from liqstrat.calibration.posterior import mix_of, prior_precision
+from liqstrat.liquidation.band import book_error
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.grid import Floats, Ints

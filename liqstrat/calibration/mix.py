@@ -9,6 +9,7 @@ from liqstrat.calibration.evidence import Evidence, History, gather
 from liqstrat.calibration.maximum import curvature, maximum
 from liqstrat.calibration.posterior import Level, Posterior, mix_of
 from liqstrat.calibration.sizes import SizeClass
+from liqstrat.liquidation.band import book_error
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
@@ -23,10 +24,6 @@ _LEAST = 4.0
 #: Directions of the mix of which the data say less than this, in units of the best known one, tell nothing of it.
 _TOLD = 0.01
 _SMALLEST_SHARE = 1e-3
-#: What a book's holders, who close by other laws than real ones, add to the error of logarithms of shares: standard
-#: deviations of a tilt over a factor of ten of leverage, and of each tier by itself (measured on markets of two
-#: mechanisms, see `tests/benchmarks/calibrations.py`).
-_BOOK_TILT, _BOOK_ALONE = 0.65, 0.25
 #: Shares are drawn this often for their intervals.
 _DRAWS, _SEED = 4000, 1
 _WEEK = 7
@@ -111,13 +108,6 @@ def fit_to(evidence: Evidence, tiers: Ints, centre: Floats, level: Level) -> Mix
         overdispersion=posterior.overdispersion,
         explained=posterior.explained(point),
     )
-
-
-def book_error(tiers: Ints) -> Floats:
-    """Covariance of what the book gets wrong of logarithms of shares."""
-    tilt = np.log(tiers) / np.log(10.0)
-    found: Floats = _BOOK_TILT**2 * np.outer(tilt, tilt) + _BOOK_ALONE**2 * np.eye(len(tiers))
-    return found
 
 
 def drawn(logs: Floats, covariance: Floats) -> Floats:

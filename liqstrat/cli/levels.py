@@ -23,11 +23,13 @@ from liqstrat.cli.options import (
 )
 from liqstrat.cli.program import out, progress
 from liqstrat.cli.text import SIDE_STYLE, amount_text, new_table, price_text, print_json
+from liqstrat.errors import LiqstratError
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
 from liqstrat.liquidation.contract import symbol_at
 from liqstrat.moments import at_ns
 
 if TYPE_CHECKING:
+    from liqstrat.liquidation.band import Band
     from liqstrat.liquidation.clusters import Cluster
     from liqstrat.liquidation.map import LiquidationMap
 
@@ -42,6 +44,9 @@ def levels(
         Any,
         typer.Option(parser=parsed(venue_names), metavar="LIST", help="One map of several, in USD: binance,bybit."),
     ] = None,
+    with_band: Annotated[
+        bool, typer.Option("--band", help="Also how uncertain it is, by 24 books of other settings (takes longer).")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON with every bin.")] = False,
 ) -> None:
     """Estimate the liquidation map at a moment, from what was known then.
@@ -50,16 +55,31 @@ def levels(
     """
     from liqstrat.liquidation.clusters import find_clusters
     from liqstrat.liquidation.together import together
-    from liqstrat.maps import last_known, map_of_venues
+    from liqstrat.maps import last_known, map_of_venues, map_with_band
     from liqstrat.market.store import open_store
 
+    if with_band and venues:
+        raise LiqstratError("--band is of one market's map, leave out --venues")
     symbols = [symbol_at(symbol, venue) for venue in venues] if venues else [symbol]
     with open_store(db) as store:
         moment = at or min(last_known(store, one) for one in symbols)
-        maps = map_of_venues(store, symbols, moment, model_of(config), timedelta(days=warmup_days), progress)
+        warmup, settings = timedelta(days=warmup_days), model_of(config)
+        band: Band | None = None
+        note = None
+        if with_band:
+            known, band, note = map_with_band(store, symbol, moment, settings, warmup, progress)
+            maps = [known]
+        else:
+            maps = map_of_venues(store, symbols, moment, settings, warmup, progress)
         simulated = any(store.simulated(one) for one in symbols)
     known = together(f"{symbol} at {' + '.join(venues)}", maps) if venues else maps[0]
-    _print_levels(known, find_clusters(known), maps if venues else [], simulated=simulated, json=json)
+    clusters, parts = find_clusters(known), maps if venues else []
+    if json:
+        print_json(_levels_json(known, clusters, parts, band, simulated))
+        return
+    _print_levels(known, clusters, parts, band, simulated=simulated)
+    if note:
+        out.print(f"{note} In nine of ten bins what is open lies in the band, on simulated markets.", soft_wrap=True)
 
 
 def heatmap(
@@ -103,14 +123,11 @@ def _print_levels(
     levels: "LiquidationMap",
     clusters: Sequence["Cluster"],
     parts: Sequence["LiquidationMap"],
+    band: "Band | None",
     *,
     simulated: bool,
-    json: bool,
 ) -> None:
     """parts: the markets that `levels` is the sum of, if it is one."""
-    if json:
-        print_json(_levels_json(levels, clusters, parts, simulated))
-        return
     moment = at_ns(levels.time_ns)
     worth = f"{amount_text(levels.open_interest * levels.contract.worth(levels.price))} {levels.contract.quote}"
     interest = worth if parts else f"{levels.open_interest:,.1f} contracts ({worth})"
@@ -125,8 +142,12 @@ def _print_levels(
             f"{one.contract.quote}, {held / levels.open_interest:.0%} of all",
             soft_wrap=True,
         )
-    columns = ("side", "from", "to", "distance", "contracts", levels.contract.quote, "mostly", "age", "share")
-    table = new_table("Clusters (estimated)", tuple(name for name in columns if not (parts and name == "contracts")))
+    columns = ["side", "from", "to", "distance", "contracts", levels.contract.quote, "mostly", "age", "share"]
+    if parts:
+        columns.remove("contracts")
+    if band is not None:
+        columns.insert(5, "90 % band")
+    table = new_table("Clusters (estimated)", tuple(columns))
     for c in sorted(clusters, key=lambda c: -c.price):
         tier, part = max(c.leverage.items(), key=lambda item: item[1])
         table.add_row(
@@ -135,6 +156,7 @@ def _print_levels(
             price_text(c.price_high),
             f"{c.distance:+.2%}",
             *([] if parts else [f"{c.contracts:,.1f}"]),
+            *([] if band is None else ["{:,.1f} – {:,.1f}".format(*band.between(c.side, c.price_low, c.price_high))]),
             amount_text(c.notional),
             f"{tier}x ({part:.0%})",
             f"{c.age_hours:,.0f} h",
@@ -150,7 +172,11 @@ def _print_levels(
 
 
 def _levels_json(
-    levels: "LiquidationMap", clusters: Sequence["Cluster"], parts: Sequence["LiquidationMap"], simulated: bool
+    levels: "LiquidationMap",
+    clusters: Sequence["Cluster"],
+    parts: Sequence["LiquidationMap"],
+    band: "Band | None",
+    simulated: bool,
 ) -> dict[str, Any]:
     bins: dict[tuple[str, float], dict[str, Any]] = {}
     for side, low, high, leverage, contracts in _rows(levels):
@@ -161,6 +187,10 @@ def _levels_json(
         entry["contracts"] += contracts
         entry["notional"] += contracts * levels.contract.worth((low * high) ** 0.5)
         entry["by_leverage"][str(leverage)] = contracts
+    named = [asdict(c) for c in clusters]
+    if band is not None:
+        for one in [*bins.values(), *named]:
+            one["band"] = list(band.between(one["side"], one["price_low"], one["price_high"]))
     return {
         "symbol": levels.symbol,
         "simulated": simulated,
@@ -175,7 +205,7 @@ def _levels_json(
             "short": float(levels.short_unplaced.sum()),
         },
         "bins": sorted(bins.values(), key=lambda b: (b["side"], b["price_low"])),
-        "clusters": [asdict(c) for c in clusters],
+        "clusters": named,
     }
 
 

@@ -50,7 +50,13 @@ def home(simulated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         before = Path.cwd()
         os.chdir(folder)
         try:
-            lq.run("configs/fade.toml", {"resolution": "5m"}, progress=False)
+            # So that it trades on this one quiet day.
+            often = {
+                "model.bin_width": 0.0005,
+                "strategies.0.params.turn": 0.001,
+                "strategies.0.params.min_strength": 0.005,
+            }
+            lq.run("configs/fade.toml", {"resolution": "5m", **often}, progress=False)
         finally:
             os.chdir(before)
 
