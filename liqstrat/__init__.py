@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from liqstrat.api.compare import Comparison, compare
     from liqstrat.api.events import Events
     from liqstrat.api.history import Heatmap, History, Levels
     from liqstrat.api.runs import Run, load, results, run
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bars",
     "Cluster",
+    "Comparison",
     "Events",
     "Heatmap",
     "History",
@@ -43,6 +45,7 @@ __all__ = [
     "Study",
     "Ticket",
     "Trade",
+    "compare",
     "holdout",
     "load",
     "results",
@@ -52,6 +55,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "liqstrat.api.compare": ("Comparison", "compare"),
     "liqstrat.api.events": ("Events",),
     "liqstrat.api.history": ("Heatmap", "History", "Levels"),
     "liqstrat.api.runs": ("Run", "load", "results", "run"),

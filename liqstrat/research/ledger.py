@@ -1,13 +1,15 @@
 """All that was tried, beside the results: nothing is ever taken out, whatever becomes of a run's folder.
 
 `ledger/*.parquet` are its parts, each of one or more entries, written whole or not at all; `ledger/code/` has the code
-of users' strategies by its hash. Any number of processes may write at once.
+of users' strategies by its hash. Any number of processes may write at once. Where there are many small parts they are
+put together into one, which is in its place before they go: until then an entry stands in both and counts once.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,9 @@ from liqstrat.remarks import remark
 from liqstrat.research.code import Code, keep_code
 
 _FOLDER = "ledger"
+#: Parts of fewer entries, so many of which are put together.
+_SMALL, _MOST_SMALL = 10_000, 64
+_TOGETHER, _HOLDS = "together-", b"holds"
 _TEXT = pa.string()
 SCHEMA = pa.schema(
     [
@@ -94,11 +99,9 @@ def append(results: Path, entries: Sequence[Entry]) -> list[Tried]:
             known.append(row)
             rows.append(row)
             tried.append(Tried(number, len({row["variant"] for row in own} | {entry.variant})))
-        part = folder / f"{min(entry.created for entry in entries):%Y%m%dT%H%M%S}-{os.urandom(6).hex()}.parquet"
-        with partial_file(part) as partial, partial.open("wb") as file:
-            pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
+        name = f"{min(entry.created for entry in entries):%Y%m%dT%H%M%S}-{os.urandom(6).hex()}.parquet"
+        _write(folder / name, pa.Table.from_pylist(rows, schema=SCHEMA))
+        _put_together(folder)
     return tried
 
 
@@ -106,13 +109,76 @@ def read_ledger(results: Path, columns: Iterable[str] | None = None) -> pa.Table
     """All entries (see `SCHEMA`) by the time they were made; a part that cannot be read is left out with a remark."""
     names = SCHEMA.names if columns is None else list(columns)
     wanted = pa.schema([SCHEMA.field(name) for name in dict.fromkeys([*names, "created", "run"])])
-    parts = [wanted.empty_table()]
-    for path in sorted((results / _FOLDER).glob("*.parquet")):
+    folder = results / _FOLDER
+    while True:
+        together = _together(folder)
+        parts = _parts(folder, wanted)
+        # Else parts were put together meanwhile: what was seen may have too much or too little.
+        if parts is not None and _together(folder) == together:
+            return pa.concat_tables(parts).sort_by([("created", "ascending"), ("run", "ascending")]).select(names)
+
+
+def _parts(folder: Path, wanted: pa.Schema) -> list[pa.Table] | None:
+    """The tables of all parts, less those that another holds; None where one went away meanwhile."""
+    found, held = [wanted.empty_table()], _held(folder)
+    for path in sorted(folder.glob("*.parquet")):
+        if path.name in held:
+            continue
         try:
-            parts.append(pq.read_table(path, columns=wanted.names).cast(wanted))
+            found.append(pq.read_table(path, columns=wanted.names).cast(wanted))
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, KeyError) as error:
             remark(f"{path}: is left out of the ledger: it cannot be read: {str(error).splitlines()[0]}")
-    return pa.concat_tables(parts).sort_by([("created", "ascending"), ("run", "ascending")]).select(names)
+    return found
+
+
+def _together(folder: Path) -> set[Path]:
+    return set(folder.glob(f"{_TOGETHER}*.parquet"))
+
+
+def _held(folder: Path) -> set[str]:
+    """The names of parts whose entries are in another one, too."""
+    found: set[str] = set()
+    for path in _together(folder):
+        with suppress(OSError, ValueError):
+            metadata = pq.read_schema(path).metadata or {}
+            found |= set(json.loads(metadata.get(_HOLDS, b"[]")))
+    return found
+
+
+def _put_together(folder: Path) -> None:
+    """Write many small parts as one, and remove them then; only for who has the lock.
+
+    Whoever is killed in between leaves both, which count once; who comes next removes what is held twice.
+    """
+    held = _held(folder)
+    for name in held:
+        (folder / name).unlink(missing_ok=True)
+    parts = sorted(folder.glob("*.parquet"))
+    if len(parts) < _MOST_SMALL:
+        return
+    tables = {}
+    for path in parts:
+        # What cannot be read stays as it is, and is told of by who reads.
+        with suppress(OSError, ValueError, KeyError):
+            if pq.read_metadata(path).num_rows < _SMALL:
+                tables[path] = pq.read_table(path, columns=SCHEMA.names).cast(SCHEMA)
+    if len(tables) < _MOST_SMALL // 2:
+        return
+    holds = json.dumps([path.name for path in tables]).encode()
+    table = pa.concat_tables(tables.values()).replace_schema_metadata({_HOLDS: holds})
+    _write(folder / f"{_TOGETHER}{os.urandom(6).hex()}.parquet", table)
+    for path in tables:
+        path.unlink(missing_ok=True)
+
+
+def _write(part: Path, table: pa.Table) -> None:
+    """Write a part so that it stays."""
+    with partial_file(part) as partial, partial.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def configurations(results: Path, data_hash: str) -> int:

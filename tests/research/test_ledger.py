@@ -31,7 +31,7 @@ for i in range(int(sys.argv[2])):
     config = {"strategies": [sys.argv[3], i]}
     append(Path(sys.argv[1]), [Entry(f"{sys.argv[3]}-{i}", datetime.now(UTC), config, "c", "d", {"trades": i})])
     print(i, flush=True)
-    time.sleep(0.1)
+    time.sleep(float(sys.argv[4]))
 """
 
 
@@ -40,8 +40,8 @@ def entry(number: int, data: str = "d", name: str = "n", kind: str = "run", **co
     return Entry(f"run-{number}", made, {"name": name, **config}, "c", data, {"trades": number}, kind=kind)
 
 
-def writer(folder: Path, count: int, name: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITE, str(folder), str(count), name]
+def writer(folder: Path, count: int, name: str, pause: float = 0.1) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITE, str(folder), str(count), name, str(pause)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -142,3 +142,42 @@ def test_the_code_of_a_user_is_kept_with_what_it_imports(
     time.sleep(0.01)
     run = lq.run(values, report=False, progress=False)
     assert run.about["tried"] == {"run": 2, "configurations": 2}, "other code is another configuration"
+
+
+def test_many_small_parts_become_one_and_every_entry_counts_once(tmp_path: Path) -> None:
+    for number in range(70):
+        append(tmp_path, [entry(number, turn=number)])
+    folder = tmp_path / "ledger"
+    assert len(list(folder.glob("*.parquet"))) < 10
+    assert read_ledger(tmp_path)["run"].to_pylist() == [f"run-{number}" for number in range(70)]
+    assert append(tmp_path, [entry(70, turn=0)]) == [Tried(71, 70)]
+
+
+@pytest.mark.slow
+def test_who_is_killed_while_parts_are_put_together_leaves_no_entry_twice(tmp_path: Path) -> None:
+    """As if killed after the new part was in its place: the old ones are there still."""
+    for number in range(63):
+        append(tmp_path, [entry(number)])
+    folder = tmp_path / "ledger"
+    before = {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
+    append(tmp_path, [entry(63)])
+    assert len(list(folder.glob("*.parquet"))) == 1
+    for name, content in before.items():
+        (folder / name).write_bytes(content)
+    assert read_ledger(tmp_path)["run"].to_pylist() == [f"run-{number}" for number in range(64)]
+    append(tmp_path, [entry(64)])
+    assert len(list(folder.glob("*.parquet"))) == 2
+    assert len(read_ledger(tmp_path)) == 65
+
+
+@pytest.mark.slow
+def test_who_reads_while_parts_are_put_together_misses_nothing(tmp_path: Path) -> None:
+    append(tmp_path, [entry(-1)])
+    process = writer(tmp_path, 150, "w", 0.0)
+    go(process)
+    seen = 0
+    while process.poll() is None:
+        found = read_ledger(tmp_path, ["run"])["run"].to_pylist()
+        assert len(found) == len(set(found)) >= seen
+        seen = len(found)
+    assert len(read_ledger(tmp_path)) == 151
