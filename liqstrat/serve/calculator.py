@@ -21,7 +21,7 @@ _NOTIONAL = 10_000.0
 
 
 class LevelsQuery(Nothing):
-    entry_price: Annotated[float | None, Field(gt=0, le=1e12, description="USDT; asks for the calculator.")] = None
+    entry_price: Annotated[float | None, Field(ge=1e-12, le=1e12, description="USDT; asks for the calculator.")] = None
     leverage_levels: Annotated[Leverages | None, Field(description=f"Of the calculator; by default {_LEVERAGES}.")] = (
         None
     )
@@ -29,7 +29,7 @@ class LevelsQuery(Nothing):
         float | None, Field(gt=0, lt=1, description="Of the calculator; by default that of BTCUSDT's brackets.")
     ] = None
     notional: Annotated[
-        float | None, Field(gt=0, le=1e12, description=f"Of the calculator, USDT; by default {_NOTIONAL:,.0f}.")
+        float | None, Field(ge=0.01, le=1e12, description=f"Of the calculator, USDT; by default {_NOTIONAL:,.0f}.")
     ] = None
     symbol: Annotated[Symbol | None, Field(description="Asks for the estimated map.")] = None
     data: Annotated[str | None, Field(max_length=200)] = None

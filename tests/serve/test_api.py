@@ -159,6 +159,7 @@ REFUSED = {
     "/liquidations/map": (422, '"symbol" is missing'),
     "/liquidations/levels": (422, "expected entry_price, for the calculator, or symbol"),
     "/liquidations/levels?entry_price=1&symbol=BTCUSDT": (422, "expected one of both"),
+    "/liquidations/levels?entry_price=5e-324": (422, "entry_price"),
     "/liquidations/heatmap-timeseries?symbol=BTCUSDT&start_time=1999-01-01&end_time=1999-02-01": (404, "reaches from"),
     "/liquidations/heatmap-timeseries?symbol=BTCUSDT&start_time=2024-03-02&end_time=2024-03-01": (422, "before"),
     "/prices/klines?symbol=BTCUSDT&limit=1000000": (422, "20000"),
