@@ -124,7 +124,8 @@ def _of_controls(evidence: Evidence) -> list[tuple[bool, str]]:
     return [
         (
             _beats(against),
-            f"better than {against.beaten:.0%} of {against.seeds} times {what}; {SURE:.0%} is asked for"
+            f"better than {round(against.beaten * against.seeds)} of {against.seeds} times {what}; {SURE:.0%} is asked "
+            "for"
             if against.beaten is not None
             else f"{against.seeds} of {what} could be run, {LEAST_SEEDS} are needed",
         )

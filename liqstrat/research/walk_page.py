@@ -44,11 +44,16 @@ def write_walk_page(folder: Path) -> Path:
             "by window, and the chosen settings on levels of other times.</p>"
             f"{plot_html('controls', figure, 'Sharpe ratios of the controls')}</section>"
         )
-    train = plot_html("train", _train(facts), "Net return a day in training and test")
-    drift = plot_html("drift", _drift(facts), "Settings by window")
+    if any(one["settings"] for one in facts["windows"]):
+        train = plot_html("train", _train(facts), "Net return a day in training and test")
+        drift = plot_html("drift", _drift(facts), "Settings by window")
+        parts += [
+            f"<section><h2>Train against test</h2>{train}</section>",
+            f"<section><h2>Drift of the chosen settings</h2>{drift}</section>",
+        ]
+    else:
+        parts.append('<p class="how">In no training window did a trial meet the constraint: nothing was traded.</p>')
     parts += [
-        f"<section><h2>Train against test</h2>{train}</section>",
-        f"<section><h2>Drift of the chosen settings</h2>{drift}</section>",
         f"<section><h2>Windows</h2>{_windows(facts)}</section>",
         f"<footer>{_small_print(facts)}</footer>",
     ]

@@ -101,3 +101,9 @@ def test_a_verdict_needs_every_test_and_enough_of_everything() -> None:
     weak = verdict_on(evidence(deflated=deflated(flat, 50, np.random.default_rng(7).normal(0, 0.06, 50))))
     assert weak.words == NONE
     assert "days would show it" in weak.needed[0]
+
+
+def test_a_share_that_rounds_to_what_is_asked_for_is_told_as_a_count() -> None:
+    """18 of 19 are 94.7 %: less than the 95 % asked for, and not "95 %"."""
+    found = verdict_on(Evidence(60, 60, 1, random=Against(18 / 19, 19)))
+    assert [(good, text[:24]) for good, text in found.reasons] == [(False, "better than 18 of 19 tim")]
