@@ -15,6 +15,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from liqstrat.market.store import open_store
+from liqstrat.moments import nanoseconds
 from tests.live.conftest import OTHER, SYMBOL, Start, cut_off, exchanges
 from tests.live.desk import Desk
 from tests.live.redis_server import Server
@@ -23,7 +24,8 @@ from tests.live.watcher import Watcher, entries, taken
 pytestmark = pytest.mark.slow
 
 #: Funding is settled at 16:00, when positions that are held for long are open.
-CUT = datetime(2024, 3, 2, 14, 50, tzinfo=UTC)
+CUT = datetime(2024, 3, 2, 14, 35, tzinfo=UTC)
+SETTLEMENT = datetime(2024, 3, 2, 16, tzinfo=UTC)
 FAULTS = "cut=6,duplicates,reordered,malformed,ban=15"
 
 
@@ -87,10 +89,11 @@ def traded(desk: Desk, first: Popen[str]) -> list[dict[str, Any]]:
     desk.wait(first, lambda: (now := desk.now()) and now["positions"] and now["resting"])
     first.kill()
     first.communicate()
-    before = desk.rows("intents.jsonl")
+    before, held = desk.rows("intents.jsonl"), desk.now()["time"] < SETTLEMENT.isoformat()
     second = desk.start("--late", "480s", "--on-stop", "close")
     desk.wait_for_orders(second, len(before) + 6)
-    desk.wait(second, lambda: desk.rows("funding.jsonl"))
+    # On a computer so slow that nothing was held before, nothing is paid.
+    desk.wait(second, lambda: desk.now()["time"] > SETTLEMENT.isoformat() and (not held or desk.rows("funding.jsonl")))
     page = (desk.session / "session.html").read_text()
     assert "PAPER" in page
     assert "SIMULATED" in page
@@ -128,7 +131,7 @@ def check_session(desk: Desk, before: list[dict[str, Any]]) -> None:
     assert found["counts"]["fills"]["paper"] > 10
     assert found["late_trades"] == 0, "what was cut came again before its time had been worked"
     assert "Equal." in (desk.folder / found["page"]).read_text()
-    assert found["counts"]["funding"]["paper"] > 0
+    assert found["counts"]["funding"]["paper"] > 0 or after[0]["submitted_ns"] > nanoseconds(SETTLEMENT)
     assert found["equity"]["paper"] == pytest.approx(found["equity"]["backtest"], abs=1e-6)
     assert found["plain_backtest"]["absent"] > 0, "a plain one trades while this one was dead"
     metrics = json.loads((desk.session / "report/metrics.json").read_text())

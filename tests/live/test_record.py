@@ -17,7 +17,7 @@ from tests.live.exchange import History
 
 pytestmark = pytest.mark.slow
 
-EVERYTHING_WRONG = "cut=3,duplicates,reordered,malformed,ban=7"
+EVERYTHING_WRONG = "cut=3,duplicates,reordered,malformed,ban=4"
 
 
 def recorder(folder: Path, addresses: tuple[str, str], *arguments: str) -> Popen[str]:
