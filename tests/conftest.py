@@ -13,6 +13,7 @@ from liqstrat.config import DataSettings, StrategySettings
 from liqstrat.demo import demo_run
 from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import SimulationSettings, simulate
+from tests.holders import OF_HOLDERS
 from tests.once import made_once
 from tests.shell import Shell
 
@@ -62,9 +63,7 @@ def demo_results(simulated_database: Path, tmp_path_factory: pytest.TempPathFact
         data = DataSettings(db=simulated_database, catalog=folder / "nautilus")
         strategies = [StrategySettings(use=use) for use in ("LevelFade", "LevelMagnet", "RandomEntry")]
         run = demo_run("all", "LevelFade", 2, data)
-        # In two days a patient book has hardly seen anybody open.
-        hasty = replace(run.model, patience=0.0, bustle=1.0, first_against=0.7)
-        run = run.model_copy(update={"strategies": strategies, "model": hasty})
+        run = run.model_copy(update={"strategies": strategies, "model": replace(run.model, **OF_HOLDERS)})
         run_backtest(run, folder / "results")
 
     (made,) = (made_once(tmp_path_factory, "demo", make) / "results").glob("demo-*")

@@ -17,6 +17,7 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import SimulationSettings, simulate
 from liqstrat.market.store import open_store
+from tests.holders import OF_HOLDERS
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +37,7 @@ def studied(folder: Path, seed: int, planted: float) -> EventStudy:
     ingest([folder / "archive"], folder / "market.duckdb")
     with open_store(folder / "market.duckdb") as store:
         # The market's own mix, so that levels stand where positions are liquidated.
-        model = ModelSettings(bin_width=0.001, leverage=dict(settings.leverage))
+        model = ModelSettings(bin_width=0.001, leverage=dict(settings.leverage), **OF_HOLDERS)
         return study_events(store, "BTCUSDT", None, None, model, warmup=timedelta(days=14))
 
 

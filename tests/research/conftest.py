@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import liqstrat as lq
+from tests.holders import OF_HOLDERS
 from tests.once import made_once
 
 #: By name: what differs from the first.
@@ -29,6 +30,7 @@ def three_runs(simulated_database: Path, tmp_path_factory: pytest.TempPathFactor
                 "to": "2024-03-03",
                 "resolution": "15m",
                 "data": {"db": str(simulated_database), "catalog": str(folder / "nautilus")},
+                "model": OF_HOLDERS,
                 "strategies": [{"use": "LevelFade"}],
             }
             lq.run(values, settings, out=folder / "results", report=False, progress=False)

@@ -16,6 +16,8 @@ from liqstrat.backtest.account.ledger import Entry, LevelKnown
 from liqstrat.backtest.account.trades import Course
 from liqstrat.liquidation.clusters import Cluster
 from tests.backtest.account.test_tearsheet import trip
+from tests.backtest.runs import ONE_TIER
+from tests.holders import OF_HOLDERS
 from tests.strategies.test_strategies import FADE, Points, trips
 
 
@@ -46,7 +48,7 @@ def test_a_replay_records_what_was_known_at_the_entry(tmp_path: Path) -> None:
     """Price comes near the longs around 59,040 for twenty minutes of each of two hours, and is swept in the fifth."""
     comes: Points = [(130, 59_200), (140, 59_200), (150, 60_000), (190, 60_000), (200, 59_200), (210, 59_200)]
     swept: Points = [(220, 60_000), (260, 60_000), (270, 58_800), (271, 58_800), (273, 59_100), (290, 59_100)]
-    (found,) = trips(tmp_path, [*comes, *swept], "LevelFade", **FADE)
+    (found,) = trips(tmp_path, [*comes, *swept], "LevelFade", model={**ONE_TIER, **OF_HOLDERS}, **FADE)
     assert found.entry is not None
     known, own = found.entry.known, found.entry.level
     assert known is not None
