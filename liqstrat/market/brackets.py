@@ -84,6 +84,8 @@ def _rows(symbol: str, as_of: date, entry: dict[str, Any]) -> list[tuple[Any, ..
     """The table's rows, lowest bracket first; raises where the brackets contradict each other."""
     if "symbol" not in entry:
         raise RefusedError("brackets of a pair of COIN-M, as /dapi/v1 answers; expected /dapi/v2/leverageBracket")
+    if "unreadable" in entry:
+        raise RefusedError(str(entry["unreadable"]))
     coefficient = entry.get("notionalCoef")
     if coefficient is not None and number(coefficient, "notionalCoef") != 1:
         raise RefusedError(f"brackets of one account, times {coefficient}; expected those of everyone")

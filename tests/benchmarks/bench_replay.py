@@ -18,12 +18,11 @@ from nautilus_trader.model import AccountType, Money, NautilusDataType, OmsType,
 from nautilus_trader.persistence import ParquetDataCatalog
 from nautilus_trader.trading import Strategy, StrategyConfig
 
-from liqstrat.app import prepare_symbol, resolve_traders, run_backtest
+from liqstrat.app import prepare, resolve_traders, run_backtest
 from liqstrat.backtest.replay import replay
 from liqstrat.backtest.stream import BATCH, Feed, catalog_stream
 from liqstrat.catalog.instruments import VENUE, instrument_id
 from liqstrat.config import DataSettings, RunFile, StrategySettings
-from liqstrat.market.store import open_store
 from tests.benchmarks.measure import Place, Row, best_of
 from tests.benchmarks.tape import START, SYMBOL, days_of
 
@@ -69,8 +68,7 @@ def tick_run(place: Place) -> RunFile:
 def _tick(place: Place) -> list[Row]:
     run = tick_run(place)
     traders = resolve_traders(run)
-    with open_store(run.data.db) as store:
-        data = {SYMBOL: prepare_symbol(store, SYMBOL, run)}
+    data = prepare(run).data
     seconds = best_of(
         {
             "node": lambda: _node(place),

@@ -164,10 +164,9 @@ def _wrong_reference(made: Made, database: Path) -> str:
             return "".join(_wrong_listing(made, by_symbol.get(symbol, []), *values) for symbol, *values in kept)
         sql = f"select symbol, floor, cap, rate, amount, max_leverage from leverage_brackets {of_it}"
         kept = connection.execute(sql).fetchall()
-    limits = bybit_limits(listed[0]) if made.one.kind == "bybitLimits" else None
     for symbol in {row[0] for row in kept}:
-        if limits is not None:
-            if {row[1:] for row in kept if row[0] == symbol} != limits[symbol]:
+        if made.one.kind == "bybitLimits":
+            if {row[1:] for row in kept if row[0] == symbol} != bybit_limits(listed[0], symbol):
                 return f"{made.path}: risk limits of {symbol} are not those of the document"
             continue
         told = {tuple(Decimal(str(one[key])) for key in _BRACKET) for one in by_symbol[symbol][0]["brackets"]}

@@ -417,25 +417,20 @@ def _bybit_orders(entry: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         yield _bybit_symbol(_cell(symbol)), _liquidation(order)
 
 
-def bybit_limits(document: Any) -> dict[str, set[tuple[Decimal, ...]]]:
-    """Floor, cap, rate, amount and leverage of each risk limit, by symbol; amounts as told, else by the rates."""
-    by_symbol: dict[str, list[dict[str, Any]]] = {}
-    for one in document["result"]["list"]:
-        by_symbol.setdefault(f"{one['symbol']}.BYBIT", []).append(one)
-    found = {}
-    for symbol, limits in by_symbol.items():
-        floor, before, amount, rows = Decimal(0), Decimal(0), Decimal(0), set()
-        for one in sorted(limits, key=lambda one: Decimal(str(one["riskLimitValue"]))):
-            rate, leverage = (Decimal(str(one[key])) for key in ("maintenanceMargin", "maxLeverage"))
-            if Decimal(str(one.get("initialMargin") or 0)) * leverage > 10:
-                rate /= 100
-            amount += floor * (rate - before)
-            told = one.get("mmDeduction")
-            cap, kept = Decimal(str(one["riskLimitValue"])), amount if told in (None, "") else Decimal(str(told))
-            rows.add((floor, cap, rate, kept, Decimal(int(leverage))))
-            floor, before = cap, rate
-        found[symbol] = rows
-    return found
+def bybit_limits(document: Any, symbol: str) -> set[tuple[Decimal, ...]]:
+    """Floor, cap, rate, amount and leverage of each risk limit of a symbol; amounts as told, else by the rates."""
+    floor, before, amount, rows = Decimal(0), Decimal(0), Decimal(0), set()
+    limits = [one for one in document["result"]["list"] if f"{one['symbol']}.BYBIT" == symbol]
+    for one in sorted(limits, key=lambda one: Decimal(str(one["riskLimitValue"]))):
+        rate, leverage = (Decimal(str(one[key])) for key in ("maintenanceMargin", "maxLeverage"))
+        if Decimal(str(one.get("initialMargin") or 0)) * leverage > 10:
+            rate /= 100
+        amount += floor * (rate - before)
+        told = one.get("mmDeduction")
+        cap, kept = Decimal(str(one["riskLimitValue"])), amount if told in (None, "") else Decimal(str(told))
+        rows.add((floor, cap, rate, kept, Decimal(int(leverage))))
+        floor, before = cap, rate
+    return rows
 
 
 # JSON -----------------------------------------------------------------------------------------------------------------

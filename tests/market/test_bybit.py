@@ -168,6 +168,22 @@ def test_contracts_of_bybit() -> None:
     assert (venue_of("BTCUSDT"), venue_of("BTCUSDT.BYBIT")) == ("binance", "bybit")
 
 
+@pytest.mark.parametrize("cell", ["riskLimitValue", "maintenanceMargin", "maxLeverage", "initialMargin", "mmDeduction"])
+def test_risk_limits_of_others_go_in_where_one_symbol_s_cannot_be_read(
+    tmp_path: Path, database: Path, cell: str
+) -> None:
+    answer = limits()
+    answer["result"]["list"] += [
+        one | {cell: [[]] if cell == "mmDeduction" else "x"} for one in limits("ETHUSDT")["result"]["list"]
+    ]
+    file = loaded(tmp_path, database, "limits.json", answer)
+    assert file.state == "loaded"
+    assert "left out ETHUSDT.BYBIT (" in file.reason
+    with open_store(database) as store:
+        assert len(store.brackets("BTCUSDT.BYBIT")) == 1
+        assert store.brackets("ETHUSDT.BYBIT") == []
+
+
 REFUSED = {
     "twice": ([HEADER, *TRADES, TRADES[0]], "has trades twice"),
     "side": ([HEADER, TRADES[0].replace("Buy", "Hold")], "side"),

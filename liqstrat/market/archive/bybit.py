@@ -144,14 +144,24 @@ FORMATS = (
 
 
 def brackets(entry: Any) -> list[dict[str, Any]] | None:
-    """An answer of risk-limit in the form of leverageBracket, by symbol; None where it is none."""
+    """An answer of risk-limit in the form of leverageBracket, by symbol; None where it is none.
+
+    What cannot be read of a symbol is told in its entry, as `unreadable`: there are hundreds of others.
+    """
     listed = _answer(entry, "symbol", "riskLimitValue", "maintenanceMargin", "maxLeverage")
     if not listed:
         return None
     by_symbol: dict[str, list[dict[str, Any]]] = {}
     for one in listed:
         by_symbol.setdefault(f"{one['symbol']}{SUFFIX}", []).append(one)
-    return [{"symbol": symbol, "brackets": list(_brackets(symbol, limits))} for symbol, limits in by_symbol.items()]
+    return [_entry(symbol, limits) for symbol, limits in by_symbol.items()]
+
+
+def _entry(symbol: str, limits: list[dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return {"symbol": symbol, "brackets": list(_brackets(symbol, limits))}
+    except RefusedError as error:
+        return {"symbol": symbol, "brackets": [], "unreadable": str(error)}
 
 
 def _brackets(symbol: str, limits: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
