@@ -15,6 +15,7 @@ from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.signals import SignalRules
+from liqstrat.live.candles import candle_start
 from liqstrat.live.confidence import Confidence, TrackRecord
 from liqstrat.live.interval import Arrived
 from liqstrat.live.listener import After
@@ -34,8 +35,8 @@ class Begun:
     """Levels as history leaves them.
 
     arrived: what they hear trades from. after: where history ends. waiting: open interest (milliseconds, contracts) of
-    after the last trade. maps: of the last day, one for each value of open interest. confidence: what became of signals
-    in history. simulated: whether that is.
+    after the last trade. maps: of the last day, one for each value of open interest. candle: the trades of the
+    five-minute candle that history ends in. confidence: what became of signals in history. simulated: whether that is.
     """
 
     levels: LiquidationLevels
@@ -43,6 +44,7 @@ class Begun:
     after: After
     waiting: list[tuple[int, float]]
     maps: list[LiquidationMap]
+    candle: Trades
     confidence: Confidence
     simulated: bool
 
@@ -82,7 +84,8 @@ def begin(
     since = at_ns(book.time_ns) if book.time_ns else moment
     waiting = _go_on(store, symbol, levels, arrived, maps, since)
     after = After(arrived.trade_id or None, microseconds(newest) // 1000)
-    return Begun(levels, arrived, after, waiting, list(maps), record.confidence, store.simulated(symbol))
+    candle = trades_between(store, symbol, at_ns(candle_start(arrived.time_ns // 1_000_000) * 1_000_000))
+    return Begun(levels, arrived, after, waiting, list(maps), candle, record.confidence, store.simulated(symbol))
 
 
 def _go_on(

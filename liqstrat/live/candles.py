@@ -3,26 +3,39 @@
 from collections.abc import Sequence
 from typing import Any
 
+from liqstrat.backtest.levels.interval import Trades
 from liqstrat.moments import at_ns
 
-STEP_MS = 300_000
+_STEP_MS = 300_000
 #: As many as maps are kept, and the one that grows.
 _MOST = 289
 
 Row = list[Any]
 
 
-class GrowingCandles:
-    """Five-minute candles of the trades that are taken; `[time, open, high, low, close]`, times of their begin."""
+def candle_start(time_ms: int) -> int:
+    """When the candle of a moment begins, both in milliseconds."""
+    return time_ms // _STEP_MS * _STEP_MS
 
-    def __init__(self) -> None:
+
+class GrowingCandles:
+    """Five-minute candles of the trades that are taken; `[time, open, high, low, close]`, times of their begin.
+
+    before: the trades of history of the candle that it ends in, see `candle_start`: that one goes on.
+    """
+
+    def __init__(self, before: Trades) -> None:
         self._candles: dict[int, list[float]] = {}
         self._changed: set[int] = set()
+        if len(before.times):
+            prices = before.price
+            row = [float(price) for price in (prices[0], prices.max(), prices.min(), prices[-1])]
+            self._candles[candle_start(int(before.times[-1]) // 1_000_000)] = row
 
     def take(self, trades: Sequence[dict[str, Any]]) -> None:
         """Count in the next trades, in the exchange's own messages."""
         for trade in trades:
-            start, price = int(trade["T"]) // STEP_MS * STEP_MS, float(trade["p"])
+            start, price = candle_start(int(trade["T"])), float(trade["p"])
             known = self._candles.get(start)
             if known is None:
                 self._candles[start] = [price, price, price, price]

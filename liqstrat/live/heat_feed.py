@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from liqstrat.backtest.levels.interval import Trades
 from liqstrat.liquidation.grid import low_edge
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.live.candles import GrowingCandles
@@ -25,14 +26,14 @@ _DIGITS = 3
 
 
 class HeatFeed:
-    """Makes messages of one symbol's maps; `seq` as in `MapFeed`."""
+    """Makes messages of one symbol's maps; `seq` as in `MapFeed`, `candle` as in `Begun`."""
 
-    def __init__(self, symbol: str, maps: Sequence[LiquidationMap], *, simulated: bool) -> None:
+    def __init__(self, symbol: str, maps: Sequence[LiquidationMap], candle: Trades, *, simulated: bool) -> None:
         self._symbol, self._simulated = symbol, simulated
         self._columns: deque[Message] = deque((_column(one, one.time_ns) for one in maps), maxlen=_MOST_COLUMNS)
         self._step = maps[-1].width if maps else 0.0
         self._merged = _merged(self._step) if maps else 1
-        self.candles = GrowingCandles()
+        self.candles = GrowingCandles(candle)
         self._liquidations: deque[Message] = deque(maxlen=_MOST_LIQUIDATIONS)
         self.seq = 0
 

@@ -33,7 +33,7 @@ class Watched:
     def __init__(self, begun: Begun, rules: SignalRules) -> None:
         self.live = LiveLevels(begun)
         self.maps = MapFeed(self.live)
-        self.heat = HeatFeed(self.live.symbol, begun.maps, simulated=begun.simulated)
+        self.heat = HeatFeed(self.live.symbol, begun.maps, begun.candle, simulated=begun.simulated)
         self.names, self.outcomes, self.confidence = Names(self.live.symbol), Outcomes(rules), begun.confidence
         self.told_at = self.candle_at = self.alive_at = 0.0
         self.signals = 0

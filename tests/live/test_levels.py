@@ -15,6 +15,7 @@ from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.signals import SignalRules
 from liqstrat.live.begin import begin
+from liqstrat.live.heat_feed import HeatFeed
 from liqstrat.live.levels import LiveLevels
 from liqstrat.live.map_feed import MapFeed
 from liqstrat.market.store import open_store
@@ -144,6 +145,22 @@ def test_who_has_the_whole_map_and_all_that_is_gone_has_the_map(archived: Histor
                 for (tier, place), value in left.items():
                     assert value == pytest.approx(contracts[tier, place + shift], abs=1e-6)
     assert kinds == {"map", "gone", "price"}
+
+
+def test_the_first_candle_has_what_history_has_of_it(
+    archived: History, simulated_database: Path, tmp_path: Path
+) -> None:
+    with open_store(cut_off(simulated_database, tmp_path / "cut.duckdb", CUT)) as store:
+        begun = begin(store, SYMBOL, MODEL, WARMUP, RULES)
+    feed = HeatFeed(SYMBOL, begun.maps, begun.candle, simulated=True)
+    start = CUT.replace(minute=55)
+    first, cut, end = (one.timestamp() * 1000 for one in (start, CUT, start + timedelta(minutes=5)))
+    prices = [float(one["p"]) for one in archived.trades if first <= one["T"] < end]
+    assert feed.candles.changed() == []
+    feed.candles.take([one for one in archived.trades if cut <= one["T"] < end])
+    whole = [[start.isoformat(), prices[0], max(prices), min(prices), prices[-1]]]
+    assert feed.snapshot()["candles"] == whole
+    assert feed.candles.changed() == whole
 
 
 def test_levels_need_open_interest_and_trades_to_begin_with(simulated_database: Path, tmp_path: Path) -> None:

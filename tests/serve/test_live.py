@@ -119,9 +119,9 @@ def test_a_page_grows_and_holds_what_a_new_snapshot_has(browser: Browser, market
 
 def test_candles_grow_with_the_trades(browser: Browser, market: Market) -> None:
     with live(browser, market, "heatmap") as page:
-        candles = page.evaluate("shown.candles")
-        # A day of history is under the maps at first.
+        # A day of history is under the maps at first: it comes after the page is live.
         until(page, "shown.candles > 250")
+        candles = page.evaluate("shown.candles")
         until(page, f"shown.candles > {candles} + 1 && shown.latest >= shown.heat.ms.at(-1)")
         holds_what_a_snapshot_has(page, market, "heatmap")
         # The one that grows may be told a moment later.
