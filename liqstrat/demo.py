@@ -22,6 +22,8 @@ SYMBOL = "BTCUSDT"
 START = date(2024, 3, 1)
 #: Days of simulated history that fill the book before the strategies trade.
 _FILLING_DAYS = 1
+#: Who trades in this market has more leverage than is taken of real ones, so that a week has levels enough to trade at.
+_LEVERAGE = {5: 0.12, 10: 0.20, 20: 0.23, 50: 0.22, 100: 0.15, 125: 0.08}
 _STRATEGIES = {"fade": "LevelFade", "magnet": "LevelMagnet", "random": "RandomEntry"}
 
 
@@ -55,8 +57,10 @@ def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILE
     from liqstrat.market.ingest import ingest
     from liqstrat.market.simulator import SimulationSettings, simulate
 
-    # As by default, but for coarser steps, fewer trades and a shorter past: a third of the time.
-    market = SimulationSettings(step_seconds=30, warmup_days=10, warmup_step_seconds=300, trades=60_000)
+    # As by default, but for the leverage, coarser steps, fewer trades and a shorter past: a third of the time.
+    market = SimulationSettings(
+        leverage=tuple(_LEVERAGE.items()), step_seconds=30, warmup_days=10, warmup_step_seconds=300, trades=60_000
+    )
     folder = root / "catalog" / "demo" / f"{SYMBOL}-{days}d-seed{seed}"
     archive, database = folder / "archive", folder / "market.duckdb"
     with _rehearsal():
@@ -76,8 +80,6 @@ def run_demo(root: Path, days: int = 7, seed: int = 1, progress: Progress = SILE
 
 def demo_run(name: str, use: str, days: int, data: DataSettings) -> RunFile:
     """The run of one strategy over the simulated days that follow the filling of the book."""
-    from liqstrat.market.simulator.settings import DEFAULT_LEVERAGE
-
     first = datetime(START.year, START.month, START.day, tzinfo=UTC)
     return RunFile(
         name=f"demo-{name}",
@@ -85,8 +87,9 @@ def demo_run(name: str, use: str, days: int, data: DataSettings) -> RunFile:
         start=first + timedelta(days=min(_FILLING_DAYS, days - 1)),
         end=first + timedelta(days=days),
         data=data,
-        # The market's own mix: what is assumed of real ones is another.
-        model=ModelSettings(leverage=dict(DEFAULT_LEVERAGE)),
+        # True of this market: its own mix, and all open interest is of holders, so that every change of it is believed
+        # at once and a rush in full. Real ones have other business in both, which the default allows for.
+        model=ModelSettings(leverage=dict(_LEVERAGE), patience=0.0, bustle=1.0),
         strategies=[StrategySettings(use=use)],
     )
 
@@ -106,8 +109,10 @@ to = {run.end:%Y-%m-%dT%H:%M:%SZ}
 db = {json.dumps(str(run.data.db))}
 catalog = {json.dumps(str(run.data.catalog))}
 
-[model]                  # the simulated market's own mix; leave it out on a real one
+[model]                  # what is true of the simulated market; leave it out on a real one
 leverage = {{ {mix} }}
+patience = {run.model.patience}           # all its open interest is of holders: changes are believed at once,
+bustle = {run.model.bustle}             # and a rush in full
 
 [[strategies]]
 use = {json.dumps(run.strategies[0].use)}

@@ -13,7 +13,7 @@ from liqstrat.config import DataSettings, StrategySettings
 from liqstrat.demo import demo_run
 from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import SimulationSettings, simulate
-from tests.holders import OF_HOLDERS
+from liqstrat.market.simulator.settings import DEFAULT_LEVERAGE
 from tests.once import made_once
 from tests.shell import Shell
 
@@ -63,7 +63,9 @@ def demo_results(simulated_database: Path, tmp_path_factory: pytest.TempPathFact
         data = DataSettings(db=simulated_database, catalog=folder / "nautilus")
         strategies = [StrategySettings(use=use) for use in ("LevelFade", "LevelMagnet", "RandomEntry")]
         run = demo_run("all", "LevelFade", 2, data)
-        run = run.model_copy(update={"strategies": strategies, "model": replace(run.model, **OF_HOLDERS)})
+        # The archive has the simulator's mix, not the demo's.
+        model = replace(run.model, leverage=dict(DEFAULT_LEVERAGE))
+        run = run.model_copy(update={"strategies": strategies, "model": model})
         run_backtest(run, folder / "results")
 
     (made,) = (made_once(tmp_path_factory, "demo", make) / "results").glob("demo-*")

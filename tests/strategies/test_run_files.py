@@ -1,5 +1,6 @@
-"""The run files that are shipped for the demo's market trade on it."""
+"""The demo, and the run files that are shipped for its market, trade on it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `liqstrat demo` has run."""
     return made_once(tmp_path_factory, "whole-demo", run_demo)
+
+
+def test_the_demo_trades(demo: Path) -> None:
+    trades = {
+        path.parent.name: json.loads(path.read_text())["trades"] for path in demo.glob("results/demo-*/metrics.json")
+    }
+    assert len(trades) == 3
+    assert min(trades.values()) >= 8, trades
 
 
 @pytest.mark.parametrize("name", ["cascade", "avoid-zones", "limit-at-level"])
@@ -42,8 +51,9 @@ def test_the_study_goes_from_a_sweep_to_its_hold_out(
     study = lq.sweep(CONFIGS / "fade-sweep.toml", {"sweep.constraint": "trades >= 1"}, out=tmp_path, **few)
     assert study.verdict == "too little to tell"
     assert study.page.exists()
-    walk = lq.walk_forward(CONFIGS / "fade-sweep.toml", {"sweep.constraint": ""}, out=tmp_path, **{**few, "trials": 2})
+    walk = lq.walk_forward(CONFIGS / "fade-sweep.toml", out=tmp_path, **{**few, "trials": 24})
     assert walk.facts["figures"]["windows"] == 2
+    assert walk.facts["figures"]["trades"] >= 1
     held = lq.holdout(study.folder / "best.toml", out=tmp_path, report=False, progress=False)
     assert held.about["notes"][0] == "HOLD-OUT: the first look at this hold-out"
     assert held.about["start"] == "2024-03-07T00:00:00+00:00"
