@@ -62,6 +62,12 @@ def test_new_tables_have_gross_value_too(write_archive: ArchiveWriter, database:
     assert rows(database, "select gross_value from aggtrades_history order by agg_trade_id") == products
 
 
+def test_files_of_very_large_values_only_are_taken(write_archive: ArchiveWriter, database: Path) -> None:
+    lines = [f"{i},9999999999.5,{1_709_251_200 + i},1,1,{DAY_MS + i},true" for i in range(1, 31)]
+    ingest([write_archive("BTCUSDT-aggTrades-2024-03-01.csv", lines)], database)
+    assert rows(database, "select count(*), min(quantity) from aggtrades_history") == [(30, 1_709_251_201)]
+
+
 def test_gross_value_of_tables_that_have_it_is_exact_for_the_largest_and_the_smallest(
     write_archive: ArchiveWriter, database: Path
 ) -> None:

@@ -34,7 +34,7 @@ ARCHIVE = Layout(
     # Without a header nothing else tells the two columns apart: prices of a file lie close, quantities do not.
     file_checks=(
         (
-            "count(*) >= 20 and max(price) > 100 * min(price) and max(quantity) < 1.5 * min(quantity)",
+            "count(*) >= 20 and max(price) / 100 > min(price) and max(quantity)::double < 1.5 * min(quantity)::double",
             "has prices that differ a hundredfold and quantities that hardly do: its columns price and quantity are "
             "swapped, expected agg_trade_id, price, quantity, …",
         ),
