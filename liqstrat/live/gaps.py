@@ -1,9 +1,10 @@
 """What a recording has not: stretches that were lost and that the exchange does not give again."""
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+
+from liqstrat.live.lines import add_line
 
 NAME = "gaps.txt"
 
@@ -29,9 +30,7 @@ class Gaps:
         if ids:
             entry |= {"first_id": str(ids[0]), "last_id": str(ids[1])}
         self.count += 1
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        add_line(self.path, entry)
         what = f"{ids[1] - ids[0] + 1:,} trades" if ids else f"{kind} frames"
         self._say(f"{symbol}: {what} from {entry['from']} to {entry['to']} are missing: {reason}")
 

@@ -11,7 +11,16 @@ from typing import Any
 from liqstrat.live.files import Recording
 from liqstrat.live.gaps import Gaps
 from liqstrat.live.listener import After, Listener
-from liqstrat.live.messages import is_liquidation, is_mark, is_trade
+from liqstrat.live.messages import (
+    is_candle,
+    is_interest,
+    is_liquidation,
+    is_mark,
+    is_open_interest,
+    is_settlement,
+    is_time,
+    is_trade,
+)
 from liqstrat.live.rest import AnswerError, RefusedError, Rest
 from liqstrat.live.trades import TradeOrder
 
@@ -27,6 +36,7 @@ _REMEMBERED = 200
 #: Frames of a moment ago may still come in another order; seconds.
 _REORDERED = 0.5
 _AGAIN_SECONDS = 5.0
+_PATIENCE, _YET_SECONDS = 5, 1.0
 
 
 @dataclass
@@ -40,7 +50,6 @@ class State:
     late: int = 0
     backfilled: int = 0
     liquidations: int = 0
-    odd: int = 0
     clock: int | None = None
     last_trade: int | None = None
     open_interest: int | None = None
@@ -108,6 +117,8 @@ class Market:
         self._settled: int | None = None
         self._asked_for_settlement = 0
         self._sure = self.funding_known = False
+        #: How often trades that the exchange does not have yet are asked for once more.
+        self._patience = _PATIENCE
         #: Trades that are not missing any more are being written: another thread may ask meanwhile.
         self._writing = False
         self._wake = asyncio.Event()
@@ -149,6 +160,8 @@ class Market:
 
     def take(self, frame: dict[str, Any]) -> bool:
         """Record a frame; False where it is none that can be right."""
+        if not is_time(frame.get("E")):
+            return False
         if frame["e"] == "aggTrade" and is_trade(frame):
             self._record_trades([frame])
             self._sure = True
@@ -161,7 +174,6 @@ class Market:
                 self._marked = int(frame["E"])
                 self._marks.add([frame])
         else:
-            self.state.odd += 1
             return False
         clock = int(frame["E"])
         if clock > (self.state.clock or 0):
@@ -186,7 +198,7 @@ class Market:
             self._alive_until = None
 
     def _note_settlement(self, time_ms: Any) -> None:
-        if not isinstance(time_ms, int) or time_ms == self._next_settlement:
+        if not is_time(time_ms) or time_ms == self._next_settlement:
             return
         if self._next_settlement is not None and time_ms > self._next_settlement:
             self._settled = self._next_settlement
@@ -244,9 +256,15 @@ class Market:
             self._give_up(str(error))
             return
         if not isinstance(answer, list):
-            raise AnswerError(f"{path}: answers something else: {str(answer)[:80]}")
+            raise _else(path, answer)
         found = [trade for trade in answer if is_trade(trade) and missing.first <= int(trade["a"]) <= missing.last]
         self.state.backfilled += len(found)
+        if not answer and self._patience:
+            # It may not have them yet: trades are published by its streams first.
+            self._patience -= 1
+            await asyncio.sleep(_YET_SECONDS)
+            return
+        self._patience = _PATIENCE
         if not found or int(found[0]["a"]) > missing.first:
             # The exchange has them no more, or has only later ones.
             self._order.offer(found)
@@ -291,14 +309,15 @@ class Market:
     async def _ask_open_interest(self, clock: int) -> None:
         path = "/fapi/v1/openInterest"
         answer = await self._rest.get(path, symbol=self.symbol)
-        if not isinstance(answer, dict) or not {"time", "openInterest"} <= answer.keys():
-            raise AnswerError(f"{path}: answers something else: {str(answer)[:80]}")
+        if not is_open_interest(answer):
+            raise _else(path, answer)
         self._now_open.add([answer])
 
     async def _ask_interest_history(self, clock: int) -> None:
         entries = await self._since(
             self._interest,
             "timestamp",
+            is_interest,
             clock - _HOUR,
             "/futures/data/openInterestHist",
             known=self._after.interest_ms,
@@ -311,7 +330,7 @@ class Market:
 
     async def _ask_funding(self, clock: int) -> None:
         entries = await self._since(
-            self._funding, "fundingTime", clock - 24 * _HOUR, "/fapi/v1/fundingRate", limit=1000
+            self._funding, "fundingTime", is_settlement, clock - 24 * _HOUR, "/fapi/v1/fundingRate", limit=1000
         )
         self.funding_known = True
         if entries:
@@ -321,12 +340,15 @@ class Market:
 
     async def _ask_candles(self, clock: int) -> None:
         begin = (clock // _MINUTE - 10) * _MINUTE
-        await self._since(self._candles, 0, begin, "/fapi/v1/klines", before=clock - _MINUTE, interval="1m", limit=1500)
+        await self._since(
+            self._candles, 0, is_candle, begin, "/fapi/v1/klines", before=clock - _MINUTE, interval="1m", limit=1500
+        )
 
     async def _since(
         self,
         recording: Recording,
         key: str | int,
+        is_right: Callable[[Any], bool],
         begin: int,
         path: str,
         before: int | None = None,
@@ -335,7 +357,8 @@ class Market:
     ) -> list[Any]:
         """Record what the exchange has after the last entry, or from `begin` on where there is none; page by page.
 
-        before: entries that begin later are not over yet. known: entries up to then are had already.
+        is_right: whether an entry is what was asked for. before: entries that begin later are not over yet.
+        known: entries up to then are had already.
         """
         last = recording.last()
         there = [time for time in (int(last[key]) if last else None, known) if time is not None]
@@ -343,13 +366,19 @@ class Market:
         recorded: list[Any] = []
         while True:
             answer = await self._rest.get(path, symbol=self.symbol, startTime=begin, **parameters)
-            try:
-                page = sorted((entry for entry in answer if int(entry[key]) >= begin), key=lambda one: int(one[key]))
-            except (KeyError, IndexError, TypeError, ValueError):
-                raise AnswerError(f"{path}: answers something else: {str(answer)[:80]}") from None
+            if not isinstance(answer, list):
+                raise _else(path, answer)
+            for entry in answer:
+                if not is_right(entry):
+                    raise _else(path, entry)
+            page = sorted((entry for entry in answer if int(entry[key]) >= begin), key=lambda one: int(one[key]))
             page = [entry for entry in page if before is None or int(entry[key]) <= before]
             if not page:
                 return recorded
             recording.add(page)
             recorded += page
             begin = int(page[-1][key]) + 1
+
+
+def _else(path: str, answer: Any) -> AnswerError:
+    return AnswerError(f"{path}: answers something else: {str(answer)[:80]}")

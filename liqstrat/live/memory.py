@@ -5,7 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_file
+from liqstrat.inputs import read_json
 from liqstrat.liquidation.clusters import Cluster
 from liqstrat.liquidation.signals import Signal, Swept
 from liqstrat.live.confidence import Confidence
@@ -35,10 +37,16 @@ class Memory:
         path = self._path(symbol)
         if not path.exists():
             return
-        content = json.loads(path.read_text(encoding="utf-8"))
-        names.keep((_told(one["told"]), one["seen"]) for one in content["standing"])
-        for one in content["open"]:
-            told = _told(one)
+        content = read_json(path)
+        try:
+            standing = [(_told(one["told"]), int(one["seen"])) for one in content["standing"]]
+            still_open = [_told(one) for one in content["open"]]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise LiqstratError(
+                f"{path}: is not of this version; without the file, signals that stand are told again"
+            ) from None
+        names.keep(standing)
+        for told in still_open:
             outcomes.add(told)
             confidence.expect(told)
 

@@ -17,6 +17,7 @@ from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_file
 from liqstrat.inputs import read_json
+from liqstrat.live.lines import whole_lines
 from liqstrat.live.paper_now import MUST_COME_AGAIN, standing
 from liqstrat.moments import nanoseconds
 
@@ -64,14 +65,6 @@ def ledger_of(fills: Sequence[Row], funding: Sequence[Row]) -> Ledger:
     return Ledger([], [Fill(**exact(row)) for row in fills], [Funding(**exact(row)) for row in funding], [])
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The lines of a journal; half a one at the end, of a program that was killed, is none."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-
 class PaperJournal:
     """Writes into a session's folder. What stands there already, of before a restart, must come again.
 
@@ -82,17 +75,13 @@ class PaperJournal:
     def __init__(self, folder: Path, money: Currency) -> None:
         """money: what the account is in."""
         self._folder, self._money = folder, money
-        self._before = {name: read_rows(folder / name) for name in KINDS}
+        self._before = {name: whole_lines(folder / name, mend=True) for name in KINDS}
         self._written = dict.fromkeys(KINDS, 0)
         self._due, self._sent, self._flat = 0.0, -1, True
         self.now: dict[str, Any] = {}
         self.ledger: Ledger | None = None
         self._stood: dict[str, Any] = read_json(folder / NOW) if (folder / NOW).exists() else {}
         self.check_ns = nanoseconds(datetime.fromisoformat(self._stood["time"])) if self._stood else 0
-        for name, rows in self._before.items():
-            text = "".join(json.dumps(row) + "\n" for row in rows)
-            if (folder / name).exists():
-                (folder / name).write_text(text, encoding="utf-8")
 
     def look(
         self,

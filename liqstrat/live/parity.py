@@ -23,8 +23,9 @@ from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import read_json
 from liqstrat.live.heard import as_heard, source
+from liqstrat.live.lines import whole_lines
 from liqstrat.live.paper_begin import hash_of
-from liqstrat.live.paper_journal import FILLS, FUNDING, INTENTS, KINDS, NOW, Row, intents_of, ledger_of, read_rows
+from liqstrat.live.paper_journal import FILLS, FUNDING, INTENTS, KINDS, NOW, Row, intents_of, ledger_of
 from liqstrat.live.session import Session
 from liqstrat.live.watching import load_recordings
 from liqstrat.market.store import open_store
@@ -157,7 +158,7 @@ def compare(run: RunFile, folder: Path, progress: Progress = SILENT) -> Parity:
     plain = replayed(data, None, None)
     late = intents_of(replayed(heard, None, source(session, run, heard)).ledger.orders)
     full = replayed(heard, session.presence, source(session, run, heard))
-    paper = {kind: read_rows(folder / name) for kind, name in _JOURNALS.items()}
+    paper = {kind: whole_lines(folder / name) for kind, name in _JOURNALS.items()}
     backtest = {kind: KINDS[name](full.ledger) for kind, name in _JOURNALS.items()}
     return Parity(
         session.begin.simulated,

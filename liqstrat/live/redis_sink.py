@@ -4,27 +4,35 @@ Pub/sub, for who listens now: `liquidation:signals:{symbol}` and `liquidation:fe
 not be lost: `liquidation:stream:signals:{symbol}` and `liquidation:stream:maps:{symbol}`, read by consumer groups.
 
 Signals are numbered by market time, so that one which is sent again, because the answer was lost or the program began
-anew, is refused by Redis and stands there once. A message of a map that is sent again has the `seq` of the first; a
-whole map begins a new count.
+anew, is refused by Redis and stands there once. Until it stands there it is kept in a file. A message of a map that is
+sent again has the `seq` of the first; a whole map begins a new count.
 """
 
 import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from liqstrat.errors import LiqstratError
 from liqstrat.live.map_feed import Message
+from liqstrat.live.outbox import Outbox
+from liqstrat.live.redis_address import client_of, without_secrets, words_of
 from liqstrat.live.sink import Sink
 
+#: The file of what waits.
+OUTBOX = "redis.jsonl"
 #: Entries kept of each stream, about.
 _SIGNALS_KEPT, _MAPS_KEPT = 100_000, 2_000
 #: Messages of maps that wait while Redis is away. Beyond it all are dropped up to the next whole map.
 _MOST_WAITING = 2_000
-_AGAIN_SECONDS = 1.0
+_AGAIN_SECONDS, _LAST_SECONDS = 1.0, 3.0
+#: Entries from the end among which one that was sent before is looked for.
+_LOOKED_THROUGH = 100
 _TOO_SMALL = "equal or smaller"
 
 
@@ -57,6 +65,7 @@ class _Waiting:
     entry: str | None = None
     kept: int = 0
     is_map: bool = False
+    is_signal: bool = False
 
 
 @dataclass
@@ -74,33 +83,31 @@ class _Numbers:
 
 
 class RedisSink(Sink):
-    """Sends to the Redis at `url`; while it cannot be reached, signals wait, and maps up to a bound.
+    """Sends to the Redis at `url`; while it does not take what is sent, signals wait, and maps up to a bound.
 
-    Raises `LiqstratError` where the library is missing or the address is none.
+    outbox: where signals are kept until they are sent. Raises `LiqstratError` where the library is missing, the address
+    is none, or the outbox cannot be read.
     """
 
-    def __init__(self, url: str, say: Callable[[str], None]) -> None:
-        try:
-            from redis import asyncio as library
-        except ImportError:
-            raise LiqstratError("Redis needs its library: install liqstrat[redis]") from None
-        try:
-            self._client = library.Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=5.0)
-        except ValueError as error:
-            raise LiqstratError(f'"{url}" is no address of a Redis, as redis://localhost:6379/0: {error}') from None
-        self._url, self._say = url, say
+    def __init__(self, url: str, outbox: Path, say: Callable[[str], None]) -> None:
+        self._client, self._shown, self._say = client_of(url), without_secrets(url), say
         self._waiting: deque[_Waiting] = deque()
         self._numbers = _Numbers()
-        self._maps_waiting = 0
+        self._maps_waiting = self._signals_waiting = 0
         self._symbols: set[str] = set()
         self._needs_whole: set[str] = set()
         self._there = asyncio.Event()
+        self._outbox = Outbox(outbox)
         self.sent = 0
+        for kept in self._outbox.waiting:
+            self._recall(outbox, kept)
 
     def signal(self, symbol: str, signal: dict[str, Any]) -> None:
         text = json.dumps(signal)
         stream = signals_stream(symbol)
-        self._put(_Waiting(stream, text, self._numbers.next(stream, _ms(signal["timestamp"])), _SIGNALS_KEPT))
+        number = self._numbers.next(stream, _ms(signal["timestamp"]))
+        self._outbox.put({"stream": stream, "entry": number, "text": text})
+        self._put_signal(_Waiting(stream, text, number, _SIGNALS_KEPT))
         self._put(_Waiting(signals_channel(symbol), text))
 
     def feedback(self, symbol: str, outcome: dict[str, Any]) -> None:
@@ -120,50 +127,95 @@ class RedisSink(Sink):
         self._put(_Waiting(maps_stream(symbol), json.dumps(message), "*", _MAPS_KEPT, is_map=True))
 
     async def run(self) -> None:
-        """Send what waits, for ever; what cannot be sent is sent again."""
+        """Send what waits, for ever; what cannot be sent is sent again. When that is ended, what waits is sent where
+        that does not take long."""
         try:
             await self._run()
         finally:
+            with suppress(TimeoutError, *self._errors()):
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self._send_all()
+            if self._signals_waiting:
+                self._say(
+                    f"{self._signals_waiting:,} signals wait for Redis at {self._shown}; they are sent when the same "
+                    "command is run again"
+                )
             await self._client.aclose()
 
     async def _run(self) -> None:
-        away = False
+        trouble = ""
         while True:
             await self._there.wait()
             self._there.clear()
             while self._waiting:
                 try:
-                    await self._send(self._waiting[0])
+                    await self._send_all()
                 except self._errors() as error:
-                    if not away:
-                        self._say(f"Redis at {self._url} cannot be reached: {error}; what is to be sent waits")
-                    away = True
+                    if not trouble:
+                        self._say(f"Redis at {self._shown} {words_of(error)}; what is to be sent waits")
+                    trouble = str(error)
                     await asyncio.sleep(_AGAIN_SECONDS)
                     continue
-                if away:
-                    away = False
-                    self._say(f"Redis at {self._url} is there again")
-                self.sent += 1
-                done = self._waiting.popleft()
-                self._maps_waiting -= done.is_map
+                if trouble:
+                    trouble = ""
+                    self._say(f"Redis at {self._shown} is there again")
+
+    async def _send_all(self) -> None:
+        while self._waiting:
+            await self._send(self._waiting[0])
+            done = self._waiting.popleft()
+            self.sent += 1
+            self._maps_waiting -= done.is_map
+            if done.is_signal:
+                self._signals_waiting -= 1
+                if not self._signals_waiting:
+                    self._outbox.empty()
 
     async def _send(self, one: _Waiting) -> None:
-        from redis import exceptions
-
         if one.entry is None:
             await self._client.publish(one.key, one.text)
             return
+        from redis.exceptions import ResponseError
+
         try:
-            await self._client.xadd(one.key, {"json": one.text}, id=one.entry, maxlen=one.kept, approximate=True)
-        except exceptions.ResponseError as error:
-            # It is there already.
+            await self._add(one)
+        except ResponseError as error:
             if _TOO_SMALL not in str(error):
-                raise LiqstratError(f"Redis at {self._url}: {one.key}: {error}") from None
+                raise
+            if not await self._stands(one):
+                about = await self._client.xinfo_stream(one.key)
+                one.entry = _following(about["last-generated-id"])
+                await self._add(one)
+
+    async def _add(self, one: _Waiting) -> None:
+        await self._client.xadd(one.key, {"json": one.text}, id=one.entry, maxlen=one.kept, approximate=True)
+
+    async def _stands(self, one: _Waiting) -> bool:
+        """Whether it is in its stream already. Where it is not, another one of a later time is, as of a market that was
+        watched before: then it comes after that one."""
+        latest = await self._client.xrevrange(one.key, count=_LOOKED_THROUGH)
+        return any(fields.get(b"json") == one.text.encode() for _, fields in latest)
 
     def _errors(self) -> tuple[type[Exception], ...]:
-        from redis import exceptions
+        from redis.exceptions import RedisError
 
-        return exceptions.ConnectionError, exceptions.TimeoutError, OSError
+        return RedisError, OSError
+
+    def _recall(self, path: Path, kept: dict[str, Any]) -> None:
+        try:
+            one = _Waiting(str(kept["stream"]), str(kept["text"]), str(kept["entry"]), _SIGNALS_KEPT)
+            time_ms, count = map(int, str(one.entry).split("-"))
+        except (KeyError, ValueError):
+            raise LiqstratError(
+                f"{path}: holds something else than signals that wait for Redis; without the file they are lost"
+            ) from None
+        self._numbers.last[one.key] = max((time_ms, count), self._numbers.last.get(one.key, (0, 0)))
+        self._put_signal(one)
+
+    def _put_signal(self, one: _Waiting) -> None:
+        one.is_signal = True
+        self._signals_waiting += 1
+        self._put(one)
 
     def _put(self, one: _Waiting) -> None:
         self._waiting.append(one)
@@ -175,6 +227,11 @@ class RedisSink(Sink):
         self._waiting = deque(one for one in self._waiting if one is first or not one.is_map)
         self._maps_waiting = int(first.is_map)
         self._needs_whole = set(self._symbols)
+
+
+def _following(number: bytes | str) -> str:
+    time_ms, count = (number.decode() if isinstance(number, bytes) else number).split("-")
+    return f"{time_ms}-{int(count) + 1}"
 
 
 def _ms(time: str) -> int:

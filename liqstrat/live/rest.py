@@ -62,7 +62,7 @@ class Rest:
                         said = body.get("msg", "") if isinstance(body, dict) else ""
                         raise RefusedError(f"{path}: status {answer.status} {said}".rstrip())
                     return body
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
                 trouble = str(error) or type(error).__name__
         raise AnswerError(f"{path}: {trouble}")
 

@@ -7,7 +7,7 @@ again, and a backtest can be held against it. Whatever is acted upon has been wr
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,6 +16,7 @@ from liqstrat.backtest.presence import Presence
 from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_file
 from liqstrat.inputs import read_json
+from liqstrat.live.lines import add_line, whole_lines
 
 ABOUT, HEARD, FED = "session.json", "heard.jsonl", "fed"
 
@@ -64,9 +65,12 @@ class Session:
         self.presence = Presence()
         self.ends: list[int] = []
         if self.exists:
-            self.begin = Begin(**read_json(folder / ABOUT))
-            for entry in _whole_lines(folder / HEARD):
-                self._recall(entry)
+            self.begin = _beginning(folder / ABOUT)
+            for number, entry in enumerate(whole_lines(folder / HEARD, mend=True), 1):
+                try:
+                    self._recall(entry)
+                except (KeyError, TypeError, ValueError):
+                    raise LiqstratError(f"{folder / HEARD}:{number}: is no line of a session") from None
 
     @property
     def exists(self) -> bool:
@@ -108,7 +112,8 @@ class Session:
 
     def _fed(self) -> list[int]:
         path, after = self.folder / FED, sorted(self.begin.after.items())
-        numbers = [int(part) for part in path.read_text(encoding="ascii").split()] if path.exists() else []
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        numbers = [int(part) for part in text.split() if part.isdecimal()]
         return numbers if len(numbers) == 1 + len(after) else [0, *(number for _, number in after)]
 
     def hear(self, kind: Kind, symbol: str, heard: Heard) -> None:
@@ -133,8 +138,7 @@ class Session:
 
     def _write(self, entry: dict[str, Any]) -> None:
         self._recall(entry)
-        with (self.folder / HEARD).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        add_line(self.folder / HEARD, entry)
 
     def _recall(self, entry: dict[str, Any]) -> None:
         if entry["kind"] == "absent":
@@ -153,12 +157,8 @@ class Session:
 _WIDTH = 20
 
 
-def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Entries of a file whose last line a killed program may have left half, which is cut off."""
-    if not path.exists():
-        return
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        os.truncate(path, len(whole))
-    yield from (json.loads(line) for line in whole.splitlines())
+def _beginning(path: Path) -> Begin:
+    try:
+        return Begin(**read_json(path))
+    except TypeError as error:
+        raise LiqstratError(f"{path}: is not of this version, or no session: {error}") from None

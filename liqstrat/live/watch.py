@@ -13,6 +13,7 @@ from liqstrat.live.levels import LiveLevels
 from liqstrat.live.listener import Listener
 from liqstrat.live.map_feed import SPAN, MapFeed, Message
 from liqstrat.live.memory import Memory
+from liqstrat.live.messages import liquidated
 from liqstrat.live.outcomes import Names, Outcome, Outcomes, Told
 from liqstrat.live.recorder import Recorder
 from liqstrat.live.sink import Sink
@@ -77,9 +78,7 @@ class Watch(Listener):
 
     def liquidation(self, symbol: str, frame: dict[str, Any]) -> None:
         """Tell of it."""
-        order = frame["o"]
-        price, side = float(order["ap"]) or float(order["p"]), "long" if order["S"] == "SELL" else "short"
-        usdt, time_ms = price * float(order["q"]), int(order["T"])
+        usdt, side, price, time_ms = liquidated(frame)
         message = self.watched[symbol].heat.liquidation(usdt, side, price, time_ms)
         for sink in self._sinks:
             sink.liquidation(symbol, usdt, side, time_ms)

@@ -17,9 +17,9 @@ from liqstrat.live.alerts import Alerts
 from liqstrat.live.begin import Begun, begin
 from liqstrat.live.broadcast import Broadcaster
 from liqstrat.live.files import recording_alone
-from liqstrat.live.memory import Memory
+from liqstrat.live.memory import STATE, Memory
 from liqstrat.live.recorder import Recorder, Settings
-from liqstrat.live.redis_sink import RedisSink
+from liqstrat.live.redis_sink import OUTBOX, RedisSink
 from liqstrat.live.sink import Sink
 from liqstrat.live.watch import Watch
 from liqstrat.market.files import SIMULATED_MARK
@@ -52,7 +52,7 @@ class Watching:
         self._wanted = wanted
         folder = wanted.recording.folder
         self.alerts = Alerts(wanted.alerts, folder, say)
-        self.redis = RedisSink(wanted.redis, say) if wanted.redis else None
+        self.redis = RedisSink(wanted.redis, folder / STATE / OUTBOX, say) if wanted.redis else None
         self.broadcaster = Broadcaster()
         sinks: list[Sink] = [self.broadcaster, self.alerts, *([self.redis] if self.redis else [])]
         begun = from_history(wanted.recording, wanted.model, wanted.rules, wanted.warmup, say, progress)

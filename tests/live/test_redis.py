@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,11 +47,11 @@ def entries(server: Server, stream: str) -> list[dict[str, Any]]:
     return [json.loads(fields["json"]) for _, fields in server.client.xrange(stream)]
 
 
-def test_who_listens_hears_signals_and_what_became_of_them(server: Server) -> None:
+def test_who_listens_hears_signals_and_what_became_of_them(server: Server, tmp_path: Path) -> None:
     listener = server.client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe(signals_channel(SYMBOL), feedback_channel(SYMBOL))
     time.sleep(0.1)
-    sink = RedisSink(server.url, print)
+    sink = RedisSink(server.url, tmp_path / "redis.jsonl", print)
     sink.signal(SYMBOL, signal(1))
     sink.feedback(SYMBOL, {"signal_id": "s-1", "happened": True})
     sent(server, sink, 3)
@@ -63,9 +64,9 @@ def test_who_listens_hears_signals_and_what_became_of_them(server: Server) -> No
     assert heard["liquidation:feedback:BTCUSDT"] == {"signal_id": "s-1", "happened": True}
 
 
-def test_nothing_is_lost_while_redis_is_killed_and_nothing_stands_twice(server: Server) -> None:
+def test_nothing_is_lost_while_redis_is_killed_and_nothing_stands_twice(server: Server, tmp_path: Path) -> None:
     said: list[str] = []
-    sink = RedisSink(server.url, said.append)
+    sink = RedisSink(server.url, tmp_path / "redis.jsonl", said.append)
 
     async def trouble() -> None:
         for number in range(40):
@@ -81,15 +82,15 @@ def test_nothing_is_lost_while_redis_is_killed_and_nothing_stands_twice(server: 
     assert len(said) == 2
     assert "cannot be reached" in said[0]
     # A program that begins anew and tells the same once more.
-    again = RedisSink(server.url, said.append)
+    again = RedisSink(server.url, tmp_path / "redis.jsonl", said.append)
     for number in range(35, 42):
         again.signal(SYMBOL, signal(number))
     sent(server, again, 14)
     assert entries(server, signals_stream(SYMBOL)) == [signal(number) for number in range(42)]
 
 
-def test_a_consumer_group_takes_over_what_a_dead_consumer_had(server: Server) -> None:
-    sink = RedisSink(server.url, print)
+def test_a_consumer_group_takes_over_what_a_dead_consumer_had(server: Server, tmp_path: Path) -> None:
+    sink = RedisSink(server.url, tmp_path / "redis.jsonl", print)
     for number in range(6):
         sink.signal(SYMBOL, signal(number))
     sent(server, sink, 12)
@@ -104,8 +105,8 @@ def test_a_consumer_group_takes_over_what_a_dead_consumer_had(server: Server) ->
     assert done == [f"s-{number}" for number in range(6)]
 
 
-def test_maps_that_nobody_can_take_are_dropped_up_to_the_next_whole_one(server: Server) -> None:
-    sink = RedisSink(server.url, print)
+def test_maps_that_nobody_can_take_are_dropped_up_to_the_next_whole_one(server: Server, tmp_path: Path) -> None:
+    sink = RedisSink(server.url, tmp_path / "redis.jsonl", print)
     sink.map_message(SYMBOL, whole(1))
     for seq in range(2, 3000):
         sink.map_message(SYMBOL, {**whole(seq), "type": "gone"})
@@ -119,6 +120,60 @@ def test_maps_that_nobody_can_take_are_dropped_up_to_the_next_whole_one(server: 
     assert len(entries(server, signals_stream(SYMBOL))) == 1
 
 
-def test_an_address_that_is_none_is_told() -> None:
-    with pytest.raises(LiqstratError, match="is no address of a Redis"):
-        RedisSink("localhost:6379", print)
+def test_signals_that_wait_are_sent_by_the_program_that_begins_anew(server: Server, tmp_path: Path) -> None:
+    said: list[str] = []
+    sink = RedisSink(server.url, tmp_path / "redis.jsonl", said.append)
+    for number in range(3):
+        sink.signal(SYMBOL, signal(number))
+    sent(server, sink, 6)
+    server.kill()
+    for number in range(3, 6):
+        sink.signal(SYMBOL, signal(number))
+
+    async def ended() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(sink.run(), 0.3)
+
+    asyncio.run(ended())
+    assert "cannot be reached" in said[0]
+    assert said[-1].startswith("3 signals wait for Redis at redis://127.0.0.1")
+    # Killed while it was writing down the next.
+    with (tmp_path / "redis.jsonl").open("a") as file:
+        file.write('{"stream": "liq')
+    server.start()
+    again = RedisSink(server.url, tmp_path / "redis.jsonl", said.append)
+    again.signal(SYMBOL, signal(6))
+    sent(server, again, 5)
+    assert entries(server, signals_stream(SYMBOL)) == [signal(number) for number in range(7)]
+    assert (tmp_path / "redis.jsonl").read_bytes() == b""
+
+
+def test_a_redis_that_takes_nothing_ends_nothing(server: Server, tmp_path: Path) -> None:
+    said: list[str] = []
+    sink = RedisSink(server.url.replace("//", "//:secret@"), tmp_path / "redis.jsonl", said.append)
+    server.client.config_set("maxmemory", "1")
+    sink.signal(SYMBOL, signal(1))
+
+    async def room() -> None:
+        # A password that it does not know, then no memory left, then an entry of a later time, as of another market.
+        server.client.config_set("requirepass", "secret")
+        while not said:
+            await asyncio.sleep(0.01)
+        server.client.config_set("maxmemory", "0")
+        server.client.xadd(signals_stream(SYMBOL), {"json": "{}"}, id="9999999999999-7")
+
+    sent(server, sink, 2, room)
+    assert len(said) == 2
+    assert "does not take what is sent: command not allowed when used memory" in said[0]
+    assert "there again" in said[1]
+    assert not any("secret" in text for text in said)
+    assert entries(server, signals_stream(SYMBOL)) == [{}, signal(1)]
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:6379", "redis://localhost:port", "redis://:secret@localhost/abc", "redis://localhost/0?bogus=1"]
+)
+def test_an_address_that_is_none_is_told(url: str, tmp_path: Path) -> None:
+    with pytest.raises(LiqstratError, match="is no address of a Redis, as redis://localhost:6379/0: ") as told:
+        RedisSink(url, tmp_path / "redis.jsonl", print)
+    assert "secret" not in str(told.value)
