@@ -259,8 +259,11 @@ def _levels(run: RunFile, symbol: str, data: SymbolData, kept: Kept, progress: P
     every_ns, span, since = run.levels_minutes * MINUTE_NS, run.report.span, run.start - _warmup(run)
 
     def make(path: Path) -> None:
-        trades = read_tape(run.data.catalog, symbol, run.start, run.end)
-        tape: Tape = bar_tape(run, data, with_flows=True) if run.bar_minutes else TapeInterval(trades)
+        tape: Tape
+        if run.bar_minutes:
+            tape = bar_tape(run, data, with_flows=True)
+        else:
+            tape = TapeInterval(read_tape(run.data.catalog, symbol, run.start, run.end))
         book, known = deepcopy(data.warm.book), data.open_interest
         with progress.task(f"levels {symbol}", total=len(known.times), unit="steps") as step:
             write_steps(path, book, data.warm.since, tape, known, span=span, every_ns=every_ns, step=partial(step, 1))

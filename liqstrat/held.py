@@ -198,3 +198,22 @@ def _held(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def tidy(folder: Path, names: str, most: int, most_bytes: int) -> list[Path]:
+    """Remove the files of a pattern that nobody has asked for the longest, where there are more than `most` of them, or
+    than so many bytes; returns the removed ones. To ask for one is to touch it."""
+    found = []
+    for path in folder.glob(names):
+        with suppress(OSError):
+            stat = path.stat()
+            found.append((stat.st_mtime_ns, stat.st_size, path))
+    found.sort(reverse=True)
+    size, removed = 0, []
+    for number, (_, bytes_, path) in enumerate(found):
+        size += bytes_
+        if number >= most or size > most_bytes:
+            with suppress(OSError):
+                path.unlink()
+                removed.append(path)
+    return removed

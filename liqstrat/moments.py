@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-SECOND_NS = 1_000_000_000
+MILLISECOND_NS = 1_000_000
+SECOND_NS = 1000 * MILLISECOND_NS
 MINUTE_NS = 60 * SECOND_NS
 HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS

@@ -30,15 +30,15 @@ def measure(
 ) -> tuple[dict[str, Any], EquityCurve]:
     """The figures of a replay, as `metrics.json` has them, and its account minute by minute; `last`: prices at the end,
     where they are not those of the catalog."""
-    last = last_prices(run) if last is None else last
+    if last is None:
+        # Where a run ends with a minute, that has them.
+        last = {} if run.end.timestamp() % 60 == 0 else last_prices(run)
     curve = _account(run, minutes, replayed, last)
     return _metrics(run, minutes, traders, replayed, curve, last), curve
 
 
 def last_prices(run: RunFile) -> dict[str, float]:
-    """Where a run ends within a minute, the last price before its end of each symbol that has one."""
-    if run.end.timestamp() % 60 == 0:
-        return {}
+    """The last price in the catalog before a run's end, of each symbol that has one."""
     found = {symbol: last_price(run.data.catalog, symbol, run.start, run.end) for symbol in run.symbols}
     return {symbol: price for symbol, price in found.items() if price is not None}
 
@@ -59,13 +59,17 @@ def _metrics(
     curve: EquityCurve,
     last: Mapping[str, float],
 ) -> dict[str, Any]:
-    by_strategy = {}
+    whole, by_strategy = _figures(run, minutes, replayed.ledger, curve), {}
     for trader in traders:
         part = replayed.ledger.of(trader.label)
+        # Of most runs one strategy did all.
+        if part == replayed.ledger:
+            by_strategy[trader.label] = whole
+            continue
         own = equity_curve(part, run.venue.balance, minutes, run.start, run.end, last)
         by_strategy[trader.label] = _figures(run, minutes, part, own)
     return {
-        **_figures(run, minutes, replayed.ledger, curve),
+        **whole,
         "account_liquidations": len(replayed.liquidations),
         "insurance": round(sum(event.insurance for event in replayed.liquidations), 8),
         "entries_not_made": dict(sorted(_not_made(replayed).items())),

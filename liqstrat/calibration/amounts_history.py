@@ -8,7 +8,7 @@ import numpy as np
 
 from liqstrat.calibration.amounts import COMPLETE, THINNED, UNKNOWN, Seen, fit_seen, way_by_tier
 from liqstrat.calibration.apart import Together, together
-from liqstrat.calibration.calibrate import Share, shares_of
+from liqstrat.calibration.calibrate import AGREE, Share, shares_of
 from liqstrat.calibration.evidence import History
 from liqstrat.calibration.mix import starting_mix, with_mix
 from liqstrat.calibration.posterior import Level, mix_of
@@ -20,7 +20,7 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
-from liqstrat.moments import microseconds
+from liqstrat.moments import HOUR_US, microseconds
 from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.amounts.history import amounts_and_path
 from liqstrat.scoring.amounts.judge import LEAST_INTERVALS, Held, forecast, hold, strength
@@ -35,8 +35,6 @@ LEAST_GAIN = 0.002
 _FOLDS = 5
 _ROUNDS = 2
 _TILTS = (0.0, -0.5, 0.5)
-#: Fits that started elsewhere agree when their shares differ by no more than this, as half of the sum.
-_AGREE = 0.1
 _UNITS = 1e5
 
 
@@ -72,7 +70,7 @@ class AmountsCalibration:
     @property
     def agree(self) -> bool:
         """Whether fits from several starts ended together."""
-        return self.apart <= _AGREE
+        return self.apart <= AGREE
 
     @property
     def better(self) -> bool:
@@ -131,7 +129,7 @@ def calibrate_amounts(
         record=record,
         start=start,
         end=end,
-        every_hours=source.length_us / 3.6e9,
+        every_hours=source.length_us / HOUR_US,
         intervals=len(seen.outcome),
         weeks=len(np.unique(seen.week)),
         shares=shares_of(first, settings),
@@ -167,12 +165,6 @@ def _is_several(venues: str) -> bool:
     return "+" in venues or venues == "several"
 
 
-def _level(source: Amounts, record: str) -> Level:
-    if _is_several(source.venues) or record == "unknown":
-        return UNKNOWN
-    return COMPLETE if record == "complete" else THINNED
-
-
 @dataclass(frozen=True, eq=False)
 class _Work:
     """What a fit is made of: flows with open interest, amounts, and candles for the baseline."""
@@ -187,7 +179,10 @@ class _Work:
 
     @property
     def level(self) -> Level:
-        return _level(self.source, self.record)
+        """What is known beforehand of how much of the reached is recorded."""
+        if _is_several(self.source.venues) or self.record == "unknown":
+            return UNKNOWN
+        return COMPLETE if self.record == "complete" else THINNED
 
     def seen(self, settings: ModelSettings) -> Seen:
         """The intervals, by a book with the mix of `settings`; raises `LiqstratError` where they are too few."""

@@ -32,7 +32,7 @@ _FEWEST_INTERVALS = 288
 #: With less of the liquidations where the book has something, no mix is any good.
 _LEAST_EXPLAINED = 0.5
 #: Fits that started elsewhere agree when their shares differ by no more than this, as half of the sum.
-_AGREE = 0.1
+AGREE = 0.1
 _INTERVAL = (0.025, 0.975)
 
 
@@ -82,7 +82,7 @@ class Calibration:
     @property
     def agree(self) -> bool:
         """Whether fits from several starts ended together."""
-        return self.apart <= _AGREE
+        return self.apart <= AGREE
 
     @property
     def stray(self) -> bool:

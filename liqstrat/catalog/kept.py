@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from liqstrat.errors import LiqstratError
-from liqstrat.held import partial_file, require_writable
+from liqstrat.held import partial_file, require_writable, tidy
 from liqstrat.market.file_state import file_state
 from liqstrat.market.store import Store
 
@@ -66,7 +66,7 @@ class Kept:
             # What was replaced while it was being read has said who knows what.
             if file_state(self._store) == self._state:
                 _write(path, answer)
-                _tidy(self._folder, "*.npz", _MOST, _MOST_BYTES)
+                tidy(self._folder, "*.npz", _MOST, _MOST_BYTES)
         else:
             for text in answer[_REMARKS]:
                 self._store.say(text)
@@ -92,7 +92,7 @@ class Kept:
                 make(partial)
                 if file_state(self._store) != self._state:
                     raise _ReplacedError
-            _tidy(self._folder, f"*{_FILE}", _MOST_FILES, _MOST_FILES_BYTES)
+            tidy(self._folder, f"*{_FILE}", _MOST_FILES, _MOST_FILES_BYTES)
             return path
         return None
 
@@ -139,19 +139,3 @@ def _write(path: Path, answer: Answer) -> None:
     plain = json.dumps({name: value for name, value in answer.items() if name not in arrays}).encode()
     with suppress(LiqstratError), partial_file(path) as partial, partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays, **{_PLAIN: np.frombuffer(plain, np.uint8)})
-
-
-def _tidy(folder: Path, names: str, most: int, most_bytes: int) -> None:
-    """Remove the answers that nobody has asked for the longest, where there are too many."""
-    found = []
-    for path in folder.glob(names):
-        with suppress(OSError):
-            stat = path.stat()
-            found.append((stat.st_mtime_ns, stat.st_size, path))
-    found.sort(reverse=True)
-    size = 0
-    for number, (_, bytes_, path) in enumerate(found):
-        size += bytes_
-        if number >= most or size > most_bytes:
-            with suppress(OSError):
-                path.unlink()

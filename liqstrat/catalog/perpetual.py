@@ -10,11 +10,8 @@ from nautilus_trader.model import CryptoPerpetual, Currency, Money, Price, Quant
 from liqstrat.catalog.instruments import instrument_id, money_of
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import replayable
-from liqstrat.liquidation.contract import contract_of
+from liqstrat.liquidation.contract import KNOWN_QUOTES, contract_of
 from liqstrat.market.instruments import Instrument
-
-#: What an account of a run can be in.
-_QUOTES = ("USDT", "USDC")
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,10 @@ def _base(symbol: str, market: Instrument | None) -> str:
     base, quote = symbol.removesuffix(named), named
     if market and market.base_asset and market.quote_asset:
         base, quote = market.base_asset, market.quote_asset
-    if not base or base == symbol or quote != named or named not in _QUOTES:
-        raise LiqstratError(f'symbol "{symbol}" is not quoted in {" or ".join(_QUOTES)}, expected one like BTCUSDT')
+    if not base or base == symbol or quote != named or named not in KNOWN_QUOTES:
+        raise LiqstratError(
+            f'symbol "{symbol}" is not quoted in {" or ".join(KNOWN_QUOTES)}, expected one like BTCUSDT'
+        )
     return base
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import BracketTable
-from liqstrat.liquidation.contract import contract_of
+from liqstrat.liquidation.contract import KNOWN_QUOTES, contract_of
 from liqstrat.liquidation.price import Formula, Side, bracket_at_liquidation, liquidation_price
 
 Risk = Literal["high", "medium", "low"]
@@ -16,8 +16,6 @@ Risk = Literal["high", "medium", "low"]
 #: second on. 2 % is an ordinary day's range of BTCUSDT, 10 % that of a bad one.
 HIGH_RISK_BELOW = 0.02
 LOW_RISK_FROM = 0.10
-#: What linear contracts whose formula is known are quoted in.
-_QUOTES = ("USDT", "USDC")
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ class PositionRisk:
 
 def require_contract(symbol: str) -> None:
     """Raise `LiqstratError` unless the formulas hold for `symbol`, as its name tells."""
-    if not any(symbol.endswith(quote) and symbol != quote for quote in _QUOTES) and not contract_of(symbol).inverse:
+    is_linear = any(symbol.endswith(quote) and symbol != quote for quote in KNOWN_QUOTES)
+    if not is_linear and not contract_of(symbol).inverse:
         raise LiqstratError(
             f'symbol "{symbol}" is no contract that is known here, expected one like BTCUSDT, BTCUSDC or BTCUSD_PERP'
         )

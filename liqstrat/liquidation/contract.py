@@ -12,6 +12,8 @@ _BYBIT_INVERSE = re.compile(r"(?P<base>\w+?)USD")
 _DELIVERY = re.compile(r"_\d{6}(?=[^\W_a-z]*$)")
 _QUOTES = ("USDT", "FDUSD", "USDC", "BUSD", "USD1", "BTC")
 _USUAL_QUOTE = "USDT"
+#: What the linear contracts are quoted in whose formula holds, and that a run can be of.
+KNOWN_QUOTES = ("USDT", "USDC")
 #: US dollars that a contract of COIN-M is of; Binance, contract specifications of COIN-M futures.
 _SIZES, _USUAL_SIZE = {"BTC": 100.0}, 10.0
 

@@ -22,7 +22,7 @@ from liqstrat.live.lines import add_line, whole_lines
 from liqstrat.live.memory import STATE
 from liqstrat.live.messages import is_liquidation, liquidated
 from liqstrat.live.sink import Sink
-from liqstrat.moments import at_ns, nanoseconds
+from liqstrat.moments import MILLISECOND_NS, at_ns, nanoseconds
 
 #: Rule, symbol and side.
 _Key = tuple[str, str, str]
@@ -30,7 +30,6 @@ _Key = tuple[str, str, str]
 NAME = "alerts.jsonl"
 #: A level that price has come near is left when it is so much farther than the rule says.
 _LEFT = 1.5
-_MILLISECOND_NS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class Alerts(Sink):
             fallen.append((time_ms, usdt))
             total = sum(amount for _, amount in fallen)
             if total >= rule.usdt and not self._under_way.get(key):
-                event = _Event(time_ms * _MILLISECOND_NS)
+                event = _Event(time_ms * MILLISECOND_NS)
                 self._under_way[key] = [event]
                 text = f"{symbol} cascade: {side}s of {total:,.0f} USDT liquidated within {rule.window}"
                 self._call(name, rule, place, symbol, side, event, text)
@@ -240,7 +239,7 @@ class Alerts(Sink):
 
 def _forget(fallen: deque[tuple[int, float]], now_ms: int, rule: AlertSettings) -> None:
     """Leave out what lies before the window."""
-    since = now_ms - nanoseconds_of(rule.window) // _MILLISECOND_NS
+    since = now_ms - nanoseconds_of(rule.window) // MILLISECOND_NS
     while fallen and fallen[0][0] < since:
         fallen.popleft()
 

@@ -22,7 +22,7 @@ from liqstrat.live.listener import After
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
-from liqstrat.moments import SECOND_NS, at_ns, column_ns, microseconds
+from liqstrat.moments import MILLISECOND_NS, SECOND_NS, at_ns, column_ns, microseconds
 from liqstrat.progress import SILENT, Progress
 from liqstrat.sweeps import REMEMBERED, SPAN
 
@@ -84,7 +84,7 @@ def begin(
     since = at_ns(book.time_ns) if book.time_ns else moment
     waiting = _go_on(store, symbol, levels, arrived, maps, since)
     after = After(arrived.trade_id or None, microseconds(newest) // 1000)
-    candle = trades_between(store, symbol, at_ns(candle_start(arrived.time_ns // 1_000_000) * 1_000_000))
+    candle = trades_between(store, symbol, at_ns(candle_start(arrived.time_ns // MILLISECOND_NS) * MILLISECOND_NS))
     return Begun(levels, arrived, after, waiting, list(maps), candle, record.confidence, store.simulated(symbol))
 
 
@@ -114,7 +114,7 @@ def _go_on(
             maps.append(levels.map(SPAN))
     _hear(levels, arrived, trades.part(slice(heard, None)))
     arrived.trade_id = arrived_id
-    return [(time_ns // 1_000_000, contracts) for time_ns, contracts in values if time_ns > levels.known_at]
+    return [(time_ns // MILLISECOND_NS, contracts) for time_ns, contracts in values if time_ns > levels.known_at]
 
 
 def _hear(levels: LiquidationLevels, arrived: Arrived, trades: Trades) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from liqstrat.backtest.levels.interval import Trades
-from liqstrat.moments import at_ns
+from liqstrat.moments import MILLISECOND_NS, at_ns
 
 _STEP_MS = 300_000
 #: As many as maps are kept, and the one that grows.
@@ -30,7 +30,7 @@ class GrowingCandles:
         if len(before.times):
             prices = before.price
             row = [float(price) for price in (prices[0], prices.max(), prices.min(), prices[-1])]
-            self._candles[candle_start(int(before.times[-1]) // 1_000_000)] = row
+            self._candles[candle_start(int(before.times[-1]) // MILLISECOND_NS)] = row
 
     def take(self, trades: Sequence[dict[str, Any]]) -> None:
         """Count in the next trades, in the exchange's own messages."""
@@ -57,4 +57,4 @@ class GrowingCandles:
         return rows
 
     def _rows(self, starts: Sequence[int]) -> list[Row]:
-        return [[at_ns(start * 1_000_000).isoformat(), *self._candles[start]] for start in starts]
+        return [[at_ns(start * MILLISECOND_NS).isoformat(), *self._candles[start]] for start in starts]

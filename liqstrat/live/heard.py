@@ -18,7 +18,7 @@ from liqstrat.config import RunFile
 from liqstrat.live.minutes import GrowingMinutes, minutes_until
 from liqstrat.live.paper_stream import moved_times
 from liqstrat.live.session import Heard, Moved, Session
-from liqstrat.moments import nanoseconds
+from liqstrat.moments import MILLISECOND_NS, nanoseconds
 
 #: Between two settlements, where there was none before.
 _USUAL_MINUTES = 480
@@ -30,7 +30,7 @@ def as_heard(session: Session, symbol: str, data: SymbolData, run: RunFile) -> S
     heard = session.heard["interest", symbol]
     series = replace(
         data.open_interest,
-        times=np.array([one.time_ms for one in heard], dtype=np.int64) * 1_000_000,
+        times=np.array([one.time_ms for one in heard], dtype=np.int64) * MILLISECOND_NS,
         contracts=np.array([float(one.value) for one in heard]),
         known=np.array([one.at_ns for one in heard], dtype=np.int64),
     )

@@ -16,7 +16,7 @@ from liqstrat.liquidation.grid import low_edge
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.live.candles import GrowingCandles
 from liqstrat.live.map_feed import Message
-from liqstrat.moments import at_ns
+from liqstrat.moments import MILLISECOND_NS, at_ns
 
 #: Relative height of a cell, or that of the model's bins where those are wider.
 _HEIGHT = 0.002
@@ -68,7 +68,12 @@ class HeatFeed:
 
     def liquidation(self, usdt: float, side: str, price: float, time_ms: int) -> Message:
         """A message of what was really liquidated."""
-        told = {"time": at_ns(time_ms * 1_000_000).isoformat(), "price": price, "usdt": round(usdt, 2), "side": side}
+        told = {
+            "time": at_ns(time_ms * MILLISECOND_NS).isoformat(),
+            "price": price,
+            "usdt": round(usdt, 2),
+            "side": side,
+        }
         self._liquidations.append(told)
         self.seq += 1
         return {**self._head("liquidation"), **told}

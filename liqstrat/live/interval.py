@@ -10,6 +10,7 @@ from liqstrat.backtest.levels.interval import Trades
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.flow import Flow, flow_from_trades
 from liqstrat.liquidation.large import LargeRule
+from liqstrat.moments import MILLISECOND_NS
 
 
 class Arrived:
@@ -36,7 +37,7 @@ class Arrived:
     def receive(self, trades: Sequence[dict[str, Any]]) -> None:
         """Add the next messages, in order."""
         prices = [float(trade["p"]) for trade in trades]
-        times = [int(trade["T"]) * 1_000_000 for trade in trades]
+        times = [int(trade["T"]) * MILLISECOND_NS for trade in trades]
         self._extend(times, prices, [float(trade["q"]) for trade in trades], [not trade["m"] for trade in trades])
         self.trade_id = int(trades[-1]["a"])
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.live.begin import Begun
-from liqstrat.moments import MINUTE_NS
+from liqstrat.moments import MILLISECOND_NS, MINUTE_NS
 
-_MILLISECOND_NS = 1_000_000
 #: In a market where nothing trades, a value of open interest waits so long for late trades, ms.
 _LATE = 2_000
 
@@ -24,12 +23,12 @@ class LiveLevels:
         self.levels, self.arrived = begun.levels, begun.arrived
         self.symbol, self.simulated = begun.levels.symbol, begun.simulated
         self._waiting = deque(begun.waiting)
-        self.clock_ms = begun.arrived.time_ns // _MILLISECOND_NS
+        self.clock_ms = begun.arrived.time_ns // MILLISECOND_NS
         self.late = 0
 
     def take_trades(self, trades: Sequence[dict[str, Any]]) -> None:
         """Hear the next trades."""
-        self.late += sum(int(trade["T"]) * _MILLISECOND_NS < self.levels.known_at for trade in trades)
+        self.late += sum(int(trade["T"]) * MILLISECOND_NS < self.levels.known_at for trade in trades)
         self.arrived.receive(trades)
 
     def take_open_interest(self, entries: Iterable[dict[str, Any]]) -> None:
@@ -43,7 +42,7 @@ class LiveLevels:
         while self._waiting and self._is_complete(self._waiting[0][0], complete):
             time_ms, contracts = self._waiting.popleft()
             before = self.levels.known_at
-            self.levels.handle_open_interest(contracts, time_ms * _MILLISECOND_NS)
+            self.levels.handle_open_interest(contracts, time_ms * MILLISECOND_NS)
             closed += self.levels.known_at > before
         return closed
 
@@ -55,13 +54,13 @@ class LiveLevels:
     @property
     def age_minutes(self) -> float:
         """How old the open interest is that the map is made of, by the exchange's clock."""
-        return (self.clock_ms * _MILLISECOND_NS - self.levels.known_at) / MINUTE_NS
+        return (self.clock_ms * MILLISECOND_NS - self.levels.known_at) / MINUTE_NS
 
     def map(self, span: float | None = None) -> LiquidationMap:
         """What stands now, stamped with the moment of the last trade."""
         return self.levels.map(span, self.now_ns)
 
     def _is_complete(self, time_ms: int, complete: bool) -> bool:
-        if self.arrived.time_ns >= time_ms * _MILLISECOND_NS:
+        if self.arrived.time_ns >= time_ms * MILLISECOND_NS:
             return True
         return complete and self.clock_ms >= time_ms + _LATE

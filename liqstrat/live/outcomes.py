@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from liqstrat.liquidation.signals import Signal, SignalRules
-from liqstrat.moments import HOUR_NS
+from liqstrat.moments import HOUR_NS, MILLISECOND_NS
 
 HORIZON_NS = HOUR_NS
 
@@ -137,4 +137,4 @@ def _goes_on(before: Signal, now: Signal) -> bool:
 
 
 def _name(symbol: str, signal: Signal, now_ns: int) -> str:
-    return f"{symbol}-{now_ns // 1_000_000}-{signal.kind}-{signal.way}-{signal.level.price:.6g}"
+    return f"{symbol}-{now_ns // MILLISECOND_NS}-{signal.kind}-{signal.way}-{signal.level.price:.6g}"

@@ -44,7 +44,7 @@ from liqstrat.live.session import Session
 from liqstrat.live.tail import Tail
 from liqstrat.live.watching import load_recordings, require_same_kind
 from liqstrat.market.store import Store, open_store
-from liqstrat.moments import MINUTE_NS, at_ns, microseconds, nanoseconds
+from liqstrat.moments import MILLISECOND_NS, MINUTE_NS, at_ns, microseconds, nanoseconds
 from liqstrat.progress import SILENT, Progress
 from liqstrat.report import numbers
 
@@ -125,7 +125,7 @@ class Paper:
         minutes = GrowingMinutes(data.minutes)
         self._data[symbol] = replace(data, minutes=minutes, rates=rates, funding=True)
         first, start = trades_up_to(store, symbol, self.run.start, after), nanoseconds(self.run.start)
-        tail = Tail(self._wanted.recording.folder, symbol, "aggTrades", start // 1_000_000)
+        tail = Tail(self._wanted.recording.folder, symbol, "aggTrades", start // MILLISECOND_NS)
         session = self.session
         return PaperStream(
             symbol,

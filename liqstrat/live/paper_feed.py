@@ -22,9 +22,8 @@ from liqstrat.live.news import News
 from liqstrat.live.paper_stream import PaperStream
 from liqstrat.live.session import Heard, Session
 from liqstrat.live.tail import Tail
-from liqstrat.moments import HOUR_NS, MINUTE_NS
+from liqstrat.moments import HOUR_NS, MILLISECOND_NS, MINUTE_NS
 
-_MS = 1_000_000
 _LOOK_SECONDS = 0.5
 #: A settled rate is waited for so long, ms; then it counts from when it comes.
 _FUNDING_PATIENCE = 60_000
@@ -147,7 +146,7 @@ class PaperFeed:
     def _known(self, symbol: str) -> int:
         """Up to where nothing of a symbol is missing: its last trade; where it is quiet, half of `late_ms` ago."""
         newest, quiet = self._streams[symbol].newest_ns, self._quiet_until.get(symbol)
-        return newest if quiet is None else max(newest, quiet * _MS)
+        return newest if quiet is None else max(newest, quiet * MILLISECOND_NS)
 
     def _settlement(self, symbol: str, clock: int, bound: int) -> int:
         """The next settlement's time, as long as its rate is waited for; `bound` where none is. Before it has been
@@ -156,12 +155,12 @@ class PaperFeed:
         if not self._rates_known[symbol] and hour < bound and not self._has_waited:
             return hour
         due = self._news.settlement_ms(symbol)
-        if due is None or due * _MS >= bound or due * _MS < self.end_ns or clock > due + _FUNDING_PATIENCE:
+        if due is None or clock > due + _FUNDING_PATIENCE or not self.end_ns <= due * MILLISECOND_NS < bound:
             return bound
         known = max(
             [self._last_heard.get(("funding", symbol), 0), *(e["fundingTime"] for e in self._fresh["funding", symbol])]
         )
-        return bound if known >= due else due * _MS
+        return bound if known >= due else due * MILLISECOND_NS
 
     @property
     def _has_waited(self) -> bool:
@@ -186,7 +185,7 @@ class PaperFeed:
             while entries:
                 self._take(kind, symbol, entries.popleft(), begin)
         clock = self._news.clock_ms
-        late = begin if clock is None else min((clock - self._late_ms) * _MS, until)
+        late = begin if clock is None else min((clock - self._late_ms) * MILLISECOND_NS, until)
         if late > begin:
             self.late_slices += 1
             self._session.be_absent(begin, late, "late")
@@ -195,10 +194,10 @@ class PaperFeed:
     def _take(self, kind: str, symbol: str, entry: dict[str, Any], begin: int) -> None:
         time_ms = int(entry["timestamp" if kind == "interest" else "fundingTime"])
         # What was settled before the session has been paid by nobody here.
-        if time_ms <= self._last_heard.get((kind, symbol), 0) or time_ms * _MS < self._start_ns:
+        if time_ms <= self._last_heard.get((kind, symbol), 0) or time_ms * MILLISECOND_NS < self._start_ns:
             return
         value = entry["sumOpenInterest"] if kind == "interest" else entry["fundingRate"]
-        at_ns = max(begin, time_ms * _MS) if kind == "interest" else max(begin, _settled(time_ms))
+        at_ns = max(begin, time_ms * MILLISECOND_NS) if kind == "interest" else max(begin, _settled(time_ms))
         heard = Heard(at_ns, time_ms, value)
         if kind == "interest":
             self._session.hear("interest", symbol, heard)
@@ -211,12 +210,15 @@ class PaperFeed:
         name = instrument_id(symbol)
         if kind == "interest":
             series = OpenInterestSeries(
-                name, np.array([heard.time_ms * _MS]), np.array([float(heard.value)]), np.array([heard.at_ns])
+                name,
+                np.array([heard.time_ms * MILLISECOND_NS]),
+                np.array([float(heard.value)]),
+                np.array([heard.at_ns]),
             )
             self._interest.extend(open_interest_items(series))
             return
         rates: Any = self._rates[symbol]
-        rates.times.append(heard.time_ms * _MS)
+        rates.times.append(heard.time_ms * MILLISECOND_NS)
         rates.rates.append(float(heard.value))
         if self._settles:
             known = self._settled_rates.setdefault(symbol, [])
@@ -226,8 +228,8 @@ class PaperFeed:
 
 def _settled(time_ms: int) -> int:
     """The full hour at which a rate was settled that is stamped within a minute of it."""
-    hour = (time_ms * _MS + HOUR_NS // 2) // HOUR_NS * HOUR_NS
-    return hour if abs(hour - time_ms * _MS) <= MINUTE_NS else time_ms * _MS
+    hour = (time_ms * MILLISECOND_NS + HOUR_NS // 2) // HOUR_NS * HOUR_NS
+    return hour if abs(hour - time_ms * MILLISECOND_NS) <= MINUTE_NS else time_ms * MILLISECOND_NS
 
 
 def _before(waiting: deque[Any], until_ns: int) -> list[Any]:

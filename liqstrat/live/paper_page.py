@@ -9,8 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from liqstrat.backtest.account.equity import EquityCurve
 from liqstrat.live.paper_now import Facts
 from liqstrat.moments import at_ns
@@ -65,7 +63,7 @@ def page_html(shown: Shown) -> str:
     now = shown.now
     return (
         f"{_head(shown)}{_cards(shown)}"
-        f"<section><h2>Equity</h2>{_curve(shown)}</section>"
+        f"{_section('Equity', _curve(shown))}"
         f'<div class="columns">{"".join(_levels(symbol, one) for symbol, one in now["levels"].items())}</div>'
         f'<div class="columns">{_positions(now["positions"])}{_resting(now["resting"])}</div>'
         f"{_decisions(now['decisions'])}"
@@ -119,7 +117,7 @@ def _curve(shown: Shown) -> str:
     curve = shown.curve
     if curve is None or len(curve.times) < 2:
         return _empty("The session has just begun.")
-    keep = np.unique(np.linspace(0, len(curve.times) - 1, _POINTS).astype(int))
+    keep = numbers.evenly(len(curve.times), _POINTS)
     times, equity = curve.times[keep], curve.equity[keep]
     low, high = min(float(equity.min()), shown.balance), max(float(equity.max()), shown.balance)
     height = max(high - low, 1e-9)
@@ -145,13 +143,13 @@ def _levels(symbol: str, levels: Facts) -> str:
     known = datetime.fromisoformat(levels["known_at"])
     how = f'<p class="how">An estimate, of the open interest of {numbers.moment(known)} UTC.</p>'
     if not found:
-        return f"<section><h2>{escape(symbol)} levels</h2>{how}{_empty('No level is near price.')}</section>"
+        return _section(f"{symbol} levels", how + _empty("No level is near price."))
     most = max(one["usdt"] for one in found)
     rows = [(one["distance"], _level(one, most)) for one in found]
     here = f'<tr class="price"><td>{numbers.price(price)}</td><td class="text" colspan="3">last price</td></tr>'
     ordered = [*(row for away, row in rows if away > 0), here, *(row for away, row in rows if away <= 0)]
     table = _table(("Price", "Distance", "USDT", "*"), ordered, "levels")
-    return f"<section><h2>{escape(symbol)} levels near price</h2>{how}{table}</section>"
+    return _section(f"{symbol} levels near price", how + table)
 
 
 def _level(one: Facts, most: float) -> str:
@@ -165,8 +163,6 @@ def _level(one: Facts, most: float) -> str:
 
 
 def _positions(positions: Sequence[Facts]) -> str:
-    if not positions:
-        return f"<section><h2>Positions</h2>{_empty('None is open.')}</section>"
     rows = [
         f'<tr><td class="text">{escape(one["symbol"])}</td><td class="text {one["side"]}">{one["side"]}</td>'
         f"<td>{one['contracts']}</td><td>{numbers.price(one['entry'])}</td>"
@@ -175,12 +171,10 @@ def _positions(positions: Sequence[Facts]) -> str:
         for one in positions
     ]
     heads = ("*Symbol", "*Side", "Contracts", "Entry", "Open P&L, USDT", "*Strategy", "Since")
-    return f"<section><h2>Positions</h2>{_table(heads, rows)}</section>"
+    return _section("Positions", _table(heads, rows) if rows else _empty("None is open."))
 
 
 def _resting(orders: Sequence[Facts]) -> str:
-    if not orders:
-        return f"<section><h2>Orders that rest</h2>{_empty('None.')}</section>"
     rows = [
         f'<tr><td class="text">{escape(one["symbol"])}</td><td class="text">{escape(one["role"])}</td>'
         f'<td class="text">{escape(one["side"])}</td><td>{one["contracts"]}</td><td>{escape(one["price"])}</td>'
@@ -189,12 +183,10 @@ def _resting(orders: Sequence[Facts]) -> str:
         for one in orders
     ]
     heads = ("*Symbol", "*For", "*Side", "Contracts", "Price", "*Type", "*Strategy")
-    return f"<section><h2>Orders that rest</h2>{_table(heads, rows)}</section>"
+    return _section("Orders that rest", _table(heads, rows) if rows else _empty("None."))
 
 
 def _decisions(decisions: Sequence[Facts]) -> str:
-    if not decisions:
-        return f"<section><h2>Last decisions</h2>{_empty('Nothing has been decided yet.')}</section>"
     rows = [
         f'<tr><td>{_clock(one["time"])}</td><td class="text">{escape(one["symbol"])}</td>'
         f'<td class="text">{escape(one["what"])}</td><td class="text">{escape(one["state"])}</td>'
@@ -202,7 +194,11 @@ def _decisions(decisions: Sequence[Facts]) -> str:
         for one in decisions
     ]
     heads = ("Time, UTC", "*Symbol", "*What", "*State", "*Why", "*Strategy")
-    return f"<section><h2>Last decisions</h2>{_table(heads, rows)}</section>"
+    return _section("Last decisions", _table(heads, rows) if rows else _empty("Nothing has been decided yet."))
+
+
+def _section(heading: str, content: str) -> str:
+    return f"<section><h2>{escape(heading)}</h2>{content}</section>"
 
 
 def _table(heads: Iterable[str], rows: Iterable[str], kind: str = "") -> str:

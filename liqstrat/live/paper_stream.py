@@ -15,8 +15,7 @@ from liqstrat.liquidation.grid import Ints
 from liqstrat.live.minutes import GrowingMinutes
 from liqstrat.live.session import Moved
 from liqstrat.live.tail import Tail
-
-_MILLISECOND_NS = 1_000_000
+from liqstrat.moments import MILLISECOND_NS
 
 
 class PaperStream(MarketStream):
@@ -87,7 +86,7 @@ class PaperStream(MarketStream):
         if trades:
             self._last_id = trades[-1]["a"]
             ids = np.array([one["a"] for one in trades], dtype=np.int64)
-            times = np.array([one["T"] for one in trades], dtype=np.int64) * _MILLISECOND_NS
+            times = np.array([one["T"] for one in trades], dtype=np.int64) * MILLISECOND_NS
             self._note_late(ids, times)
             self._add(
                 Trades(
@@ -106,7 +105,7 @@ class PaperStream(MarketStream):
         late = ids[(times < self._taken_ns) & (ids > max(self.taken_id, noted))]
         if len(late):
             self._move(Moved(int(late[0]), int(late[-1]), max(self._taken_ns, self.newest_ns)))
-        self.late = sum(one.last_id - one.first_id + 1 for one in self._moved)
+        self.late = sum(one.trades for one in self._moved)
 
     def _add(self, trades: Trades, ids: Ints) -> None:
         self._check(trades)

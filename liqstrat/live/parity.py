@@ -16,7 +16,7 @@ import numpy as np
 from liqstrat.app import prepare_symbol, resolve_traders
 from liqstrat.backtest.account.equity import EquityCurve, equity_curve
 from liqstrat.backtest.account.ledger import Ledger
-from liqstrat.backtest.levels.tape import last_price
+from liqstrat.backtest.measured import last_prices
 from liqstrat.backtest.presence import Presence
 from liqstrat.backtest.replay import Replayed, Source, SymbolData, replay
 from liqstrat.config import RunFile
@@ -171,7 +171,7 @@ def compare(run: RunFile, folder: Path, progress: Progress = SILENT) -> Parity:
         Difference.of(intents_of(plain.ledger.orders), late),
         Difference.of(late, backtest["intents"]),
         _lateness(session),
-        sum(one.last_id - one.first_id + 1 for moved in session.moved.values() for one in moved),
+        sum(one.trades for moved in session.moved.values() for one in moved),
         {
             "on paper": _curve(run, heard, ledger_of(paper["fills"], paper["funding"])),
             "backtest with all that shaped the session": _curve(run, heard, full.ledger),
@@ -182,9 +182,7 @@ def compare(run: RunFile, folder: Path, progress: Progress = SILENT) -> Parity:
 
 def _curve(run: RunFile, data: dict[str, SymbolData], ledger: Ledger) -> EquityCurve:
     minutes = {symbol: one.minutes for symbol, one in data.items()}
-    found = {symbol: last_price(run.data.catalog, symbol, run.start, run.end) for symbol in run.symbols}
-    last = {symbol: price for symbol, price in found.items() if price is not None}
-    return equity_curve(ledger, run.venue.balance, minutes, run.start, run.end, last)
+    return equity_curve(ledger, run.venue.balance, minutes, run.start, run.end, last_prices(run))
 
 
 def _lateness(session: Session) -> float:

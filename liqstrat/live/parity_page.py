@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -121,7 +120,7 @@ def _equity(found: Parity) -> go.Figure:
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
     for name, line in _LINES:
         curve = found.curves[name]
-        keep = np.unique(np.linspace(0, len(curve.times) - 1, _POINTS).astype(int))
+        keep = numbers.evenly(len(curve.times), _POINTS)
         times, equity = curve.times[keep] / 1e6, curve.equity[keep]
         hover = "%{y:,.2f} USDT"
         figure.add_trace(

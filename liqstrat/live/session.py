@@ -54,6 +54,11 @@ class Moved(NamedTuple):
     last_id: int
     at_ns: int
 
+    @property
+    def trades(self) -> int:
+        """How many they are."""
+        return self.last_id - self.first_id + 1
+
 
 class Session:
     """The folder of a session. presence: when it was there. moved: by symbol, trades that came too late."""

@@ -17,7 +17,7 @@ from liqstrat.live.messages import liquidated
 from liqstrat.live.outcomes import Names, Outcome, Outcomes, Told
 from liqstrat.live.recorder import Recorder
 from liqstrat.live.sink import Sink
-from liqstrat.moments import SECOND_NS, at_ns
+from liqstrat.moments import MILLISECOND_NS, SECOND_NS, at_ns
 
 #: Prices alone are told no more often than this, seconds; what they take out of a map is told at once.
 _PRICE_EVERY = 0.25
@@ -173,17 +173,17 @@ class Watch(Listener):
 
     def _is_behind(self, symbol: str, one: Watched) -> bool:
         """Whether what is known is of before: at first, and after a cut, until the trades of since are here."""
-        late_ns = one.live.clock_ms * 1_000_000 - one.live.now_ns
+        late_ns = one.live.clock_ms * MILLISECOND_NS - one.live.now_ns
         return not self.recorder.markets[symbol].is_complete or late_ns > _LATE_NS
 
     def _follow(self, symbol: str, one: Watched, trades: Sequence[dict[str, Any]]) -> None:
         """What became of signals, trade by trade where there are any."""
         prices = [float(trade["p"]) for trade in trades]
-        if not one.outcomes.touched(int(trades[-1]["T"]) * 1_000_000, min(prices), max(prices)):
+        if not one.outcomes.touched(int(trades[-1]["T"]) * MILLISECOND_NS, min(prices), max(prices)):
             return
         for trade in trades:
             price = float(trade["p"])
-            for outcome in one.outcomes.look(int(trade["T"]) * 1_000_000, price, price):
+            for outcome in one.outcomes.look(int(trade["T"]) * MILLISECOND_NS, price, price):
                 one.confidence.add(outcome)
                 for sink in self._sinks:
                     sink.feedback(symbol, feedback_message(outcome, price))
@@ -213,7 +213,7 @@ def alive_message(symbol: str, live: LiveLevels, *, is_behind: bool) -> dict[str
     return {
         "type": "alive",
         "symbol": symbol,
-        "clock": at_ns(live.clock_ms * 1_000_000).isoformat(),
+        "clock": at_ns(live.clock_ms * MILLISECOND_NS).isoformat(),
         "time": at_ns(live.now_ns).isoformat(),
         "known_at": at_ns(live.levels.known_at).isoformat(),
         "behind": is_behind,

@@ -127,9 +127,10 @@ def _prepare_json(path: Path, known: Known, folder: Path) -> Prepared:
     sha256 = sha256_of(path)
     file = JsonFile(path)
     first = file.first()
-    if (is_brackets(first) or bybit.brackets(first) is not None) and path.stat().st_size > LARGEST_ANSWER:
+    is_limits = bybit.brackets(first) is not None
+    if (is_brackets(first) or is_limits) and path.stat().st_size > LARGEST_ANSWER:
         raise RefusedError(f"has brackets in more than {LARGEST_ANSWER >> 20} MB")
-    if bybit.brackets(first) is not None:
+    if is_limits:
         told = moment(first["time"], "time").date() if first.get("time") is not None else None
         pages = [bybit.brackets(entry) for entry in file.entries()]
         if None in pages:

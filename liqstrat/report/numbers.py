@@ -13,6 +13,11 @@ _MINUS = "\u2212"
 _SIZES = ((1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
+def evenly(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Places of `most` of `count` values at most, evenly apart, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
+
+
 def number(value: float | None, decimals: int = 2, *, signed: bool = False) -> str:
     """With thousands separators and a real minus sign; `signed` puts a plus before gains."""
     if value is None:

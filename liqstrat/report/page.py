@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -27,19 +28,8 @@ def write_page(out: Path, title: str, body: str, quote: str = "USDT") -> Path:
     The page forbids itself every connection, so that opening it asks nothing of the network, and every script but its
     own two, which it names by their hashes: a text in the results that passed for one would not run.
     """
-    ours = files("liqstrat.report")
-    plotly, script = _as_read(get_plotlyjs()), _as_read((ours / "page.js").read_text(encoding="utf-8"))
-    page = Template((ours / "page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(title),
-        style=_style(),
-        body=_in(quote, body),
-        scripts=f"{_hash(plotly)} {_hash(script)}",
-        plotly=plotly,
-        script=script,
-    )
-    with partial_file(out) as partial:
-        partial.write_text(page, encoding="utf-8")
-    return out
+    scripts = (get_plotlyjs(), _ours("page.js"))
+    return _write(out, title, _in(quote, body), style="", scripts=scripts, images="data: blob:")
 
 
 def write_light_page(
@@ -50,27 +40,35 @@ def write_light_page(
     style: besides that of all pages. refresh: seconds after which a browser reads it again; None for never. quote: as
     that of `write_page`.
     """
-    script = _as_read(script)
-    template = Template((files("liqstrat.report") / "light.html").read_text(encoding="utf-8"))
-    page = template.substitute(
+    again = "" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">'
+    return _write(out, title, _in(quote, body), style=style, scripts=(script,), images="data:", refresh=again)
+
+
+def _write(
+    out: Path, title: str, body: str, *, style: str, scripts: Sequence[str], images: str, refresh: str = ""
+) -> Path:
+    read = [_as_read(script) for script in scripts]
+    page = Template(_ours("page.html")).substitute(
         title=escape(title),
-        style=_style() + style,
-        body=_in(quote, body),
-        hash=_hash(script),
-        script=script,
-        refresh="" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">',
+        style=css_variables() + _ours("page.css") + style,
+        body=body,
+        allowed=" ".join(map(_hash, read)),
+        images=images,
+        refresh=refresh,
+        scripts="\n".join(f"<script>{script}</script>" for script in read),
     )
     with partial_file(out) as partial:
         partial.write_text(page, encoding="utf-8")
     return out
 
 
+def _ours(name: str) -> str:
+    """The text of a file beside this one."""
+    return (files("liqstrat.report") / name).read_text(encoding="utf-8")
+
+
 def _in(quote: str, body: str) -> str:
     return body if quote == "USDT" else _LABELLED.sub(quote, body)
-
-
-def _style() -> str:
-    return css_variables() + (files("liqstrat.report") / "page.css").read_text(encoding="utf-8")
 
 
 def _as_read(script: str) -> str:

@@ -1,5 +1,6 @@
 """What all tests of a study together allow to be said, in words."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -24,6 +25,11 @@ class Against:
 
     beaten: float | None
     seeds: int
+
+    @classmethod
+    def of(cls, beaten: Sequence[bool]) -> "Against":
+        """By whether each control is beaten."""
+        return cls(sum(beaten) / len(beaten) if len(beaten) >= LEAST_SEEDS else None, len(beaten))
 
 
 @dataclass(frozen=True)

@@ -80,10 +80,7 @@ def against(checks: Checks, kind: str, objective: str, best: Tried) -> Against |
     """How many of the controls of a kind the best trial beats; one without trades earns nothing. None without any."""
     if not any(name.startswith(f"{kind} ") for name in checks):
         return None
-    beaten = _beaten(checks, kind, objective, best)
-    if len(beaten) < LEAST_SEEDS:
-        return Against(None, len(beaten))
-    return Against(sum(beaten) / len(beaten), len(beaten))
+    return Against.of(_beaten(checks, kind, objective, best))
 
 
 def _beaten(checks: Checks, kind: str, objective: str, best: Tried) -> list[bool]:

@@ -19,9 +19,9 @@ from liqstrat.app import Prepared, prepare, with_run
 from liqstrat.catalog.kept import code_hash
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
-from liqstrat.held import alone, partial_file
+from liqstrat.held import alone, partial_file, tidy
 
-_FOLDER = "prepared"
+_FOLDER, _ENDING = "prepared", ".prepared"
 _DIGEST = hashlib.sha256().digest_size
 _MOST_IN_MEMORY = 2
 #: Files that are kept at most, and their bytes; those that nobody has asked for the longest go first.
@@ -69,7 +69,7 @@ def key_of(run: RunFile, data_hash: str) -> str:
 
 def place_of(run: RunFile, key: str) -> Path:
     """The file of the run's catalog that has it, if one has."""
-    return run.data.catalog.resolve() / _FOLDER / f"{key}.prepared"
+    return run.data.catalog.resolve() / _FOLDER / f"{key}{_ENDING}"
 
 
 def pickled(prepared: Prepared) -> bytes:
@@ -94,7 +94,8 @@ def write(path: Path, content: bytes) -> None:
     with suppress(LiqstratError):
         with partial_file(path) as partial:
             partial.write_bytes(content)
-        _tidy(path.parent)
+        for gone in tidy(path.parent, f"*{_ENDING}", _MOST, _MOST_BYTES):
+            gone.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _made(run: RunFile, path: Path) -> Prepared:
@@ -119,20 +120,6 @@ def _read(path: Path) -> Prepared | None:
     with suppress(OSError):
         path.touch()
     return unpickled(content)
-
-
-def _tidy(folder: Path) -> None:
-    found = []
-    for path in folder.glob("*.prepared"):
-        with suppress(OSError):
-            stat = path.stat()
-            found.append((stat.st_mtime_ns, stat.st_size, path))
-    size = 0
-    for number, (_, bytes_, path) in enumerate(sorted(found, reverse=True)):
-        size += bytes_
-        if number >= _MOST or size > _MOST_BYTES:
-            for name in (path, path.with_suffix(".lock")):
-                name.unlink(missing_ok=True)
 
 
 class _Pickler(pickle.Pickler):

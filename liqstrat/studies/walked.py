@@ -15,7 +15,7 @@ from liqstrat.config import RunFile
 from liqstrat.held import partial_file
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.moments import DAY_NS
-from liqstrat.research.edge import LEAST_SEEDS, Against, Evidence, Verdict, verdict_on
+from liqstrat.research.edge import Against, Evidence, Verdict, verdict_on
 from liqstrat.research.ledger import read_ledger
 from liqstrat.research.luck import DAYS_A_YEAR, deflated, superiority
 from liqstrat.research.walk_page import write_walk_page
@@ -113,7 +113,7 @@ def judge_walk(walked: Walked, results: Path) -> tuple[Verdict, dict[str, list[f
     walks = read_ledger(results, ["kind", "data_hash", "variant"]).to_pylist()
     tried = {row["variant"] for row in walks if row["kind"] == "walk_forward" and row["data_hash"] == walked.data_hash}
     controls = {kind: walked.controls(kind) for kind in ("random", "placebo")}
-    against = {kind: _against(walked.beaten(kind)) for kind in controls}
+    against = {kind: Against.of(walked.beaten(kind)) if found else None for kind, found in controls.items()}
     evidence = Evidence(
         days=len(days),
         trades=walked.figures["trades"],
@@ -166,14 +166,6 @@ def _told(step: Step) -> dict[str, Any]:
         "tested": _single(_figures(step)),
         "note": step.note or (step.tested.reason if step.tested else ""),
     }
-
-
-def _against(beaten: list[bool]) -> Against | None:
-    if not beaten:
-        return None
-    if len(beaten) < LEAST_SEEDS:
-        return Against(None, len(beaten))
-    return Against(sum(beaten) / len(beaten), len(beaten))
 
 
 def _figures(step: Step) -> dict[str, Any]:

@@ -20,8 +20,7 @@ from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import VenueSettings
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.brackets import BracketTable, brackets_for
-
-_MILLISECOND_NS = 1_000_000
+from liqstrat.moments import MILLISECOND_NS
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class SimulatedVenue:
     @property
     def latency_ns(self) -> int:
         """How long a command is on its way, nanoseconds."""
-        return self.settings.latency_ms * _MILLISECOND_NS
+        return self.settings.latency_ms * MILLISECOND_NS
 
     def add_to(self, engine: BacktestEngine) -> None:
         """One margin account, one net position for each strategy and instrument.

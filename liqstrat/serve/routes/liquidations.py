@@ -96,18 +96,8 @@ def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()
         span = open_interest_span(store, asked.symbol)
         end = min(asked.end_time or span[1], span[1])
         every = asked.interval or _length(window_length(asked.window))
-        warmup = timeframe_length(asked.timeframe)
         moments = _moments(asked.symbol, span, end - window_length(asked.window), end, every)
-        maps = make_estimates(
-            store,
-            here.shelf,
-            asked.symbol,
-            moments,
-            asked.settings,
-            warmup,
-            SPAN,
-            here.maps_of(asked.symbol, asked.model),
-        )
+        maps = _estimates(here, store, asked, moments, SPAN)
         matrix = matrix_of(maps, maps.wanted(asked.side, asked.tiers))
         _within(matrix.usdt.size)
         usdt = np.where(matrix.usdt >= max(asked.min_usdt, 0.5), np.round(matrix.usdt), 0.0)
@@ -150,18 +140,8 @@ def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuer
         span = open_interest_span(store, asked.symbol)
         end = min(asked.end_time or span[1], span[1])
         start = asked.start_time or end - window_length(asked.time_window or "48h")
-        warmup = timeframe_length(asked.timeframe)
         moments = _moments(asked.symbol, span, start, end, asked.interval)
-        maps = make_estimates(
-            store,
-            here.shelf,
-            asked.symbol,
-            moments,
-            asked.settings,
-            warmup,
-            SPAN,
-            here.maps_of(asked.symbol, asked.model),
-        )
+        maps = _estimates(here, store, asked, moments, SPAN)
         rows = maps.wanted(asked.side, asked.tiers)
         if asked.price_bin_size is not None and asked.price_bin_size < (widest := widest_bin(maps, rows)):
             raise RefusedError(
@@ -184,13 +164,23 @@ def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuer
     return reply(request, here.answers.ask(source, ("timeseries", asked.model_dump_json()), make))
 
 
+def _estimates(
+    here: Served,
+    store: Store,
+    asked: MapQuery | HeatmapQuery | SeriesQuery,
+    moments: list[datetime],
+    span: float | None,
+) -> Estimates:
+    """The maps at `moments` of what is asked for."""
+    warmup, told = timeframe_length(asked.timeframe), here.maps_of(asked.symbol, asked.model)
+    return make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, warmup, span, told)
+
+
 def one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tuple[Estimates, dict[str, Any]]:
     """The map that is asked for, and what it says of itself."""
     last = open_interest_span(store, asked.symbol)[1]
-    moment, warmup = asked.at or last, timeframe_length(asked.timeframe)
-    maps = make_estimates(
-        store, here.shelf, asked.symbol, [moment], asked.settings, warmup, None, here.maps_of(asked.symbol, asked.model)
-    )
+    moment = asked.at or last
+    maps = _estimates(here, store, asked, [moment], None)
     age = moment - _known_by(store, asked.symbol, moment)
     about = _facts(here, source, store, asked, last) | {
         "time": moment,
