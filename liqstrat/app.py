@@ -269,7 +269,7 @@ def _levels(run: RunFile, symbol: str, data: SymbolData, kept: Kept, progress: P
             write_steps(path, book, data.warm.since, tape, known, span=span, every_ns=every_ns, step=partial(step, 1))
 
     asked = {"symbol": symbol, "model": asdict(data.model), "since": since, "from": run.start, "to": run.end}
-    about = {**asked, "bars": run.bar_minutes is not None, "span": span, "every": every_ns}
+    about = {**asked, "bars": run.bar_minutes is not None, "span": span, "every": every_ns, "band": run.band}
     path = kept.file("levels", about, lambda path: open_steps(path, span=span, every_ns=every_ns) is not None, make)
     return None if path is None else path.name
 

@@ -105,6 +105,8 @@ class RunFile(Section):
     resolution: "tick" replays single trades; a length replays minute bars, and calls `on_price` once in that length:
     "5m" slows decisions, not the market, which meets orders minute by minute. Maps are the same at every resolution
     where the database has trades, and `on_levels` is called once for each.
+    band: levels tell between which bounds what stands there may lie (`Cluster.low`, `Cluster.high`), by books of other
+    settings beside the model's, which take their time.
     control: "placebo" shows strategies levels of other times in place of today's (see `liquidation.placebo`), by chance
     from `control_seed`.
     sweep, walk_forward, holdout: what is done with many runs like this one; alerts: when a watched market calls.
@@ -121,6 +123,7 @@ class RunFile(Section):
     venue: VenueSettings = VenueSettings()
     strategies: Annotated[list[StrategySettings], Field(min_length=1)]
     report: ReportSettings = ReportSettings()
+    band: Annotated[bool, Field(exclude_if=lambda value: not value)] = False
     control: Annotated[Literal["placebo"] | None, Field(exclude_if=lambda value: value is None)] = None
     control_seed: Annotated[int, Field(ge=0, lt=2**32, exclude_if=lambda value: value == 1)] = 1
     sweep: Annotated[SweepSettings | None, Field(exclude=True)] = None
@@ -139,6 +142,10 @@ class RunFile(Section):
                     f"{key} is {moment:%Y-%m-%d %H:%M:%S.%f}, expected a whole minute with bars: "
                     "what bars say is known when they close"
                 )
+        if self.band and self.model.kind != "conserving":
+            raise ValueError(f'band is true, expected false: only kind "conserving" has one, not "{self.model.kind}"')
+        if self.band and self.control is not None:
+            raise ValueError("band is true, expected false with a control: levels of other times have none")
         quotes = {symbol: contract_of(symbol).quote for symbol in self.symbols}
         if len(set(quotes.values())) > 1:
             told = ", ".join(f"{symbol} in {quote}" for symbol, quote in quotes.items())

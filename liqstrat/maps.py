@@ -6,18 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from liqstrat.errors import LiqstratError
-from liqstrat.liquidation.band import FEWEST_LUMPS, Band, band_of, lump_of, others
+from liqstrat.liquidation.banded import FEWEST_LUMPS, BandedBook
 from liqstrat.liquidation.kinds import new_model
+from liqstrat.liquidation.liquidations import Liquidations
+from liqstrat.liquidation.lumps import Band
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import LiquidationModel, Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.flow import flows, reached_since
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
-from liqstrat.moments import at_ns, nanoseconds
+from liqstrat.moments import at_ns, column_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
 
 #: Fraction of price around it that a picture shows.
@@ -44,11 +47,14 @@ def maps_at(
     warmup: timedelta,
     progress: Progress = SILENT,
     span: float | None = None,
+    *,
+    banded: bool = False,
 ) -> Iterator[LiquidationMap]:
     """The map at each of `moments` (ascending), stamped with it: nothing that happened at or after is in it.
 
     The book is filled with up to `warmup` of history before the first moment. `span` leaves out what is farther from
-    price than that fraction of it. Raises `LiqstratError` where there is no open interest by then.
+    price than that fraction of it. banded: maps with their band. Raises `LiqstratError` where there is no open interest
+    by then, or the model has no band.
     """
     waiting = iter(moments)
     moment = next(waiting, None)
@@ -56,8 +62,13 @@ def maps_at(
         return
     require_history(store, symbol, moment, warmup)
     settings = with_bin_width(store, symbol, settings, moment)
-    book = new_model(settings, symbol, store.brackets(symbol))
-    for flow, open_interest in flows(store, symbol, moment - warmup, moments[-1], settings, progress):
+    since, last = moment - warmup, moments[-1]
+    book = (
+        banded_book(store, symbol, settings, since, last)
+        if banded
+        else new_model(settings, symbol, store.brackets(symbol))
+    )
+    for flow, open_interest in flows(store, symbol, since, last, settings, progress):
         while moment is not None and nanoseconds(moment) < flow.end_ns:
             yield map_known_at(store, book, moment, span)
             moment = next(waiting, None)
@@ -82,39 +93,30 @@ def map_of_venues(
     return [next(maps_at(store, symbol, [moment], settings, warmup, progress)) for symbol in symbols]
 
 
-def map_with_band(
-    store: Store, symbol: str, moment: datetime, settings: ModelSettings, warmup: timedelta, progress: Progress = SILENT
-) -> tuple[LiquidationMap, Band, str]:
-    """As `maps_at` of one moment, with the band of what may be open, and a sentence on how large positions are.
+def banded_book(store: Store, symbol: str, settings: ModelSettings, start: datetime, end: datetime) -> BandedBook:
+    """An empty book whose maps have a band, which learns from the liquidations of `[start, end)` when it is stepped.
 
     Raises `LiqstratError` for a model that has no band.
     """
+    require_band(settings)
+    table = store.liquidations(symbol, start, end)
+    long = pc.equal(table["side"], "long").to_numpy()
+    record = Liquidations(column_ns(table["time"]), table["price"].to_numpy(), table["contracts"].to_numpy(), long)
+    return BandedBook(settings, symbol, store.brackets(symbol), record, nanoseconds(end))
+
+
+def require_band(settings: ModelSettings) -> None:
+    """Raise `LiqstratError` for a model that has no band."""
     if settings.kind != "conserving":
         raise LiqstratError(f'a band is of kind "conserving" only, this model\'s is "{settings.kind}"')
-    require_history(store, symbol, moment, warmup)
-    settings = with_bin_width(store, symbol, settings, moment)
-    loaded = store.brackets(symbol)
-    books = [new_model(one, symbol, loaded) for one in [settings, *others(settings)]]
-    for flow, open_interest in flows(store, symbol, moment - warmup, moment, settings, progress):
-        if flow.end_ns > nanoseconds(moment):
-            break
-        for book in books:
-            book.step(flow, open_interest)
-    told = _since(store, books[0], moment)
-    levels, *beside = (book.map(told) for book in books)
-    sizes = store.liquidations(symbol, moment - warmup, moment)["contracts"].to_numpy()
-    lump = lump_of(sizes, levels.open_interest)
-    enough = len(sizes) >= FEWEST_LUMPS
-    by = (
-        f"by the {len(sizes):,} liquidations before"
-        if enough
-        else "which is a guess: hardly any liquidations are on record"
-    )
-    return (
-        levels,
-        band_of(levels, beside, lump),
-        f"Positions are taken to come in lumps of {lump:,.4g} contracts, {by}.",
-    )
+
+
+def lump_words(band: Band) -> str:
+    """A sentence on how large positions are taken to be."""
+    enough = band.liquidations >= FEWEST_LUMPS
+    known = f"by the {band.liquidations:,} liquidations before"
+    by = known if enough else "which is a guess: hardly any liquidations are on record"
+    return f"Positions are taken to come in lumps of {band.lump:,.4g} contracts, {by}."
 
 
 def marks(start: datetime, end: datetime, minutes: int) -> list[datetime]:

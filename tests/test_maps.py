@@ -9,7 +9,7 @@ import pytest
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.maps import LEVELS_SCHEMA, last_known, map_with_band, maps_at, marks
+from liqstrat.maps import LEVELS_SCHEMA, last_known, lump_words, maps_at, marks
 from liqstrat.market.store import Store, open_store
 from liqstrat.pages import save_heatmap
 from tests.history import START, Trades, open_interest_every, random_trades, write_history
@@ -44,13 +44,15 @@ def test_a_map_knows_nothing_of_what_comes_at_or_after_its_moment(tmp_path: Path
 def test_a_band_is_around_the_same_map_and_a_model_without_one_is_told(store: Store) -> None:
     moment = START + timedelta(hours=4, minutes=3)
     (alone,) = maps_at(store, "BTCUSDT", [moment], MODEL, WARMUP)
-    levels, band, note = map_with_band(store, "BTCUSDT", moment, MODEL, WARMUP)
+    (levels,) = maps_at(store, "BTCUSDT", [moment], MODEL, WARMUP, banded=True)
     np.testing.assert_array_equal(levels.longs, alone.longs)
-    low, high = band.bins()
+    assert alone.band is None
+    assert levels.band is not None
+    low, high = levels.band.bins
     assert low.shape == high.shape == (2, levels.longs.shape[1])
-    assert "a guess: hardly any liquidations are on record" in note
+    assert "a guess: hardly any liquidations are on record" in lump_words(levels.band)
     with pytest.raises(LiqstratError, match='a band is of kind "conserving" only, this model\'s is "oi_candle"'):
-        map_with_band(store, "BTCUSDT", moment, replace(MODEL, kind="oi_candle"), WARMUP)
+        next(maps_at(store, "BTCUSDT", [moment], replace(MODEL, kind="oi_candle"), WARMUP, banded=True))
 
 
 def test_many_moments_give_the_same_maps_as_one_at_a_time(store: Store) -> None:

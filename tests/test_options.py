@@ -80,6 +80,7 @@ def test_levels_tell_how_uncertain_they_are_where_they_are_asked(liqstrat: Shell
     for one, other in zip(told["bins"] + told["clusters"], plain["bins"] + plain["clusters"], strict=True):
         low, high = one.pop("band")
         assert 0 <= low <= high
+        assert other.pop("band", None) is None
         assert one == other
     shown = liqstrat(*command, "--band").out
     assert "90 % band" in shown

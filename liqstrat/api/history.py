@@ -16,9 +16,9 @@ from liqstrat.api.said import said
 from liqstrat.errors import LiqstratError
 from liqstrat.events.study import study_events
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of, parse_time
-from liqstrat.liquidation.band import Band
 from liqstrat.liquidation.clusters import Clusters, find_clusters
 from liqstrat.liquidation.contract import Contract
+from liqstrat.liquidation.lumps import Band
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.liquidation.signals import Signal, SignalRules
@@ -27,7 +27,6 @@ from liqstrat.maps import (
     candle_length,
     last_known,
     levels_rows,
-    map_with_band,
     maps_at,
     marks,
     period,
@@ -119,10 +118,7 @@ class History:
         warmup, settings = timedelta(days=warmup_days), _model(model)
         with self._open() as store:
             moment = _time(at) or last_known(store, symbol)
-            if band:
-                known, found, _ = map_with_band(store, symbol, moment, settings, warmup, said(progress))
-                return Levels(known, simulated=store.simulated(symbol), band=found)
-            (known,) = maps_at(store, symbol, [moment], settings, warmup, said(progress))
+            (known,) = maps_at(store, symbol, [moment], settings, warmup, said(progress), banded=band)
             return Levels(known, simulated=store.simulated(symbol))
 
     def signals(
@@ -260,11 +256,10 @@ class Levels:
     """The liquidation map of one symbol at one moment.
 
     map: all of it as arrays, see `liqstrat.liquidation.map.LiquidationMap`. simulated: whether the history was.
-    band: what may stand there, None where that was not asked for, see `liqstrat.liquidation.band.Band`.
     """
 
-    def __init__(self, map: LiquidationMap, *, simulated: bool, band: Band | None = None) -> None:
-        self.map, self.simulated, self.band = map, simulated, band
+    def __init__(self, map: LiquidationMap, *, simulated: bool) -> None:
+        self.map, self.simulated = map, simulated
 
     @property
     def time(self) -> datetime:
@@ -276,6 +271,11 @@ class Levels:
     def price(self) -> float:
         """The last price known then."""
         return self.map.price
+
+    @property
+    def band(self) -> Band | None:
+        """What may stand there, None where that was not asked for: `liqstrat.liquidation.lumps.Band`."""
+        return self.map.band
 
     @cached_property
     def clusters(self) -> Clusters:

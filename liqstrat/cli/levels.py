@@ -29,7 +29,6 @@ from liqstrat.liquidation.contract import symbol_at
 from liqstrat.moments import at_ns
 
 if TYPE_CHECKING:
-    from liqstrat.liquidation.band import Band
     from liqstrat.liquidation.clusters import Cluster
     from liqstrat.liquidation.map import LiquidationMap
 
@@ -55,7 +54,7 @@ def levels(
     """
     from liqstrat.liquidation.clusters import find_clusters
     from liqstrat.liquidation.together import together
-    from liqstrat.maps import last_known, map_of_venues, map_with_band
+    from liqstrat.maps import last_known, lump_words, map_of_venues, maps_at
     from liqstrat.market.store import open_store
 
     if with_band and venues:
@@ -64,22 +63,20 @@ def levels(
     with open_store(db) as store:
         moment = at or min(last_known(store, one) for one in symbols)
         warmup, settings = timedelta(days=warmup_days), model_of(config)
-        band: Band | None = None
-        note = None
         if with_band:
-            known, band, note = map_with_band(store, symbol, moment, settings, warmup, progress)
-            maps = [known]
+            maps = list(maps_at(store, symbol, [moment], settings, warmup, progress, banded=True))
         else:
             maps = map_of_venues(store, symbols, moment, settings, warmup, progress)
         simulated = any(store.simulated(one) for one in symbols)
     known = together(f"{symbol} at {' + '.join(venues)}", maps) if venues else maps[0]
     clusters, parts = find_clusters(known), maps if venues else []
     if json:
-        print_json(_levels_json(known, clusters, parts, band, simulated))
+        print_json(_levels_json(known, clusters, parts, simulated))
         return
-    _print_levels(known, clusters, parts, band, simulated=simulated)
-    if note:
-        out.print(f"{note} In nine of ten bins what is open lies in the band, on simulated markets.", soft_wrap=True)
+    _print_levels(known, clusters, parts, simulated=simulated)
+    if known.band is not None:
+        told = lump_words(known.band)
+        out.print(f"{told} In nine of ten bins what is open lies in the band, on simulated markets.", soft_wrap=True)
 
 
 def heatmap(
@@ -123,7 +120,6 @@ def _print_levels(
     levels: "LiquidationMap",
     clusters: Sequence["Cluster"],
     parts: Sequence["LiquidationMap"],
-    band: "Band | None",
     *,
     simulated: bool,
 ) -> None:
@@ -145,7 +141,7 @@ def _print_levels(
     columns = ["side", "from", "to", "distance", "contracts", levels.contract.quote, "mostly", "age", "share"]
     if parts:
         columns.remove("contracts")
-    if band is not None:
+    if levels.band is not None:
         columns.insert(5, "90 % band")
     table = new_table("Clusters (estimated)", tuple(columns))
     for c in sorted(clusters, key=lambda c: -c.price):
@@ -156,7 +152,7 @@ def _print_levels(
             price_text(c.price_high),
             f"{c.distance:+.2%}",
             *([] if parts else [f"{c.contracts:,.1f}"]),
-            *([] if band is None else ["{:,.1f} – {:,.1f}".format(*band.between(c.side, c.price_low, c.price_high))]),
+            *([] if c.band is None else ["{:,.1f} – {:,.1f}".format(*c.band)]),
             amount_text(c.notional),
             f"{tier}x ({part:.0%})",
             f"{c.age_hours:,.0f} h",
@@ -175,7 +171,6 @@ def _levels_json(
     levels: "LiquidationMap",
     clusters: Sequence["Cluster"],
     parts: Sequence["LiquidationMap"],
-    band: "Band | None",
     simulated: bool,
 ) -> dict[str, Any]:
     bins: dict[tuple[str, float], dict[str, Any]] = {}
@@ -187,10 +182,9 @@ def _levels_json(
         entry["contracts"] += contracts
         entry["notional"] += contracts * levels.contract.worth((low * high) ** 0.5)
         entry["by_leverage"][str(leverage)] = contracts
-    named = [asdict(c) for c in clusters]
-    if band is not None:
-        for one in [*bins.values(), *named]:
-            one["band"] = list(band.between(one["side"], one["price_low"], one["price_high"]))
+    if levels.band is not None:
+        for one in bins.values():
+            one["band"] = list(levels.band.between(one["side"], one["price_low"], one["price_high"]))
     return {
         "symbol": levels.symbol,
         "simulated": simulated,
@@ -205,7 +199,7 @@ def _levels_json(
             "short": float(levels.short_unplaced.sum()),
         },
         "bins": sorted(bins.values(), key=lambda b: (b["side"], b["price_low"])),
-        "clusters": named,
+        "clusters": [asdict(c) for c in clusters],
     }
 
 

@@ -1,15 +1,17 @@
 """Clusters: the price ranges in which a map is dense."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import Floats, Ints, log_step, low_edge
+from liqstrat.liquidation.lumps import Bounds
 from liqstrat.liquidation.map import LiquidationMap, Profile, over_tiers
 from liqstrat.moments import HOUR_NS
 
@@ -27,7 +29,8 @@ class Cluster:
     liquidation prices, in the currency of prices (USDT).
     leverage: share of the contracts by leverage. age_hours: mean time since the contracts opened.
     distance: signed fraction of the current price, negative below. strength: share of this side's contracts within the
-    span that was searched.
+    span that was searched. band: the least and the most that may stand there, contracts, in nine of ten cases; None
+    where the map has no band.
     """
 
     side: SideName
@@ -40,6 +43,25 @@ class Cluster:
     age_hours: float
     distance: float
     strength: float
+    band: tuple[float, float] | None = None
+
+    @property
+    def low(self) -> float:
+        """The least contracts that may stand there; raises `LiqstratError` where the map has no band."""
+        return self._band[0]
+
+    @property
+    def high(self) -> float:
+        """The most contracts that may stand there; raises `LiqstratError` where the map has no band."""
+        return self._band[1]
+
+    @property
+    def _band(self) -> tuple[float, float]:
+        if self.band is None:
+            raise LiqstratError(
+                "a level has no low and no high where levels have no band, expected band = true in the run file"
+            )
+        return self.band
 
 
 class Numbers(NamedTuple):
@@ -77,7 +99,8 @@ class Clusters(Sequence[Cluster]):
     """The clusters of a map, nearest to price first; each is described only when it is asked for.
 
     next_long: the highest price of a cluster of longs, USDT; minus infinity where there is none. next_short: the lowest
-    of one of shorts; infinity where there is none. numbers: of those from a place up to another one.
+    of one of shorts; infinity where there is none. numbers: of those from a place up to another one. bands: their least
+    and most contracts, likewise; None where the map has no band.
     """
 
     def __init__(
@@ -87,8 +110,9 @@ class Clusters(Sequence[Cluster]):
         next_short: float,
         around: Callable[[], Around],
         numbers: Callable[[int, int], Numbers],
+        bands: Callable[[int, int], Bounds] | None = None,
     ) -> None:
-        self.next_long, self.next_short, self.numbers = next_long, next_short, numbers
+        self.next_long, self.next_short, self.numbers, self.bands = next_long, next_short, numbers, bands
         #: The price of each, USDT.
         self.prices: list[float] = prices.tolist()
         self._count, self._around = len(prices), around
@@ -106,12 +130,12 @@ class Clusters(Sequence[Cluster]):
             return [self[i] for i in range(*index.indices(len(self)))]
         at = range(len(self))[index]
         if at not in self._described:
-            (self._described[at],) = _clusters(self.numbers(at, at + 1), self.around)
+            (self._described[at],) = self._describe(at, at + 1)
         return self._described[at]
 
     def __iter__(self) -> Iterator[Cluster]:
         if len(self._described) < self._count:
-            all_of_them = enumerate(_clusters(self.numbers(0, self._count), self.around))
+            all_of_them = enumerate(self._describe(0, self._count))
             self._described = {at: self._described.get(at, cluster) for at, cluster in all_of_them}
         return iter(self._described.values())
 
@@ -119,6 +143,13 @@ class Clusters(Sequence[Cluster]):
     def around(self) -> Around:
         """What they have in common."""
         return self._around()
+
+    def _describe(self, first: int, stop: int) -> list[Cluster]:
+        found = _clusters(self.numbers(first, stop), self.around)
+        if self.bands is None:
+            return found
+        bands = zip(*(column.tolist() for column in self.bands(first, stop)), strict=True)
+        return [replace(one, band=band) for one, band in zip(found, bands, strict=True)]
 
 
 def find_clusters(
@@ -144,7 +175,11 @@ def find_clusters(
         bins = near.first_bin + part
         return Numbers(of_longs, bins[:, 0], bins[:, 1], prices[begin:end], *held)
 
-    return Clusters(prices, next_long, next_short, around, numbers)
+    def bands(begin: int, end: int) -> Bounds:
+        assert near.band is not None
+        return near.band.ranges(np.where(is_long[begin:end], 0, 1), ranges[begin:end, 0], ranges[begin:end, 1])
+
+    return Clusters(prices, next_long, next_short, around, numbers, None if near.band is None else bands)
 
 
 def next_hearts(profile: Profile, *, most: int = MOST_A_SIDE, least_peak: float = LEAST_PEAK) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.liquidation.grid import Floats, Ints, bins_within, low_edge, middle
+from liqstrat.liquidation.lumps import Band
 
 
 class Profile(NamedTuple):
@@ -41,7 +42,8 @@ class LiquidationMap:
     liquidate. Longs, placed or not, sum to the open interest of the last step, less what `low` and `high` ran through
     since, and less what lies outside the bins where only a part of them was asked for; shorts likewise.
     `seeded_share` is the part that was open when history began: where it stands is a guess. `contract` says what
-    contracts are worth; those of inverse markets are no base asset.
+    contracts are worth; those of inverse markets are no base asset. `band`: what may stand there, None where the model
+    keeps none.
     """
 
     symbol: str
@@ -59,6 +61,7 @@ class LiquidationMap:
     short_unplaced: Floats
     seeded_share: float
     contract: Contract = LINEAR
+    band: Band | None = None
 
     @cached_property
     def low_edges(self) -> Floats:
@@ -89,7 +92,8 @@ class LiquidationMap:
         if (first, stop) == (0, self.longs.shape[1]):
             return self
         arrays = {name: getattr(self, name)[:, first:stop] for name in ("longs", "shorts", "long_hours", "short_hours")}
-        return replace(self, first_bin=self.first_bin + first, **arrays)
+        band = self.band and self.band.part(first, stop)
+        return replace(self, first_bin=self.first_bin + first, band=band, **arrays)
 
     def columns(self, span: float | None = None) -> dict[str, npt.NDArray[Any]]:
         """Rows of the map that hold contracts: `side` ("long" or "short"), `price_low`, `price_high`, `leverage`,

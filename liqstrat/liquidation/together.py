@@ -47,6 +47,7 @@ def together(symbol: str, maps: Sequence[LiquidationMap]) -> LiquidationMap:
         first_bin=first,
         seeded_share=float(np.average([one.seeded_share for one in maps], weights=worth)) if sum(worth) else 0.0,
         contract=DOLLARS,
+        band=None,
         **sums,
         **unplaced,
     )

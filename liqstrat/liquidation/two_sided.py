@@ -68,7 +68,7 @@ class TwoSidedModel:
         """Whether prices from `low` to `high` may run through something, see `LiquidationModel.reaches`."""
         return self._longs.reaches(bin_at(low, self._width)) or self._shorts.reaches(bin_at(high, self._width))
 
-    def profile(self, span: float) -> Profile:
+    def profile(self, span: float | None) -> Profile:
         """The contracts of `map(span=span)` by bin, see `LiquidationModel.profile`."""
         first, last = self._shown(self.price, span)
         longs, shorts = profiles(

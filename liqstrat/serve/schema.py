@@ -181,6 +181,7 @@ class Cluster(_Shape):
     age_hours: float
     distance: float
     strength: float
+    band: tuple[float, float] | None = None
 
 
 class Map(OneMap):

@@ -122,7 +122,7 @@ def _controls(study: Study, best: Tried, kind: str, seeds: range) -> dict[str, d
 def control(kind: str, run: RunFile, figures: dict[str, Any]) -> Callable[[int], dict[str, Any]] | None:
     """The settings, by seed, of a control of a run that had these figures; None where there can be none."""
     if kind == "placebo":
-        return None if run.control else lambda seed: {"control": "placebo", "control_seed": seed}
+        return None if run.control or run.band else lambda seed: {"control": "placebo", "control_seed": seed}
     params = matched(run, figures)
     return None if params is None else lambda seed: by_chance(params, seed)
 

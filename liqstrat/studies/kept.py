@@ -63,7 +63,7 @@ def key_of(run: RunFile, data_hash: str) -> str:
     config = run.model_dump(mode="json", by_alias=True)
     asked = {key: config[key] for key in ("symbols", "from", "to", "resolution", "model")}
     asked["data"] = {key: value for key, value in config["data"].items() if key != "catalog"}
-    told = json.dumps([code_hash(), data_hash, asked, run.venue.funding, run.control], sort_keys=True)
+    told = json.dumps([code_hash(), data_hash, asked, run.venue.funding, run.control, run.band], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 

@@ -49,9 +49,9 @@ def test_a_script_of_the_gallery_runs(example: Path, folder: Path, capsys: pytes
 def test_a_strategy_of_the_documentation_trades(strategy: Path, folder: Path) -> None:
     assert len(strategy.read_text().splitlines()) <= 40
     name = strategy.stem.title().replace("_", "")
-    run = lq.run(
-        "configs/fade.toml", {"strategies": [{"use": f"{strategy.stem}:{name}"}], "resolution": "1m"}, report=False
-    )
+    banded = {"band": True} if "band = true" in strategy.read_text() else {}
+    strategies = [{"use": f"{strategy.stem}:{name}"}]
+    run = lq.run("configs/fade.toml", {"strategies": strategies, "resolution": "1m", **banded}, report=False)
     assert len(run.trades) > 0, run.orders[["status", "reason"]].value_counts()
     assert f'examples/strategies/{strategy.name}"' in (DOCS / "own-strategy.md").read_text()
 

@@ -21,9 +21,11 @@ from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.backtest.levels.interval import Interval, Tape, Trades
 from liqstrat.backtest.levels.record import LevelsRecord
 from liqstrat.backtest.levels.steps import Hearts, LiveSteps
+from liqstrat.liquidation.banded import BandedBook
 from liqstrat.liquidation.clusters import Around, Clusters, Numbers
 from liqstrat.liquidation.flow import Flow
 from liqstrat.liquidation.flow_arrays import flow_arrays, flows_of
+from liqstrat.liquidation.lumps import Bounds
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.model import NOTHING, LiquidationModel, Since
 
@@ -33,6 +35,8 @@ BLOCK = 8192
 _OF_STEP = ("contracts", "price", "open_interest", "seeded_share", "next_long", "next_short", "longs", "shorts")
 _OF_CLUSTER = {"is_long": pa.int8(), "first": pa.int32(), "stop": pa.int32(), "price": pa.float64()}
 _OF_HELD = {"contracts": pa.float64(), "hours": pa.float64(), "notional": pa.float64()}
+#: Of maps with a band.
+_OF_BAND = {"low": pa.float64(), "high": pa.float64()}
 _FLOW, _BOOK, _SEEN = "flow_", "book_", "span and time between records"
 
 
@@ -118,7 +122,12 @@ class KeptSteps:
         def around() -> Around:
             return Around(tiers, width, price, time_ns, columns["longs"][row], columns["shorts"][row])
 
-        return Clusters(found.price[begin:end], columns["next_long"][row], columns["next_short"][row], around, numbers)
+        def bands(first: int, stop: int) -> Bounds:
+            low, high = (column[begin + first : begin + stop] for column in self._bands)
+            return low, high
+
+        hearts = columns["next_long"][row], columns["next_short"][row]
+        return Clusters(found.price[begin:end], *hearts, around, numbers, bands if self._bands else None)
 
     def map(self, since: Since = NOTHING, span: float | None = None) -> LiquidationMap:
         """The model's, once it has been stepped to here."""
@@ -141,6 +150,8 @@ class KeptSteps:
         arrays["is_long"] = arrays["is_long"].view(np.bool_)
         by_tier = values.field("by_tier").values.to_numpy().reshape(-1, len(self._tiers))
         self._clusters = Numbers(by_tier=by_tier, **arrays)
+        there = [name for name in _OF_BAND if values.type.get_field_index(name) >= 0]
+        self._bands = [values.field(name).to_numpy() for name in there]
 
     def _catch_up(self) -> None:
         """Step the model to where we are: from where it is, or from the end of a block that is nearer."""
@@ -205,7 +216,8 @@ class _Block:
 
     def __init__(self, model: LiquidationModel, about: dict[str, str]) -> None:
         self._model, self._tiers = model, len(model.tiers)
-        clusters = pa.list_(pa.struct([*_fields(_OF_CLUSTER | _OF_HELD), self._by_tier]))
+        self._kinds = _OF_CLUSTER | _OF_HELD | (_OF_BAND if isinstance(model, BandedBook) else {})
+        clusters = pa.list_(pa.struct([*_fields(self._kinds), self._by_tier]))
         of_step = dict.fromkeys(_OF_STEP, pa.float64())
         self.schema = pa.schema(
             [("time_ns", pa.int64()), *_fields(of_step), ("clusters", clusters), *_fields(_ASIDE)], about
@@ -225,6 +237,8 @@ class _Block:
         known = contracts, steps.price, steps.open_interest, steps.seeded_share
         self._rows.append((*known, found.next_long, found.next_short, around.longs, around.shorts))
         self._numbers.append(found.numbers(0, len(found)))
+        if found.bands is not None:
+            self._bands.append(found.bands(0, len(found)))
         self._flows.append(steps.flow)
 
     def ended(self, record: bytes | None = None) -> pa.RecordBatch:
@@ -248,6 +262,7 @@ class _Block:
         self._times: list[int] = []
         self._rows: list[tuple[float, ...]] = []
         self._numbers: list[Numbers] = []
+        self._bands: list[Bounds] = []
         self._flows: list[Flow] = []
 
     def _joined(self) -> pa.ListArray:
@@ -256,9 +271,11 @@ class _Block:
         joined = Numbers(*map(np.concatenate, zip(*self._numbers, strict=True)))._asdict()
         joined["is_long"] = joined["is_long"].view(np.int8)
         by_tier = pa.FixedSizeListArray.from_arrays(pa.array(joined["by_tier"].ravel()), self._tiers)
-        kinds = _OF_CLUSTER | _OF_HELD
-        arrays = [pa.array(joined[name].astype(kind.to_pandas_dtype(), copy=False)) for name, kind in kinds.items()]
-        struct = pa.StructArray.from_arrays([*arrays, by_tier], fields=[*_fields(kinds), self._by_tier])
+        if self._bands:
+            joined |= zip(_OF_BAND, map(np.concatenate, zip(*self._bands, strict=True)), strict=True)
+        kinds = self._kinds.items()
+        arrays = [pa.array(joined[name].astype(kind.to_pandas_dtype(), copy=False)) for name, kind in kinds]
+        struct = pa.StructArray.from_arrays([*arrays, by_tier], fields=[*_fields(self._kinds), self._by_tier])
         return pa.ListArray.from_arrays(pa.array(offsets), struct)
 
     def _last(self, value: bytes | None) -> pa.Array:

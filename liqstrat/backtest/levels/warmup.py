@@ -13,6 +13,7 @@ from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.model import LiquidationModel
 from liqstrat.liquidation.placebo import Placebo
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.maps import banded_book
 from liqstrat.market.flow import flows
 from liqstrat.market.store import Store
 from liqstrat.moments import at_ns, column_ns
@@ -33,9 +34,16 @@ class Warm:
 def warm_up(
     store: Store, symbol: str, run: RunFile, model: ModelSettings, kept: Kept, progress: Progress = SILENT
 ) -> Warm:
-    """Step a book of `model` through up to `warmup_days` of history before the run starts, unless one is kept."""
-    book = new_model(model, symbol, store.brackets(symbol))
+    """Step a book of `model` through up to `warmup_days` of history before the run starts, unless one is kept.
+
+    The band of one that has one is learnt from what was liquidated by then, and stays as it is.
+    """
     since = run.start - timedelta(days=run.data.warmup_days)
+    book: LiquidationModel
+    if run.band:
+        book = banded_book(store, symbol, model, since, run.start)
+    else:
+        book = new_model(model, symbol, store.brackets(symbol))
 
     if run.control == "placebo":
         return _placebo(store, Placebo(book, run.control_seed), run, progress)
@@ -49,7 +57,8 @@ def warm_up(
             **({f"{_TRADES}{name}": values for name, values in trades._asdict().items()} if trades else {}),
         }
 
-    answer = kept.ask("book", {"symbol": symbol, "model": asdict(model), "from": since, "to": run.start}, make)
+    asked = {"symbol": symbol, "model": asdict(model), "from": since, "to": run.start}
+    answer = kept.ask("banded book" if run.band else "book", asked, make)
     book.restore(_part(answer, _BOOK))
     if not book.open_interest:
         return Warm(book, None, [f"{symbol}: the book starts empty, there is no history before {run.start:%Y-%m-%d}"])

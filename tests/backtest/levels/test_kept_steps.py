@@ -18,6 +18,7 @@ from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.catalog.kept import kept_folder
 from liqstrat.config import RunFile
 from liqstrat.liquidation.book import LiquidationBook
+from liqstrat.liquidation.lumps import Band
 from liqstrat.liquidation.map import LiquidationMap
 from tests.backtest.runs import run_file, wandering_market
 
@@ -56,8 +57,9 @@ class Witness(LevelStrategy):
             self.enter("long", stop=price * 0.98, target=price * 1.02, level=level)
 
 
-def _numbers(levels: LiquidationMap) -> dict[str, Any]:
+def _numbers(levels: LiquidationMap | Band) -> dict[str, Any]:
     values = {name: getattr(levels, name) for name in levels.__dataclass_fields__}
+    values |= {name: _numbers(value) for name, value in values.items() if isinstance(value, Band)}
     return {name: value.tobytes() if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
 
@@ -90,8 +92,9 @@ def _replayed(prepared: Prepared, folder: Path) -> tuple[list[Any], Replayed]:
         {"params": {"every": 40, "decide_seconds": 20, "maps": True}},
         {"resolution": "1m", "params": {"maps": True}},
         {"resolution": "5m", "params": {"every": 7}, "model": {"bin_width": 0.001, "kind": "ensemble"}},
+        {"resolution": "1m", "params": {"every": 9, "maps": True}, "band": True},
     ],
-    ids=["ticks", "ticks, seldom", "bars", "bars, seldom, a mixture"],
+    ids=["ticks", "ticks, seldom", "bars", "bars, seldom, a mixture", "bars, with a band"],
 )
 def test_kept_levels_are_those_of_a_stepped_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
@@ -151,3 +154,5 @@ def test_levels_are_kept_once_for_all_strategies(tmp_path: Path, monkeypatch: py
         assert files() == 1
     prepare(_run(tmp_path, database, {"resolution": "1m", "model": {"bin_width": 0.001, "turnover": 0.2}}))
     assert files() == 2
+    prepare(_run(tmp_path, database, {"resolution": "1m", "band": True}))
+    assert files() == 3
