@@ -4,13 +4,14 @@ An answer is kept with the state of its database's file. While another process w
 given, marked as such, rather than none.
 """
 
+import asyncio
 import gzip
 import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -33,6 +34,8 @@ OF_ROWS = (ARROW, PARQUET, CSV)
 #: Bytes of answers that are kept in memory, all together.
 MOST_KEPT = 96 * 1024 * 1024
 _MOST_ANSWERS = 2000
+#: Answers that are made at the same time.
+AT_ONCE = 2
 _GZIP_FROM, _GZIP_LEVEL = 1000, 5
 
 
@@ -46,6 +49,12 @@ class Answer:
     name: str = "rows"
     shown: dict[str, Any] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def made(self, media: str) -> "Body | None":
+        """The bytes of a media type, where they are made already."""
+        kept = "_json" if self.rows is None or media not in OF_ROWS else "_arrow" if media == ARROW else ""
+        found: Body | None = self.__dict__.get(kept)
+        return found
 
     def body(self, media: str) -> "Body":
         """The bytes of a media type, made once."""
@@ -123,15 +132,19 @@ class Given:
 
 
 class Answers:
-    """Answers by question; each is made once, however many ask at once."""
+    """Answers by question; each is made once, however many ask at once, and few of them at a time: who asks for another
+    waits, and costs no thread meanwhile."""
 
-    def __init__(self, most: int = MOST_KEPT) -> None:
+    def __init__(self, most: int = MOST_KEPT, at_once: int = AT_ONCE) -> None:
         self._most = most
         self._kept: OrderedDict[Hashable, tuple[State, Answer | LiqstratError]] = OrderedDict()
         self._lock = threading.Lock()
-        self._turns: dict[Hashable, tuple[threading.Lock, int]] = {}
+        self._being_made: dict[Hashable, Future[Given]] = {}
+        # Threads of their own: allocators keep memory for each thread that ever asked for much.
+        self._makers = ThreadPoolExecutor(at_once, "liqstrat-answers")
+        self._writers = ThreadPoolExecutor(at_once, "liqstrat-bodies")
 
-    def ask(self, source: Source, question: tuple[Hashable, ...], make: Callable[[Store], Answer]) -> Given:
+    async def ask(self, source: Source, question: tuple[Hashable, ...], make: Callable[[Store], Answer]) -> Given:
         """The answer to a question about a database; `make` is called where none of its present state is kept.
 
         That there is no answer is kept, too: what `make` raised is raised again.
@@ -139,7 +152,26 @@ class Answers:
         key = (source.name, *question)
         if (known := self._known(key)) and known[0] == source.state():
             return _given(known[1])
-        with self._turn(key):
+        with self._lock:
+            coming = self._being_made.get(key)
+            if coming is None:
+                coming = self._being_made[key] = self._makers.submit(self._made, key, source, make)
+        # Others wait for it, too, when this one has gone.
+        return await asyncio.shield(asyncio.wrap_future(coming))
+
+    async def body(self, answer: Answer, media: str) -> "Body":
+        """The bytes of an answer in a media type, made away from the loop where they are not there yet."""
+        if (made := answer.made(media)) is not None:
+            return made
+        return await asyncio.wrap_future(self._writers.submit(answer.body, media))
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        for one in (self._makers, self._writers):
+            one.shutdown(wait=False, cancel_futures=True)
+
+    def _made(self, key: Hashable, source: Source, make: Callable[[Store], Answer]) -> Given:
+        try:
             state, known = source.state(), self._known(key)
             if known and known[0] == state:
                 return _given(known[1])
@@ -153,7 +185,10 @@ class Answers:
             except LiqstratError as error:
                 found = error.with_traceback(None)
             self._keep(key, state, found)
-        return _given(found)
+            return _given(found)
+        finally:
+            with self._lock:
+                del self._being_made[key]
 
     def known(self, source: Source, question: tuple[Hashable, ...]) -> Answer | None:
         """The answer that is kept of a database's present state."""
@@ -179,22 +214,6 @@ class Answers:
             while (held > self._most or len(self._kept) > _MOST_ANSWERS) and len(self._kept) > 1:
                 _, (_, gone) = self._kept.popitem(last=False)
                 held -= _size(gone)
-
-    @contextmanager
-    def _turn(self, key: Hashable) -> Iterator[None]:
-        with self._lock:
-            lock, waiting = self._turns.get(key, (threading.Lock(), 0))
-            self._turns[key] = (lock, waiting + 1)
-        try:
-            with lock:
-                yield
-        finally:
-            with self._lock:
-                _, waiting = self._turns[key]
-                if waiting == 1:
-                    del self._turns[key]
-                else:
-                    self._turns[key] = (lock, waiting - 1)
 
 
 def _given(found: Answer | LiqstratError) -> Given:

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from liqstrat.serve.answers import JSON, OF_ROWS, Given
+from liqstrat.serve.answers import JSON, OF_ROWS, Answer, Body, Given
 from liqstrat.serve.refusals import problem
 
 #: Why an answer is older than its database, in a header.
@@ -12,12 +12,18 @@ STALE = "Liqstrat-Stale"
 
 def reply(request: Request, given: Given) -> Response:
     """The answer in the form that was asked for, or 304 where the asker has it already."""
-    answer = given.answer
-    media = _wanted(request.headers.get("accept", "*/*"), rows=answer.rows is not None)
-    if media is None:
-        offered = ", ".join((JSON, *OF_ROWS)) if answer.rows is not None else JSON
-        return problem(406, f"{request.headers['accept'][:80]!r} is not among what there is: {offered}")
-    body = answer.body(media)
+    media = wanted(request, given.answer)
+    return refusal(request, given.answer) if media is None else sent(request, given, given.answer.body(media))
+
+
+def refusal(request: Request, answer: Answer) -> Response:
+    """What is said where no form of an answer is accepted."""
+    offered = ", ".join((JSON, *OF_ROWS)) if answer.rows is not None else JSON
+    return problem(406, f"{request.headers['accept'][:80]!r} is not among what there is: {offered}")
+
+
+def sent(request: Request, given: Given, body: Body) -> Response:
+    """The bytes of an answer on the wire."""
     zipped = body.is_zipped and "gzip" in request.headers.get("accept-encoding", "")
     tag = f'"{body.tag}{"-z" if zipped else ""}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
@@ -31,11 +37,11 @@ def reply(request: Request, given: Given) -> Response:
     return Response(body.plain, headers=headers, media_type=body.media)
 
 
-def _wanted(accept: str, *, rows: bool) -> str | None:
-    """The media type of an answer, by the order in which they stand; None where neither is accepted."""
-    for part in accept.lower().split(","):
+def wanted(request: Request, answer: Answer) -> str | None:
+    """The media type of an answer, by the order in which they stand; None where none is accepted."""
+    for part in request.headers.get("accept", "*/*").lower().split(","):
         media = part.split(";")[0].strip()
-        if media in OF_ROWS and rows:
+        if media in OF_ROWS and answer.rows is not None:
             return media
         if media in (JSON, "application/*", "*/*", ""):
             return JSON

@@ -1,11 +1,13 @@
 """What is served, handed to every route: databases, answers, maps, results."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.responses import Response
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
@@ -15,6 +17,7 @@ from liqstrat.scoring.run_verdict import verdict_on_run
 from liqstrat.serve.answers import Answer, Answers
 from liqstrat.serve.jobs import Jobs
 from liqstrat.serve.limits import VERDICT_DAYS
+from liqstrat.serve.replies import refusal, sent, wanted
 from liqstrat.serve.shelf import Shelf
 from liqstrat.serve.sources import Source, Sources
 from liqstrat.serve.under_way import UnderWay
@@ -42,6 +45,21 @@ class Served:
     def of(cls, catalog: Path, results: Path, configs: Path, watched: Watched | None = None) -> "Served":
         """What lies in these folders; they need not be there yet."""
         return cls(catalog, results, configs, Sources(catalog), Shelf(catalog / _SHELF), Jobs(results), watched)
+
+    async def answer(
+        self, request: Request, source: Source, question: tuple[Hashable, ...], make: Callable[[Store], Answer]
+    ) -> Response:
+        """The reply to a question about a database; see `Answers.ask`."""
+        given = await self.answers.ask(source, question, make)
+        media = wanted(request, given.answer)
+        if media is None:
+            return refusal(request, given.answer)
+        return sent(request, given, await self.answers.body(given.answer, media))
+
+    def close(self) -> None:
+        """End what runs."""
+        self.jobs.close()
+        self.answers.close()
 
     def maps_of(self, symbol: str, model: str) -> Progress:
         """Who is told how far maps are, for pages that wait for them."""

@@ -40,7 +40,7 @@ def serve(
     try:
         server.run(sockets=[listener])
     finally:
-        app.state.served.jobs.close()
+        app.state.served.close()
         listener.close()
 
 
@@ -56,7 +56,7 @@ async def serve_besides(
     finally:
         server.force_exit = True
         await server.shutdown(sockets=[listener])
-        app.state.served.jobs.close()
+        app.state.served.close()
 
 
 def _server(

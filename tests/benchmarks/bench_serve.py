@@ -1,6 +1,7 @@
-"""How the server stands many clients: maps and heatmaps for a minute, next to the bare framework."""
+"""How the server stands many clients: maps and heatmaps for a minute, next to the bare framework, and new maps."""
 
 import asyncio
+import itertools
 import multiprocessing
 import os
 import socket
@@ -8,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from liqstrat.market.simulator import SimulationSettings, simulate
 from liqstrat.serve.answers import MOST_KEPT
 from tests.benchmarks.measure import Place, Row
 
-_CLIENTS, _SECONDS, _REQUESTS = 50, 60.0, 10_000
+_CLIENTS, _SECONDS, _REQUESTS, _ROUNDS = 50, 60.0, 10_000, 6
 _MAP = "/liquidations/map?symbol=BTCUSDT&at=2024-03-02T12:00"
 _HEAT = "/liquidations/heatmap?symbol=BTCUSDT&window=24h&interval=15m"
 _SMALL = SimulationSettings(trades=40_000, warmup_days=6, step_seconds=30)
@@ -58,10 +60,14 @@ def measure(place: Place) -> list[Row]:
                 Row(what, f"the bare framework: {base.told()}", "no 5xx", found.told() + failed, not found.failed)
             )
         grown = _grown(address, number, before)
+        held = [_resident(number) for _ in _new_maps(address)]
     told = f"{before / 1e6:,.0f} MB before, {grown / 1e6:+,.0f} MB after all of it and {_REQUESTS:,} more requests"
     most = MOST_KEPT + 64e6
     reach = f"< {most / 1e6:,.0f} MB more, with what it keeps"
     rows.append(Row("memory of the server", "–", reach, told, grown < most))
+    told = f"{', '.join(f'{one / 1e6:,.0f}' for one in held)} MB"
+    what = f"memory of the server while 50 clients ask for new maps, after each {_SECONDS / _ROUNDS:.0f} s"
+    rows.append(Row(what, f"{before / 1e6:,.0f} MB before", reach, told, max(held) - before < most))
     return rows
 
 
@@ -81,6 +87,15 @@ def _grown(address: str, number: int, before: int) -> int:
     return _resident(number) - before
 
 
+def _new_maps(address: str) -> Iterator[None]:
+    """A minute of 50 clients, in rounds, each question about a moment of which nobody has asked."""
+    of_day = (f"/liquidations/map?symbol=BTCUSDT&at=2024-03-02T{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}"
+              for s in range(1, 86400, 7))  # fmt: skip
+    for _ in range(_ROUNDS):
+        asyncio.run(_ask(address, of_day, _SECONDS / _ROUNDS))
+        yield
+
+
 def _resident(number: int) -> int:
     """Bytes of memory that a process holds."""
     pages = int(Path(f"/proc/{number}/statm").read_text().split()[1])
@@ -93,29 +108,27 @@ def _load(address: str, paths: list[str], seconds: float) -> _Load:
 
 
 def _clients(address: str, paths: list[str], seconds: float) -> _Load:
-    return asyncio.run(_ask(address, paths, seconds))
+    return asyncio.run(_ask(address, itertools.cycle(paths), seconds))
 
 
-async def _ask(address: str, paths: list[str], seconds: float) -> _Load:
+async def _ask(address: str, paths: Iterator[str], seconds: float) -> _Load:
     taken: list[float] = []
     failed = 0
     until = time.monotonic() + seconds
 
-    async def client(number: int, session: aiohttp.ClientSession) -> None:
+    async def client(session: aiohttp.ClientSession) -> None:
         nonlocal failed
-        turn = number
         while time.monotonic() < until:
             start = time.monotonic()
-            async with session.get(address + paths[turn % len(paths)]) as answer:
+            async with session.get(address + next(paths)) as answer:
                 await answer.read()
                 failed += answer.status >= 500
             taken.append(time.monotonic() - start)
-            turn += 1
 
     connector = aiohttp.TCPConnector(limit=_CLIENTS)
     headers = {"Accept-Encoding": "gzip"}
     async with aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=False) as session:
-        await asyncio.gather(*(client(number, session) for number in range(_CLIENTS)))
+        await asyncio.gather(*(client(session) for _ in range(_CLIENTS)))
     return _Load(taken, failed, seconds)
 
 

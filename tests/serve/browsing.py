@@ -34,7 +34,7 @@ def serving(catalog: Path, results: Path, configs: Path) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            app.state.served.jobs.close()
+            app.state.served.close()
             server.should_exit = True
             thread.join()
 

@@ -28,7 +28,7 @@ def house(folders: tuple[Path, Path], tmp_path: Path) -> Iterator[tuple[TestClie
     app = create_app(folders[0], tmp_path / "results", tmp_path / "configs")
     with TestClient(app, base_url=HERE) as client:
         yield client, tmp_path / "results", first.name
-    app.state.served.jobs.close()
+    app.state.served.close()
 
 
 def test_runs_are_listed_as_by_the_package(house: tuple[TestClient, Path, str]) -> None:

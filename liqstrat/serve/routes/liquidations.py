@@ -42,7 +42,7 @@ class MapQuery(OfMap):
 
 
 @router.get("/levels", response_model=schema.Calculator | schema.Levels, responses=as_rows())
-def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Query()]) -> Response:
+async def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Query()]) -> Response:
     """With `entry_price`: where positions opened there are liquidated. With `symbol`: the estimated map."""
     if (wrong := asked.mixed()) is not None:
         raise RefusedError(wrong)
@@ -58,11 +58,11 @@ def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Query()])
         return Answer(about, rows, shown={f"{side}_liquidations": part for side, part in sides.items()})
 
     source = here.sources.get(wanted.data)
-    return reply(request, here.answers.ask(source, ("levels", wanted.model_dump_json()), make))
+    return await here.answer(request, source, ("levels", wanted.model_dump_json()), make)
 
 
 @router.get("/map", response_model=schema.Map, responses=as_rows())
-def map_at(request: Request, here: Here, asked: Annotated[MapQuery, Query()]) -> Response:
+async def map_at(request: Request, here: Here, asked: Annotated[MapQuery, Query()]) -> Response:
     """The estimated map at a moment, from what was known then: by side, price bin and leverage."""
 
     def make(store: Store) -> Answer:
@@ -78,7 +78,7 @@ def map_at(request: Request, here: Here, asked: Annotated[MapQuery, Query()]) ->
         return Answer(about, rows, "levels")
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("map", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("map", asked.model_dump_json()), make)
 
 
 class HeatmapQuery(OfMap):
@@ -89,7 +89,7 @@ class HeatmapQuery(OfMap):
 
 
 @router.get("/heatmap", response_model=schema.Heatmap, responses=as_rows())
-def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()]) -> Response:
+async def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()]) -> Response:
     """Maps over a window as a matrix of price and time, to be drawn; as Arrow, its rows."""
 
     def make(store: Store) -> Answer:
@@ -114,7 +114,7 @@ def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Query()
         return Answer(about, _long(moments, matrix.edges, usdt), shown=shown)
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("heatmap", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("heatmap", asked.model_dump_json()), make)
 
 
 class SeriesQuery(OfMap):
@@ -129,7 +129,7 @@ class SeriesQuery(OfMap):
 
 
 @router.get("/heatmap-timeseries", response_model=schema.HeatmapSeries, responses=as_rows())
-def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuery, Query()]) -> Response:
+async def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuery, Query()]) -> Response:
     """Maps over time as rows: USDT by moment and price bin."""
     if asked.time_window and asked.start_time:
         raise RefusedError("time_window and start_time both say where to begin, expected one of them")
@@ -161,7 +161,7 @@ def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuer
         return Answer(about | {"price_bin_size": asked.price_bin_size}, table, "rows")
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("timeseries", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("timeseries", asked.model_dump_json()), make)
 
 
 def _estimates(

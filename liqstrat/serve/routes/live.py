@@ -24,7 +24,7 @@ def live(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Respon
 
 
 @router.get("/{symbol}", response_model=schema.LiveMarket)
-def market(request: Request, here: Here, symbol: Symbol, _: Annotated[Nothing, Query()]) -> Response:
+async def market(request: Request, here: Here, symbol: Symbol, _: Annotated[Nothing, Query()]) -> Response:
     """The model of a watched market's maps, what it is made from, and how it was judged on history."""
     watched = here.watched
     if watched is None or symbol not in watched.symbols:
@@ -38,4 +38,4 @@ def market(request: Request, here: Here, symbol: Symbol, _: Annotated[Nothing, Q
         verdict = here.verdict(source, store, symbol, watched.model)
         return Answer({"symbol": symbol, "data": source.name, "model": watched.model.kind, "verdict": verdict})
 
-    return reply(request, here.answers.ask(source, ("live", symbol), make))
+    return await here.answer(request, source, ("live", symbol), make)

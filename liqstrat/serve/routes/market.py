@@ -44,11 +44,11 @@ def under_way(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> R
 
 
 @router.get("/symbols", response_model=schema.Symbols)
-def symbols(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
+async def symbols(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
     """The databases that were found, and the symbols in each."""
     found = []
     for source in here.sources.all():
-        given = here.answers.ask(source, ("symbols",), lambda store: Answer(_symbols(store)))
+        given = await here.answers.ask(source, ("symbols",), lambda store: Answer(_symbols(store)))
         found.append({"data": source.name, **given.answer.about})
     return reply(request, Given(Answer({"databases": found})))
 
@@ -59,7 +59,7 @@ def _symbols(store: Store) -> dict[str, Any]:
 
 
 @router.get("/data/date-range", response_model=schema.DateRange)
-def date_range(request: Request, here: Here, asked: Annotated[OfSymbol, Query()]) -> Response:
+async def date_range(request: Request, here: Here, asked: Annotated[OfSymbol, Query()]) -> Response:
     """What there is of a symbol, by kind: first and last moment, rows, days without any."""
 
     def make(store: Store) -> Answer:
@@ -69,7 +69,7 @@ def date_range(request: Request, here: Here, asked: Annotated[OfSymbol, Query()]
         return Answer({"symbol": asked.symbol, "simulated": store.simulated(asked.symbol), "kinds": kinds})
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("date-range", asked.symbol), make))
+    return await here.answer(request, source, ("date-range", asked.symbol), make)
 
 
 class KlinesQuery(Between):
@@ -78,7 +78,7 @@ class KlinesQuery(Between):
 
 
 @router.get("/prices/klines", response_model=schema.Klines, responses=as_rows())
-def klines(request: Request, here: Here, asked: Annotated[KlinesQuery, Query()]) -> Response:
+async def klines(request: Request, here: Here, asked: Annotated[KlinesQuery, Query()]) -> Response:
     """Candles by the time they open; recorded ones, or built from shorter ones or from trades."""
 
     def make(store: Store) -> Answer:
@@ -92,11 +92,11 @@ def klines(request: Request, here: Here, asked: Annotated[KlinesQuery, Query()])
         return Answer(about, table, "klines")
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("klines", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("klines", asked.model_dump_json()), make)
 
 
 @router.get("/data/open-interest", response_model=schema.OpenInterest, responses=as_rows())
-def open_interest(request: Request, here: Here, asked: Annotated[Between, Query()]) -> Response:
+async def open_interest(request: Request, here: Here, asked: Annotated[Between, Query()]) -> Response:
     """Open interest as recorded, contracts and USDT; the time is when it was known."""
 
     def make(store: Store) -> Answer:
@@ -105,11 +105,11 @@ def open_interest(request: Request, here: Here, asked: Annotated[Between, Query(
         return Answer({"symbol": asked.symbol, "simulated": store.simulated(asked.symbol)}, table, "open_interest")
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("open-interest", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("open-interest", asked.model_dump_json()), make)
 
 
 @router.get("/data/funding", response_model=schema.Funding, responses=as_rows())
-def funding(request: Request, here: Here, asked: Annotated[Between, Query()]) -> Response:
+async def funding(request: Request, here: Here, asked: Annotated[Between, Query()]) -> Response:
     """Funding rates as settled."""
 
     def make(store: Store) -> Answer:
@@ -118,7 +118,7 @@ def funding(request: Request, here: Here, asked: Annotated[Between, Query()]) ->
         return Answer({"symbol": asked.symbol, "simulated": store.simulated(asked.symbol)}, table, "funding")
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("funding", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("funding", asked.model_dump_json()), make)
 
 
 def bounded(start: datetime | None, end: datetime | None, most: timedelta) -> tuple[datetime | None, datetime | None]:

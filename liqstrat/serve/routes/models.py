@@ -20,7 +20,6 @@ from liqstrat.serve.answers import Answer
 from liqstrat.serve.estimates import Estimates
 from liqstrat.serve.params import Model, Moment, OfSymbol, Timeframe, timeframe_length
 from liqstrat.serve.refusals import as_rows
-from liqstrat.serve.replies import reply
 from liqstrat.serve.routes.liquidations import WARMUP, MapQuery, by_price, one_map, rows_of
 from liqstrat.serve.served import Here, open_interest_span
 from liqstrat.sweeps import standing_at
@@ -60,7 +59,7 @@ class CompareQuery(OfSymbol):
 @router.get(
     "/liquidations/compare-models", response_model=schema.Comparison, responses=as_rows(), tags=["liquidations"]
 )
-def compare_models(request: Request, here: Here, asked: Annotated[CompareQuery, Query()]) -> Response:
+async def compare_models(request: Request, here: Here, asked: Annotated[CompareQuery, Query()]) -> Response:
     """The maps of several models at one moment, with the verdict on each, and how far they agree with the first."""
 
     def make(store: Store) -> Answer:
@@ -84,7 +83,7 @@ def compare_models(request: Request, here: Here, asked: Annotated[CompareQuery, 
         return Answer(shared, pa.concat_tables(tables), shown={"models": found})
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("compare", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("compare", asked.model_dump_json()), make)
 
 
 class SignalsQuery(OfSymbol):
@@ -97,7 +96,7 @@ class SignalsQuery(OfSymbol):
 
 
 @router.get("/signals", response_model=schema.Signals)
-def signals(request: Request, here: Here, asked: Annotated[SignalsQuery, Query()]) -> Response:
+async def signals(request: Request, here: Here, asked: Annotated[SignalsQuery, Query()]) -> Response:
     """What levels said at a moment, from what was known then: AVOID, WAIT, REVERSAL or WITH, and why."""
 
     def make(store: Store) -> Answer:
@@ -120,7 +119,7 @@ def signals(request: Request, here: Here, asked: Annotated[SignalsQuery, Query()
         return Answer(about | {"signals": found})
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("signals", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("signals", asked.model_dump_json()), make)
 
 
 def _plain(signal: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from liqstrat.serve.answers import Answer
 from liqstrat.serve.limits import LONGEST, MOST_ROWS
 from liqstrat.serve.params import Between, Interval, Side, minutes
 from liqstrat.serve.refusals import as_rows
-from liqstrat.serve.replies import reply
 from liqstrat.serve.routes.market import bounded
 from liqstrat.serve.served import Here
 
@@ -30,7 +29,7 @@ class HistoryQuery(Between):
 
 
 @router.get("/history", response_model=schema.History, responses=as_rows())
-def history(request: Request, here: Here, asked: Annotated[HistoryQuery, Query()]) -> Response:
+async def history(request: Request, here: Here, asked: Annotated[HistoryQuery, Query()]) -> Response:
     """Recorded liquidations, each or summed; where none are on record, an empty list."""
 
     def make(store: Store) -> Answer:
@@ -55,7 +54,7 @@ def history(request: Request, here: Here, asked: Annotated[HistoryQuery, Query()
         return Answer(about, kept, "liquidations")
 
     source = here.sources.get(asked.data)
-    return reply(request, here.answers.ask(source, ("history", asked.model_dump_json()), make))
+    return await here.answer(request, source, ("history", asked.model_dump_json()), make)
 
 
 def _summed(rows: pa.Table, seconds: int) -> pa.Table:
