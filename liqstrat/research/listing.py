@@ -78,7 +78,8 @@ def runs_in(folder: Path) -> list[Path]:
     """The folders in `folder` that are those of runs, by name."""
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
-    return [folder / name for name in names if (folder / name / "run.json").is_file()]
+    # As text: thousands of paths cost more than looking at their files.
+    return [folder / name for name in names if os.path.isfile(f"{folder}/{name}/run.json")]
 
 
 def sort_rows(rows: list[Row], by: Iterable[str], known: Iterable[str]) -> list[Row]:
@@ -135,7 +136,7 @@ def _state(path: Path) -> list[int] | None:
 
 def _facts(path: Path) -> Iterator[int]:
     for name in _FILES:
-        stat = os.stat(path / name)
+        stat = os.stat(f"{path}/{name}")
         yield from (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
 
 

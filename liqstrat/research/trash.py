@@ -26,11 +26,10 @@ def prune(folder: Path, runs: Iterable[str]) -> Path:
 
 def undo(folder: Path) -> list[str]:
     """Bring the runs back that were moved last; returns their names. Nothing is moved over a run that is there."""
-    batches = sorted(path for path in (folder / _FOLDER).glob("*") if path.is_dir())
-    if not batches:
+    batch = _last_batch(folder)
+    if batch is None:
         raise LiqstratError(f"{folder}: nothing was pruned here, so nothing can be brought back")
-    batch = batches[-1]
-    names = sorted(path.name for path in batch.iterdir())
+    names = _names(batch)
     taken = [name for name in names if (folder / name).exists()]
     if taken:
         raise LiqstratError(f"{folder}: has {', '.join(taken)} again; nothing was brought back from {batch}")
@@ -39,6 +38,20 @@ def undo(folder: Path) -> list[str]:
             (batch / name).rename(folder / name)
         batch.rmdir()
     return names
+
+
+def put_aside_last(folder: Path) -> list[str]:
+    """The runs that `undo` would bring back."""
+    batch = _last_batch(folder)
+    return [] if batch is None else _names(batch)
+
+
+def _last_batch(folder: Path) -> Path | None:
+    return max((path for path in (folder / _FOLDER).glob("*") if path.is_dir()), default=None)
+
+
+def _names(batch: Path) -> list[str]:
+    return sorted(path.name for path in batch.iterdir())
 
 
 def _new_batch(trash: Path) -> Path:

@@ -296,12 +296,14 @@ class RunRow(BaseModel):
 
 
 class Runs(_Shape):
-    """`of`: how many there are without the filter. left_out: by folder, why it could not be read."""
+    """`of`: how many there are without the filter. left_out: by folder, why it could not be read. put_aside: what was
+    moved away last, which /runs/undo brings back."""
 
     folder: str
     of: int
     runs: list[RunRow]
     left_out: dict[str, str]
+    put_aside: list[str]
 
 
 class Run(_Shape):

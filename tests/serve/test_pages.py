@@ -275,8 +275,12 @@ def test_runs_are_tagged_noted_put_aside_and_brought_back(browser: Browser, addr
         until(page, "window.shown.rows.length >= 2")
         page.click("#delete")
         until(page, "!window.shown.rows.some((row) => row.run === 'demo-second')")
+        page.reload()
+        settle(page)
+        assert page.inner_text("#undo") == "Undo: bring 1 back"
         page.click("#undo")
         until(page, "window.shown.rows.some((row) => row.run === 'demo-second')")
+        assert page.is_hidden("#undo")
 
 
 def test_a_report_and_a_comparison_open_inside(browser: Browser, address: str) -> None:

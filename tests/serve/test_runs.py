@@ -82,8 +82,10 @@ def test_notes_tags_and_the_trash(house: tuple[TestClient, Path, str]) -> None:
     gone = client.post("/runs/delete", json={"runs": [first, "demo-second"]}).json()
     assert sorted(gone["changed"]) == sorted([first, "demo-second"])
     assert client.get("/runs").json()["runs"] == []
+    assert client.get("/runs").json()["put_aside"] == sorted([first, "demo-second"])
     assert len(client.post("/runs/undo", json={}).json()["changed"]) == 2
     assert (results / first / "run.json").is_file()
+    assert client.get("/runs").json()["put_aside"] == []
     assert client.post("/runs/undo", json={}).status_code == 404
 
 

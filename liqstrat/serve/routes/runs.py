@@ -19,7 +19,7 @@ from liqstrat.research.compare import compare
 from liqstrat.research.expression import read_condition
 from liqstrat.research.listing import Listing, list_results, runs_in, sort_rows
 from liqstrat.research.notes import annotate, read_notes, tag
-from liqstrat.research.trash import prune, undo
+from liqstrat.research.trash import prune, put_aside_last, undo
 from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer, Given
 from liqstrat.serve.limits import MOST_ROWS
@@ -61,7 +61,7 @@ def runs(request: Request, here: Here, asked: Annotated[RunsQuery, Query()]) -> 
     except LiqstratError as error:
         raise RefusedError(str(error)) from None
     about = {"folder": str(here.results), "of": len(listing.rows), "runs": rows, "left_out": listing.left_out}
-    return reply(request, Given(Answer(about)))
+    return reply(request, Given(Answer(about | {"put_aside": put_aside_last(here.results)})))
 
 
 class CompareQuery(Nothing):

@@ -34,8 +34,10 @@ async function load() {
   head();
   body(true);
   // Columns stay as wide as they are while other rows scroll into view.
-  for (const th of table.tHead.rows[0].cells) th.style.minWidth = `${Math.ceil(th.getBoundingClientRect().width)}px`;
+  const heads = [...table.tHead.rows[0].cells], wide = heads.map((th) => Math.ceil(th.getBoundingClientRect().width));
+  heads.forEach((th, at) => (th.style.minWidth = `${wide[at]}px`));
   chosen();
+  undoable(answer.put_aside);
   window.shown = { rows, columns };
 }
 
@@ -167,6 +169,14 @@ function chosen() {
   document.getElementById("ticked").textContent = count ? `${count.toLocaleString("en")} ticked` : "Tick runs to compare, tag, note or delete them";
 }
 
+/** What was deleted last can be brought back, also after a reload, and then what was deleted before that. */
+function undoable(runs) {
+  const undo = document.getElementById("undo");
+  undo.hidden = !runs.length;
+  undo.textContent = `Undo: bring ${runs.length.toLocaleString("en")} back`;
+  undo.title = runs.length > 8 ? `${runs.slice(0, 8).join("\n")}\n…` : runs.join("\n");
+}
+
 function show(run, focus = true) {
   state.set({ run, compare: "", study: "" });
   const box = document.getElementById("inside"), row = rows.find((one) => one.run === run);
@@ -277,14 +287,10 @@ document.getElementById("delete").addEventListener("click", async () => {
   const runs = [...ticked];
   if (runs.includes(state.get("run"))) show("");
   ticked.clear();
-  if (!(await change("/runs/delete", { runs }))) return;
-  const undo = document.getElementById("undo");
-  undo.hidden = false;
-  undo.textContent = `Undo: bring ${runs.length.toLocaleString("en")} back`;
-  undo.focus();
+  if (await change("/runs/delete", { runs })) document.getElementById("undo").focus();
 });
 document.getElementById("undo").addEventListener("click", async () => {
-  if (await change("/runs/undo", {})) document.getElementById("undo").hidden = true;
+  await change("/runs/undo", {});
 });
 document.getElementById("inside-close").addEventListener("click", () => {
   document.getElementById("frame").removeAttribute("src");
