@@ -16,6 +16,8 @@ from tests.shell import Shell
 
 SYMBOL = "BTCUSDC"
 DB = ("--db", "catalog/market.duckdb")
+#: A user's own words are left as they are.
+WORDS = "beside my USDT account"
 RUN = """\
 name = "coins"
 symbols = {symbols}
@@ -28,6 +30,9 @@ leverage = 20
 
 [data]
 warmup_days = 1
+
+[report]
+title = "{words}"
 
 [[strategies]]
 use = "RandomEntry"
@@ -59,7 +64,7 @@ def market(liqstrat: Shell, renamed: Path, tmp_path: Path) -> Shell:
 
 
 def test_the_account_is_in_usdc_and_nothing_says_usdt(market: Shell, tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text(RUN.format(symbols=[SYMBOL]))
+    (tmp_path / "run.toml").write_text(RUN.format(symbols=[SYMBOL], words=WORDS))
     done = market("backtest", "run.toml")
     assert done.code == 0, done.err
     assert "fees, USDC" in done.out
@@ -68,15 +73,17 @@ def test_the_account_is_in_usdc_and_nothing_says_usdt(market: Shell, tmp_path: P
     run = json.loads((folder / "run.json").read_text())
     assert run["quote"] == "USDC"
     assert json.loads((folder / "metrics.json").read_text())["trades"] > 0
-    assert "USDT" not in (folder / "run.json").read_text()
+    assert "USDT" not in (folder / "run.json").read_text().replace(WORDS, "")
     page = (folder / "report.html").read_text()
+    assert f"<h1>{WORDS} " in page
+    page = page.replace(WORDS, "")
     assert "equity, USDC" in page
     assert "P&amp;L, USDC" in page
     assert not re.findall(r".{40}USDT.{20}", page)
     shutil.copytree(folder, tmp_path / "again")
     other = market("compare", str(folder), "again", "--out", "compare.html")
     assert other.code == 0, other.err
-    assert "USDT" not in (tmp_path / "compare.html").read_text()
+    assert "USDT" not in (tmp_path / "compare.html").read_text().replace(WORDS, "")
 
 
 def test_levels_heatmaps_and_scores_say_usdc(market: Shell, tmp_path: Path) -> None:
@@ -93,7 +100,7 @@ def test_levels_heatmaps_and_scores_say_usdc(market: Shell, tmp_path: Path) -> N
 
 
 def test_one_account_is_in_one_currency(liqstrat: Shell, tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text(RUN.format(symbols=["BTCUSDC", "BTCUSDT"]))
+    (tmp_path / "run.toml").write_text(RUN.format(symbols=["BTCUSDC", "BTCUSDT"], words=WORDS))
     refused = liqstrat("backtest", "run.toml")
     assert refused.code == 1
     assert "BTCUSDC in USDC, BTCUSDT in USDT" in refused.err

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from liqstrat.backtest.account.equity import EquityCurve
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.live.paper_now import Facts
 from liqstrat.moments import at_ns
 from liqstrat.report import numbers
@@ -54,7 +55,6 @@ def write_paper_page(folder: Path, shown: Shown) -> Path:
         style=(ours / "paper_page.css").read_text(encoding="utf-8"),
         script=(ours / "paper_page.js").read_text(encoding="utf-8"),
         refresh=_AGAIN_SECONDS if shown.running else None,
-        quote=shown.now["currency"],
     )
 
 
@@ -65,7 +65,7 @@ def page_html(shown: Shown) -> str:
         f"{_head(shown)}{_cards(shown)}"
         f"{_section('Equity', _curve(shown))}"
         f'<div class="columns">{"".join(_levels(symbol, one) for symbol, one in now["levels"].items())}</div>'
-        f'<div class="columns">{_positions(now["positions"])}{_resting(now["resting"])}</div>'
+        f'<div class="columns">{_positions(now["positions"], now["currency"])}{_resting(now["resting"])}</div>'
         f"{_decisions(now['decisions'])}"
     )
 
@@ -93,15 +93,15 @@ def _head(shown: Shown) -> str:
 
 
 def _cards(shown: Shown) -> str:
-    now = shown.now
+    now, quote = shown.now, shown.now["currency"]
     equity, balance = float(now["equity"]), float(now["balance"])
     made = equity - shown.balance
     cards = [
-        ("Equity", numbers.number(equity), "USDT", ""),
+        ("Equity", numbers.number(equity), quote, ""),
         ("Since the start", numbers.percent(made / shown.balance, signed=True),
-         f"{numbers.number(made, signed=True)} USDT", _colour(made)),
-        ("Balance", numbers.number(balance), "USDT, without open positions", ""),
-        ("Funding", numbers.number(float(now["funding"]), signed=True), "USDT, negative was paid", ""),
+         f"{numbers.number(made, signed=True)} {quote}", _colour(made)),
+        ("Balance", numbers.number(balance), f"{quote}, without open positions", ""),
+        ("Funding", numbers.number(float(now["funding"]), signed=True), f"{quote}, negative was paid", ""),
         ("Orders", f"{now['orders']:,}", f"{now['fills']:,} fills", ""),
         *((name, value, "", "") for name, value in shown.facts.items()),
     ]  # fmt: skip
@@ -114,7 +114,7 @@ def _card(name: str, value: str, under: str, colour: str) -> str:
 
 
 def _curve(shown: Shown) -> str:
-    curve = shown.curve
+    curve, quote = shown.curve, shown.now["currency"]
     if curve is None or len(curve.times) < 2:
         return _empty("The session has just begun.")
     keep = numbers.evenly(len(curve.times), _POINTS)
@@ -129,10 +129,10 @@ def _curve(shown: Shown) -> str:
     points = " L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x.tolist(), y(equity).tolist(), strict=True))
     start = f"{y(shown.balance):.1f}"
     return (
-        f'<div class="curve"><p><span>{numbers.number(high)} USDT</span></p>'
+        f'<div class="curve"><p><span>{numbers.number(high)} {quote}</span></p>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="Equity over time">'
         f'<line x1="0" x2="{_WIDTH}" y1="{start}" y2="{start}"/><path d="M{points}"/></svg>'
-        f"<p><span>{numbers.number(low)} USDT</span></p>"
+        f"<p><span>{numbers.number(low)} {quote}</span></p>"
         f"<p><span>{numbers.moment(at_ns(int(times[0])))}</span><span>dotted: what it began with</span>"
         f"<span>{numbers.moment(at_ns(int(times[-1])))}</span></p></div>"
     )
@@ -148,7 +148,7 @@ def _levels(symbol: str, levels: Facts) -> str:
     rows = [(one["distance"], _level(one, most)) for one in found]
     here = f'<tr class="price"><td>{numbers.price(price)}</td><td class="text" colspan="3">last price</td></tr>'
     ordered = [*(row for away, row in rows if away > 0), here, *(row for away, row in rows if away <= 0)]
-    table = _table(("Price", "Distance", "USDT", "*"), ordered, "levels")
+    table = _table(("Price", "Distance", contract_of(symbol).quote, "*"), ordered, "levels")
     return _section(f"{symbol} levels near price", how + table)
 
 
@@ -162,7 +162,7 @@ def _level(one: Facts, most: float) -> str:
     )
 
 
-def _positions(positions: Sequence[Facts]) -> str:
+def _positions(positions: Sequence[Facts], quote: str) -> str:
     rows = [
         f'<tr><td class="text">{escape(one["symbol"])}</td><td class="text {one["side"]}">{one["side"]}</td>'
         f"<td>{one['contracts']}</td><td>{numbers.price(one['entry'])}</td>"
@@ -170,7 +170,7 @@ def _positions(positions: Sequence[Facts]) -> str:
         f'<td class="text">{escape(one["strategy"])}</td><td>{_clock(one["opened"])}</td></tr>'
         for one in positions
     ]
-    heads = ("*Symbol", "*Side", "Contracts", "Entry", "Open P&L, USDT", "*Strategy", "Since")
+    heads = ("*Symbol", "*Side", "Contracts", "Entry", f"Open P&L, {quote}", "*Strategy", "Since")
     return _section("Positions", _table(heads, rows) if rows else _empty("None is open."))
 
 

@@ -38,20 +38,20 @@ def write_parity_page(found: Parity, name: str, folder: Path, quote: str) -> Pat
     body = (
         f"<header><h1>{escape(title)} {badges}</h1>"
         f'<p class="subtitle">{numbers.moment(found.begin)} to {numbers.moment(found.end)} UTC</p>{verdict}</header>'
-        f"<section><h2>What there is</h2>{_counts(found)}</section>"
+        f"<section><h2>What there is</h2>{_counts(found, quote)}</section>"
         f"<section><h2>Why a plain backtest differs</h2>{_causes(found)}</section>"
         '<section><h2>Equity</h2><p class="how">Below: on paper less the backtest that knew the same.</p>'
-        f"{plot_html('equity', _equity(found), 'Equity on paper and in backtests')}</section>"
-        f"{''.join(_unexplained(kind, one) for kind, one in found.unexplained.items() if len(one))}"
-        f"{_listed('Because open interest was heard late, or trades came late', found.late, ('plain', 'heard'))}"
-        f"{_listed('Because nobody was there, or late', found.absent, ('there', 'absent'))}"
+        f"{plot_html('equity', _equity(found, quote), 'Equity on paper and in backtests')}</section>"
+        f"{''.join(_unexplained(kind, one, quote) for kind, one in found.unexplained.items() if len(one))}"
+        f"{_listed('Because open interest was heard late, or trades came late', found.late, ('plain', 'heard'), quote)}"
+        f"{_listed('Because nobody was there, or late', found.absent, ('there', 'absent'), quote)}"
     )
-    return write_page(folder / PAGE, title + (" SIMULATED" if found.simulated else ""), body, quote)
+    return write_page(folder / PAGE, title + (" SIMULATED" if found.simulated else ""), body)
 
 
-def _counts(found: Parity) -> str:
+def _counts(found: Parity, quote: str) -> str:
     rows = [(kind, *(f"{count:,}" for count in counts)) for kind, counts in found.counts().items()]
-    rows.append(("equity at the end, USDT", *(numbers.number(one) for one in found.equity), ""))
+    rows.append((f"equity at the end, {quote}", *(numbers.number(one) for one in found.equity), ""))
     return _table(("", "On paper", "Backtest", "Differ"), rows)
 
 
@@ -74,11 +74,11 @@ def _causes(found: Parity) -> str:
     return how + _table(("Cause", "Intents", "*"), rows)
 
 
-def _unexplained(kind: str, difference: Difference) -> str:
-    return _listed(f"Unexplained {kind}", difference, ("on paper", "backtest"))
+def _unexplained(kind: str, difference: Difference, quote: str) -> str:
+    return _listed(f"Unexplained {kind}", difference, ("on paper", "backtest"), quote)
 
 
-def _listed(heading: str, difference: Difference, whose: tuple[str, str]) -> str:
+def _listed(heading: str, difference: Difference, whose: tuple[str, str], quote: str) -> str:
     """Rows that only one of two has, in order of time."""
     if not len(difference):
         return ""
@@ -95,7 +95,7 @@ def _listed(heading: str, difference: Difference, whose: tuple[str, str]) -> str
         for time_ns, name, row in rows[:_ROWS]
     ]
     more = f'<p class="how">The first {_ROWS} of {len(rows):,}.</p>' if len(rows) > _ROWS else ""
-    heads = ("Time, UTC", "*Only", "*Symbol", "*Strategy", "*For", "*Side", "Contracts", "Price", "USDT")
+    heads = ("Time, UTC", "*Only", "*Symbol", "*Strategy", "*For", "*Side", "Contracts", "Price", quote)
     return f"<section><h2>{escape(heading)}</h2>{more}{_table(heads, cells)}</section>"
 
 
@@ -116,25 +116,25 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _equity(found: Parity) -> go.Figure:
+def _equity(found: Parity, quote: str) -> go.Figure:
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
     for name, line in _LINES:
         curve = found.curves[name]
         keep = numbers.evenly(len(curve.times), _POINTS)
         times, equity = curve.times[keep] / 1e6, curve.equity[keep]
-        hover = "%{y:,.2f} USDT"
+        hover = f"%{{y:,.2f}} {quote}"
         figure.add_trace(
             go.Scatter(x=times, y=equity, name=name, mode="lines", line=line, hovertemplate=hover), row=1, col=1
         )
     paper, backtest = (found.curves[name].equity for name, _ in (_LINES[2], _LINES[1]))
     away = go.Scatter(
         x=times, y=(paper - backtest)[keep], name="difference", mode="lines", line={"color": ACCENT, "width": 1.5},
-        hovertemplate="%{y:,.4f} USDT", showlegend=False,
+        hovertemplate=f"%{{y:,.4f}} {quote}", showlegend=False,
     )  # fmt: skip
     figure.add_trace(away, row=2, col=1)
     dress(figure, height=520, simulated=found.simulated)
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(type="date")
-    figure.update_yaxes(title={"text": "equity, USDT"}, tickformat=",~f", row=1, col=1)
+    figure.update_yaxes(title={"text": f"equity, {quote}"}, tickformat=",~f", row=1, col=1)
     figure.update_yaxes(title={"text": "difference"}, nticks=4, rangemode="tozero", row=2, col=1)
     return figure

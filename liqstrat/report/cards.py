@@ -12,7 +12,8 @@ Metrics = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Figure:
-    """One of the run's figures: how it is called and written, what it is in short and in full, why it may be absent."""
+    """One of the run's figures: how it is called and written, what it is in short, where `{quote}` is the account's
+    currency, and in full, why it may be absent."""
 
     key: str
     name: str
@@ -23,7 +24,7 @@ class _Figure:
     absent: str = "not defined for this run"
 
 
-def _usdt(value: float) -> str:
+def _amount(value: float) -> str:
     return numbers.number(value) if abs(value) < 1e6 else numbers.amount(value)
 
 
@@ -75,21 +76,21 @@ _FIGURES = (
         "of the time",
         "share of time in which a position was open",
     ),
-    _Figure("final_equity", "Final equity", _usdt, "USDT", "balance and unrealised gains at the end"),
-    _Figure("fees", "Fees", _usdt, "USDT paid", "paid to the exchange for fills"),
+    _Figure("final_equity", "Final equity", _amount, "{quote}", "balance and unrealised gains at the end"),
+    _Figure("fees", "Fees", _amount, "{quote} paid", "paid to the exchange for fills"),
     _Figure(
         "funding",
         "Funding",
         lambda v: numbers.number(v, signed=True),
-        "USDT, negative was paid",
+        "{quote}, negative was paid",
         "settled on the open position at 00:00, 08:00 and 16:00 UTC",
         coloured=True,
     ),
     _Figure(
         "slippage",
         "Slippage",
-        _usdt,
-        "USDT, in the return already",
+        _amount,
+        "{quote}, in the return already",
         "fills against the last price when a market order was sent, a stop's trigger or a target's limit; "
         "above zero it was a cost",
     ),
@@ -103,9 +104,9 @@ _FIGURES = (
 )
 
 
-def cards_html(metrics: Metrics) -> str:
-    """All figures of the run as cards; an undefined one shows a dash and says why when pointed at."""
-    return f'<dl class="cards">{"".join(_card(figure, metrics) for figure in _FIGURES)}</dl>'
+def cards_html(metrics: Metrics, quote: str = "USDT") -> str:
+    """All figures of the run as cards, amounts in `quote`; an undefined one is a dash and says why when pointed at."""
+    return f'<dl class="cards">{"".join(_card(figure, metrics, quote) for figure in _FIGURES)}</dl>'
 
 
 def strategies_html(metrics: Metrics) -> str:
@@ -146,20 +147,20 @@ def definitions() -> list[tuple[str, str]]:
     return [(figure.name, figure.meaning) for figure in _FIGURES]
 
 
-def _card(figure: _Figure, metrics: Metrics) -> str:
+def _card(figure: _Figure, metrics: Metrics, quote: str) -> str:
     return (
         f'<div class="card"><dt>{figure.name}</dt><dd{_style(figure, metrics)}>{_text(figure, metrics)}</dd>'
-        f"<p>{escape(_under(figure, metrics))}</p></div>"
+        f"<p>{escape(_under(figure, metrics, quote))}</p></div>"
     )
 
 
-def _under(figure: _Figure, metrics: Metrics) -> str:
+def _under(figure: _Figure, metrics: Metrics, quote: str) -> str:
     """The line under a figure: its sampling or its amount where there is one, else what it means."""
     if figure.key == "sharpe" and metrics.get("sharpe_sampling"):
         return str(metrics["sharpe_sampling"])
     if figure.key == "net_return" and metrics.get("net_pnl") is not None:
-        return f"{numbers.number(metrics['net_pnl'], signed=True)} USDT after all costs"
-    return figure.short
+        return f"{numbers.number(metrics['net_pnl'], signed=True)} {quote} after all costs"
+    return figure.short.format(quote=quote)
 
 
 def _text(figure: _Figure, metrics: Metrics) -> str:

@@ -15,10 +15,12 @@ _HEIGHT = 520
 _BUCKETS = 1200
 
 
-def equity_figure(equity: pa.Table, start_equity: float | None, *, simulated: bool, height: int = _HEIGHT) -> go.Figure:
+def equity_figure(
+    equity: pa.Table, start_equity: float | None, *, simulated: bool, height: int = _HEIGHT, quote: str = "USDT"
+) -> go.Figure:
     """Three rows on one time axis from `equity` (`time`, `equity`, `notional`, by time).
 
-    Drawdown is measured from the highest equity so far, over every row; `start_equity` (USDT) draws a line.
+    Drawdown is measured from the highest equity so far, over every row; `start_equity` draws a line. quote: the unit.
     """
     time_ms, value, exposure = milliseconds(equity["time"]), doubles(equity["equity"]), doubles(equity["notional"])
     peak = np.maximum.accumulate(np.fmax(value, start_equity or -np.inf))
@@ -26,9 +28,9 @@ def equity_figure(equity: pa.Table, start_equity: float | None, *, simulated: bo
     keep = _telling(value, drawdown, np.abs(exposure))
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, row_heights=[0.5, 0.28, 0.22], vertical_spacing=0.045)
     lines = (
-        ("equity", value, ACCENT, "linear", "%{y:,.2f} USDT"),
+        ("equity", value, ACCENT, "linear", f"%{{y:,.2f}} {quote}"),
         ("drawdown", drawdown, LOSS, "linear", "%{y:.2%}"),
-        ("position", exposure, MUTED, "hv", "%{y:,.0f} USDT"),
+        ("position", exposure, MUTED, "hv", f"%{{y:,.0f}} {quote}"),
     )
     for row, (name, values, colour, shape, hover) in enumerate(lines, 1):
         trace = go.Scatter(
@@ -47,9 +49,9 @@ def equity_figure(equity: pa.Table, start_equity: float | None, *, simulated: bo
         figure.add_hline(y=start_equity, line={"color": MUTED, "width": 1, "dash": "dot"}, row=1, col=1)
     figure.update_layout(hovermode="x unified", dragmode="zoom")
     figure.update_xaxes(type="date", showspikes=True, spikemode="across", spikethickness=1, spikecolor=MUTED)
-    figure.update_yaxes(title={"text": "equity, USDT"}, tickformat=",~f", row=1, col=1)
+    figure.update_yaxes(title={"text": f"equity, {quote}"}, tickformat=",~f", row=1, col=1)
     figure.update_yaxes(title={"text": "drawdown"}, tickformat=".2~%", range=_depth(drawdown), row=2, col=1)
-    figure.update_yaxes(title={"text": "position, USDT"}, nticks=4, row=3, col=1)
+    figure.update_yaxes(title={"text": f"position, {quote}"}, nticks=4, row=3, col=1)
     return figure
 
 

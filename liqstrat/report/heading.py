@@ -105,13 +105,13 @@ def _model(run: Run) -> str:
     kind, formula = str(model.get("kind", "conserving")), str(model.get("formula", "exact"))
     lines = [
         f"<b>{escape(kind)}</b>, {escape(formula)} liquidation price, bins of {_widths(run)}",
-        *(_muted(line) for line in _assumed(kind, model)),
+        *(_muted(line) for line in _assumed(kind, model, run.quote)),
         *(_scored(one, len(run.symbols) > 1) for one in run.levels),
     ]
     return _fact("Model of the levels", lines)
 
 
-def _assumed(kind: str, model: dict[str, Any]) -> list[str]:
+def _assumed(kind: str, model: dict[str, Any], quote: str) -> list[str]:
     """What a kind of model takes for granted, in words."""
     mix = {int(tier): share for tier, share in (model.get("leverage") or {}).items()}
     total = sum(mix.values()) or 1.0
@@ -119,7 +119,7 @@ def _assumed(kind: str, model: dict[str, Any]) -> list[str]:
     large, by = float(model.get("large", 0)), model.get("large_by")
     weight = float(model.get("taker_weight", 1))
     chosen = {
-        "value": f"from {numbers.amount(large)} USDT on",
+        "value": f"from {numbers.amount(large)} {quote} on",
         "top": f"the {large:.0f} largest of an interval",
         "portion": f"the largest that make {numbers.percent(large, 0)} of an interval",
     }
@@ -156,7 +156,7 @@ def _venue(run: Run) -> str:
     venue = run.config.get("venue", {})
     switched = [name for name in ("funding", "depth", "liquidation") if not venue.get(name, True)]
     lines = [
-        f"{numbers.number(float(venue.get('balance', 0)), 0)} USDT at the start, "
+        f"{numbers.number(float(venue.get('balance', 0)), 0)} {run.quote} at the start, "
         f"{escape(str(venue.get('leverage', numbers.ABSENT)))}x leverage",
         f"fees {_share(venue.get('maker_fee'))} maker, {_share(venue.get('taker_fee'))} taker; "
         f"{escape(str(venue.get('latency_ms', numbers.ABSENT)))} ms latency",

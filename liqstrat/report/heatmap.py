@@ -50,7 +50,7 @@ def heatmap_figure(
     if read is not None:
         figure.add_traces(candle_traces(read))
     if trades is not None:
-        figure.add_traces(trade_traces(trades))
+        figure.add_traces(trade_traces(trades, contract.quote))
     dress(figure, height=height, simulated=simulated)
     figure.update_layout(
         dragmode="pan",

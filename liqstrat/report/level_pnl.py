@@ -6,10 +6,10 @@ from typing import Any
 
 from liqstrat.report import numbers
 
-#: Key, name, and how its bounds are written.
+#: Key, name, where `{quote}` is the account's currency, and how its bounds are written.
 _KINDS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("side", "Positions liquidated there", str),
-    ("size", "Size, USDT", numbers.amount),
+    ("size", "Size, {quote}", numbers.amount),
     ("strength", "Share of its side's contracts", lambda v: numbers.percent(v, 1)),
     ("leverage", "Mean leverage", lambda v: f"{numbers.number(v, 1)}x"),
     ("high_leverage", "Share at 50x and above", lambda v: numbers.percent(v, 0)),
@@ -18,10 +18,10 @@ _KINDS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("touched", "Touched before", str),
     ("seeded", "Share of the map from before history", lambda v: numbers.percent(v, 0)),
 )
-_COLUMNS = ("Known of the level", "Part", "Trades", "P&L, USDT", "Win rate", "Expectancy, USDT", "Expectancy, R")
+_COLUMNS = ("Known of the level", "Part", "Trades", "P&L, {quote}", "Win rate", "Expectancy, {quote}", "Expectancy, R")
 
 
-def level_pnl_html(found: dict[str, list[dict[str, Any]]]) -> str:
+def level_pnl_html(found: dict[str, list[dict[str, Any]]], quote: str = "USDT") -> str:
     """The section, closed until it is asked for; an empty text for results of before, and without trades."""
     counts = {one["part"]: one for one in found.get("named", [])}
     if not any(one["trades"] for one in counts.values()):
@@ -34,10 +34,12 @@ def level_pnl_html(found: dict[str, list[dict[str, Any]]]) -> str:
         '<p class="how">As it was known at the entry; thirds are of this run\'s own trades. '
         "With few trades in a part it tells a story, not a fact.</p>"
     )
-    rows = "".join(_rows(name, found[key], bound) for key, name, bound in _KINDS if found.get(key))
+    rows = "".join(_rows(name.format(quote=quote), found[key], bound) for key, name, bound in _KINDS if found.get(key))
     if without["trades"]:
         rows += _row("No level named", "", without)
-    head = "".join(f"<th{_TEXT if i < 2 else ''}>{escape(name)}</th>" for i, name in enumerate(_COLUMNS))
+    head = "".join(
+        f"<th{_TEXT if i < 2 else ''}>{escape(name.format(quote=quote))}</th>" for i, name in enumerate(_COLUMNS)
+    )
     table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     return _section(note + table)
 

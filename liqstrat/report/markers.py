@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -31,10 +32,11 @@ _TRADES_AT_FULL_SIZE, _LEAST_SIZE = 60, 0.5
 EXIT_NAMES = {role: look[0] for role, look in _EXITS.items()}
 
 
-def trade_traces(trades: pa.Table) -> list[go.Scatter]:
+def trade_traces(trades: pa.Table, quote: str = "USDT") -> list[go.Scatter]:
     """Lines from entry to exit (green gained, red lost), then markers by side of entry and role of exit.
 
     `trades` are rows of a results folder's `positions.parquet`; one that is still open has no exit.
+    quote: the currency of their amounts.
     """
     rows = trades.to_pylist()
     closed = [row for row in rows if row["closed"] is not None and row["exit_price"] is not None]
@@ -46,11 +48,11 @@ def trade_traces(trades: pa.Table) -> list[go.Scatter]:
     for role, look in _EXITS.items():
         some = [row for row in closed if exit_role(row) == role]
         if some:
-            traces.append(_markers(look, len(rows), some, "closed", "exit_price", _exit_text))
+            traces.append(_markers(look, len(rows), some, "closed", "exit_price", partial(_exit_text, quote=quote)))
     for side, look in _ENTRIES.items():
         some = [row for row in rows if row["side"] == side]
         if some:
-            traces.append(_markers(look, len(rows), some, "opened", "entry_price", _entry_text))
+            traces.append(_markers(look, len(rows), some, "opened", "entry_price", partial(_entry_text, quote=quote)))
     return traces
 
 
@@ -102,24 +104,26 @@ def _markers(
     )
 
 
-def _entry_text(row: Row) -> str:
+def _entry_text(row: Row, quote: str) -> str:
     lines = [
         f"<b>{escape(row['side'])} entry</b> {_number(row)}{escape(row['strategy'])}",
         f"{numbers.moment(row['opened'])} at {numbers.price(row['entry_price'])}",
-        f"{numbers.quantity(row['quantity'])} contracts, {numbers.amount(row['quantity'] * row['entry_price'])} USDT",
+        f"{numbers.quantity(row['quantity'])} contracts, "
+        f"{numbers.amount(row['quantity'] * row['entry_price'])} {quote}",
     ]
     level = level_text(row)
     if level:
-        lines.append(f"{escape(row['level_side'] or '')} level {level} USDT")
+        lines.append(f"{escape(row['level_side'] or '')} level {level} {quote}")
     return "<br>".join(lines)
 
 
-def _exit_text(row: Row) -> str:
+def _exit_text(row: Row, quote: str) -> str:
     return "<br>".join(
         [
             f"<b>{EXIT_NAMES[exit_role(row)]}</b> of {_number(row)}{escape(row['side'])} {escape(row['strategy'])}",
             f"{numbers.moment(row['closed'])} at {numbers.price(row['exit_price'])}",
-            f"P&amp;L {numbers.number(row['pnl'], signed=True)} USDT ({numbers.percent(row['return'], signed=True)})",
+            f"P&amp;L {numbers.number(row['pnl'], signed=True)} {quote} "
+            f"({numbers.percent(row['return'], signed=True)})",
         ]
     )
 

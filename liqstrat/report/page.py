@@ -1,7 +1,6 @@
 """One HTML file that needs nothing else: style, script, plotly.js and the figures' data are all in it."""
 
 import json
-import re
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
@@ -16,32 +15,24 @@ from plotly.offline import get_plotlyjs
 from liqstrat.held import partial_file
 from liqstrat.report.theme import css_variables
 
-#: What labels say amounts are in; the page of another currency has its name in this one's place.
-_LABELLED = re.compile(r"\bUSDT\b")
 
-
-def write_page(out: Path, title: str, body: str, quote: str = "USDT") -> Path:
+def write_page(out: Path, title: str, body: str) -> Path:
     """Write the page `title` with `body` (HTML, figures by `plot_html`); the file appears when it is whole.
-
-    quote: the currency of its amounts, which labels in `body` call USDT.
 
     The page forbids itself every connection, so that opening it asks nothing of the network, and every script but its
     own two, which it names by their hashes: a text in the results that passed for one would not run.
     """
     scripts = (get_plotlyjs(), _ours("page.js"))
-    return _write(out, title, _in(quote, body), style="", scripts=scripts, images="data: blob:")
+    return _write(out, title, body, style="", scripts=scripts, images="data: blob:")
 
 
-def write_light_page(
-    out: Path, title: str, body: str, *, style: str, script: str, refresh: int | None, quote: str = "USDT"
-) -> Path:
+def write_light_page(out: Path, title: str, body: str, *, style: str, script: str, refresh: int | None) -> Path:
     """Write a page without figures of Plotly, small enough to be written again every few seconds.
 
-    style: besides that of all pages. refresh: seconds after which a browser reads it again; None for never. quote: as
-    that of `write_page`.
+    style: besides that of all pages. refresh: seconds after which a browser reads it again; None for never.
     """
     again = "" if refresh is None else f'<meta http-equiv="refresh" content="{refresh}">'
-    return _write(out, title, _in(quote, body), style=style, scripts=(script,), images="data:", refresh=again)
+    return _write(out, title, body, style=style, scripts=(script,), images="data:", refresh=again)
 
 
 def _write(
@@ -65,10 +56,6 @@ def _write(
 def _ours(name: str) -> str:
     """The text of a file beside this one."""
     return (files("liqstrat.report") / name).read_text(encoding="utf-8")
-
-
-def _in(quote: str, body: str) -> str:
-    return body if quote == "USDT" else _LABELLED.sub(quote, body)
 
 
 def _as_read(script: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.report.candles import read_candles
 from liqstrat.report.cards import cards_html, strategies_html
 from liqstrat.report.drawings import draw
@@ -30,13 +31,13 @@ def write_report(folder: Path) -> Path:
     run = results.run
     heatmaps = {symbol: _heatmap(results, symbol) for symbol in run.symbols}
     plots = {symbol: f"plot-heatmap-{symbol}" for symbol, figure in heatmaps.items() if figure is not None}
-    sections = [_section("Equity", _equity(results)), _rolling(results), tearsheet_html(results.metrics)]
+    sections = [_section("Equity", _equity(results)), _rolling(results), tearsheet_html(results.metrics, run.quote)]
     for symbol, figure in heatmaps.items():
         sections += [_heatmap_section(symbol, figure), _map_section(results, symbol)]
-    sections.append(_section("Trades", trades_html(results.positions.to_pylist(), plots), "trades"))
+    sections.append(_section("Trades", trades_html(results.positions.to_pylist(), plots, run.quote), "trades"))
     title = f"{run.title} SIMULATED" if run.simulated else run.title
-    head = heading_html(run) + cards_html(results.metrics) + strategies_html(results.metrics)
-    return write_page(folder / "report.html", title, head + "".join(sections) + small_print_html(run), run.quote)
+    head = heading_html(run) + cards_html(results.metrics, run.quote) + strategies_html(results.metrics)
+    return write_page(folder / "report.html", title, head + "".join(sections) + small_print_html(run))
 
 
 def _section(heading: str, content: str, kind: str = "") -> str:
@@ -52,7 +53,7 @@ def _equity(results: Results) -> str:
         return _empty("No equity was recorded.")
     balance = results.run.config.get("venue", {}).get("balance")
     start = None if balance is None else float(balance)
-    figure = equity_figure(results.equity, start, simulated=results.run.simulated)
+    figure = equity_figure(results.equity, start, simulated=results.run.simulated, quote=results.run.quote)
     return plot_html("equity", figure, "Equity, drawdown and position over time")
 
 
@@ -76,6 +77,7 @@ def _heatmap(results: Results, symbol: str) -> go.Figure | None:
         results.positions_of(symbol),
         simulated=results.run.simulated,
         most_cells=MOST_CELLS // len(results.run.symbols),
+        contract=contract_of(symbol),
     )
     draw(figure, results.plots(symbol), results.notes(symbol), read_candles(candles))
     return figure
@@ -98,9 +100,10 @@ def _map_section(results: Results, symbol: str) -> str:
     if not len(levels):
         return _section(heading, _empty("The map is empty."))
     price = levels["price"][0].as_py()
-    figure = map_figure(levels, price, span=results.run.span, simulated=results.run.simulated)
+    contract = contract_of(symbol)
+    figure = map_figure(levels, price, span=results.run.span, simulated=results.run.simulated, contract=contract)
     how = (
-        '<p class="how">USDT that would be liquidated at each price, by assumed leverage. '
+        f'<p class="how">{contract.quote} that would be liquidated at each price, by assumed leverage. '
         "The curves add it up from the current price outwards: what a move to there would liquidate in all.</p>"
     )
     return _section(heading, how + plot_html(f"map-{symbol}", figure, heading))

@@ -31,7 +31,7 @@ def _times(value: float) -> str:
     return f"{numbers.number(value)} R"
 
 
-#: Key, name, how it is written, and what it is.
+#: Key, name, where `{quote}` is the account's currency, how it is written, and what it is.
 _FIGURES: tuple[tuple[str, str, Callable[[Any], str], str], ...] = (
     ("cagr", "CAGR", _share, "growth a year at the rate of the run; not defined for less than 30 days"),
     (
@@ -48,7 +48,7 @@ _FIGURES: tuple[tuple[str, str, Callable[[Any], str], str], ...] = (
     ),
     ("calmar", "Calmar", numbers.number, "CAGR by max drawdown"),
     ("buy_and_hold", "Buy and hold", _share, "what the price made over the run, without costs"),
-    ("expectancy", "Expectancy, USDT", _money, "mean net profit of a trade"),
+    ("expectancy", "Expectancy, {quote}", _money, "mean net profit of a trade"),
     ("expectancy_r", "Expectancy, R", _times, "mean net profit in multiples of what the first stop risked"),
     ("mae", "Mean MAE", _rate, "how far price went against a trade at most, by its entry price"),
     ("mfe", "Mean MFE", _rate, "how far price went for a trade at most, by its entry price"),
@@ -67,29 +67,31 @@ _FIGURES: tuple[tuple[str, str, Callable[[Any], str], str], ...] = (
 )
 _SIDE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("trades", "Trades", _count),
-    ("pnl", "P&L, USDT", _money),
+    ("pnl", "P&L, {quote}", _money),
     ("win_rate", "Win rate", _rate),
     ("profit_factor", "Profit factor", numbers.number),
-    ("expectancy", "Expectancy, USDT", _money),
+    ("expectancy", "Expectancy, {quote}", _money),
     ("expectancy_r", "Expectancy, R", _times),
 )
 
 
-def tearsheet_html(metrics: Metrics) -> str:
-    """The section; an empty text for results of before, which have none of its figures."""
+def tearsheet_html(metrics: Metrics, quote: str = "USDT") -> str:
+    """The section, amounts in `quote`; an empty text for results of before, which have none of its figures."""
     if not any(key in metrics for key, *_ in _FIGURES):
         return ""
     listed = "".join(
-        f'<div title="{escape(meaning)}"><dt>{escape(name)}</dt><dd>{_text(metrics.get(key), text)}</dd></div>'
+        f'<div title="{escape(meaning)}"><dt>{escape(name.format(quote=quote))}</dt>'
+        f"<dd>{_text(metrics.get(key), text)}</dd></div>"
         for key, name, text, meaning in _FIGURES
     )
     parts = (
-        f'<dl class="more">{listed}</dl>{_beside(metrics)}{_sides(metrics)}{_months(metrics.get("by_month") or {})}'
-        f"{_split('Weekday of entry', _DAYS, metrics.get('by_weekday') or [])}"
-        f"{_split('Hour of entry', [f'{hour:02d}' for hour in range(24)], metrics.get('by_hour') or [])}"
+        f'<dl class="more">{listed}</dl>{_beside(metrics, quote)}{_sides(metrics, quote)}'
+        f"{_months(metrics.get('by_month') or {})}"
+        f"{_split('Weekday of entry', _DAYS, metrics.get('by_weekday') or [], quote)}"
+        f"{_split('Hour of entry', [f'{hour:02d}' for hour in range(24)], metrics.get('by_hour') or [], quote)}"
     )
     more = f"<section><details><summary><h2>More figures</h2></summary>{parts}</details></section>"
-    return more + level_pnl_html(metrics.get("by_level") or {})
+    return more + level_pnl_html(metrics.get("by_level") or {}, quote)
 
 
 #: By the section of `metrics.json`: key, name, how it is written, and what it is.
@@ -134,29 +136,30 @@ _BESIDE: tuple[tuple[str, str, tuple[tuple[str, str, Callable[[Any], str], str],
         (
             ("median", "Usual order", _rate, "by what was traded from four minutes before its first fill to its last"),
             ("high", "Large order", _rate, "95th percentile of the same"),
-            ("at_0.01", "Account for 1%", numbers.amount, "USDT at which a large order would be 1% of that volume"),
-            ("at_0.05", "Account for 5%", numbers.amount, "USDT at which a large order would be 5% of that volume"),
-            ("at_0.1", "Account for 10%", numbers.amount, "USDT at which a large order would be 10% of that volume"),
+            ("at_0.01", "Account for 1%", numbers.amount, "{quote} at which a large order would be 1% of that volume"),
+            ("at_0.05", "Account for 5%", numbers.amount, "{quote} at which a large order would be 5% of that volume"),
+            ("at_0.1", "Account for 10%", numbers.amount, "{quote} at which a large order would be 10% of that volume"),
         ),
     ),
 )
 
 
-def _beside(metrics: Metrics) -> str:
+def _beside(metrics: Metrics, quote: str) -> str:
     """Three short lists beside each other; nothing of results of before."""
     lists = ""
     for section, heading, figures in _BESIDE:
         if found := metrics.get(section):
             listed = "".join(
-                f'<div title="{escape(meaning)}"><dt>{escape(name)}</dt><dd>{_text(found.get(key), text)}</dd></div>'
+                f'<div title="{escape(meaning.format(quote=quote))}"><dt>{escape(name)}</dt>'
+                f"<dd>{_text(found.get(key), text)}</dd></div>"
                 for key, name, text, meaning in figures
             )
             lists += f'<h3 class="list">{escape(heading)}</h3><dl class="more">{listed}</dl>'
     return lists
 
 
-def _sides(metrics: Metrics) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for _, name, _ in _SIDE)
+def _sides(metrics: Metrics, quote: str) -> str:
+    head = "".join(f"<th>{escape(name.format(quote=quote))}</th>" for _, name, _ in _SIDE)
     rows = "".join(
         f'<tr><td class="text {side}">{side}</td>'
         + "".join(f"<td>{_text(metrics[side].get(key), text)}</td>" for key, _, text in _SIDE)
@@ -181,7 +184,7 @@ def _months(months: dict[str, float | None]) -> str:
     return _table('<th class="text">Return</th>' + "".join(f"<th>{name}</th>" for name in names), rows)
 
 
-def _split(name: str, parts: Any, found: list[dict[str, float]]) -> str:
+def _split(name: str, parts: Any, found: list[dict[str, float]], quote: str) -> str:
     if not found:
         return ""
     head = f'<th class="text">{name}, UTC</th>' + "".join(f"<th>{part}</th>" for part in parts)
@@ -190,7 +193,7 @@ def _split(name: str, parts: Any, found: list[dict[str, float]]) -> str:
         f"<td{_colour(one['pnl'])}>{numbers.number(one['pnl'], 0, signed=True)}</td>" if one["trades"] else "<td></td>"
         for one in found
     )
-    rows = f'<tr><td class="text">Trades</td>{counts}</tr><tr><td class="text">P&amp;L, USDT</td>{sums}</tr>'
+    rows = f'<tr><td class="text">Trades</td>{counts}</tr><tr><td class="text">P&amp;L, {quote}</td>{sums}</tr>'
     return _table(head, rows)
 
 

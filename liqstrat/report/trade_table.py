@@ -14,7 +14,7 @@ MOST_ROWS = 3000
 
 @dataclass(frozen=True)
 class _Column:
-    """A column: its text, and the value it is sorted by."""
+    """A column: its name, where `{quote}` is the account's currency, its text, and the value it is sorted by."""
 
     name: str
     text: Callable[[Row], str]
@@ -71,10 +71,10 @@ _COLUMNS = (
     _plain("Entry", "entry_price", numbers.price),
     _plain("Exit", "exit_price", numbers.price),
     _Column("Left by", lambda row: escape(_exit(row)), _exit, is_text=True),
-    _signed("P&amp;L, USDT", "pnl", numbers.number, "after fees and funding"),
+    _signed("P&amp;L, {quote}", "pnl", numbers.number, "after fees and funding"),
     _signed("Return", "return", numbers.percent),
     _Column(
-        "Level taken at, USDT",
+        "Level taken at, {quote}",
         _level,
         lambda row: row["level_notional"],
         is_text=True,
@@ -87,17 +87,18 @@ _COLUMNS = (
 )
 
 
-def trades_html(rows: list[Row], plots: dict[str, str]) -> str:
+def trades_html(rows: list[Row], plots: dict[str, str], quote: str = "USDT") -> str:
     """The table of `rows` (of `positions.parquet`, each with its `number`).
 
     `plots` names the heatmap of each symbol that has one: a trade's number brings it into view there.
+    quote: the currency of their amounts.
     """
     if not rows:
         return '<p class="empty">No trade was closed in this run.</p>'
     columns = [column for column in _COLUMNS if _is_telling(column, rows)]
     head = "".join(
         f"<th data-sortable{_classes('text' if column.is_text else '')} "
-        f'title="{escape(column.explained or "click to sort")}">{column.name}</th>'
+        f'title="{escape(column.explained or "click to sort")}">{column.name.format(quote=quote)}</th>'
         for column in columns
     )
     body = "".join(_row(row, columns, plots) for row in rows[:MOST_ROWS])
@@ -143,7 +144,7 @@ def _number(row: Row, plots: dict[str, str]) -> str:
 
 
 def _sums(rows: list[Row], columns: list[_Column]) -> str:
-    keys = {"P&amp;L, USDT": "pnl", "Fees": "fees", "Funding": "funding"}
+    keys = {"P&amp;L, {quote}": "pnl", "Fees": "fees", "Funding": "funding"}
     cells = ""
     for column in columns:
         key = keys.get(column.name)

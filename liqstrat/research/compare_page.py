@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.report import numbers
 from liqstrat.report.cards import figure_name, figure_text
 from liqstrat.report.heatmap import heatmap_figure, heatmap_html
@@ -23,12 +24,12 @@ _POINTS = 2000
 _NAMES = {
     "net_return": "Net return",
     "sharpe_by_day": "Sharpe of daily returns",
-    "pnl": "P&L of closed trades, USDT",
+    "pnl": "P&L of closed trades, {quote}",
     "trades": "Trades",
     "win_rate": "Win rate",
     "profit_factor": "Profit factor",
-    "pnl_a_trade": "P&L a trade, USDT",
-    "fees": "Fees of closed trades, USDT",
+    "pnl_a_trade": "P&L a trade, {quote}",
+    "fees": "Fees of closed trades, {quote}",
 }
 _SHARES = ("net_return", "win_rate")
 
@@ -42,19 +43,19 @@ def write_compare_page(comparison: Comparison, out: Path) -> Path:
     warnings = "".join(
         f'<p class="banner"><b>Not like with like.</b> {escape(text)}</p>' for text in comparison.warnings
     )
+    quote = " or ".join(dict.fromkeys(one.results.run.quote for one in comparison.runs))
     body = (
         f"<header><h1>{escape(title)} {badge}</h1>{warnings}"
         f'<div class="facts">{"".join(map(_run, comparison.runs))}</div></header>'
         f"<section><h2>What differs</h2>{_unlike(comparison)}</section>"
         f"<section><h2>Figures</h2>{_figures(comparison)}</section>"
-        f"<section><h2>Differences from A</h2>{_against(comparison)}</section>"
+        f"<section><h2>Differences from A</h2>{_against(comparison, quote)}</section>"
         '<section><h2>Equity</h2><p class="how">Against the balance that each began with.</p>'
         f"{plot_html('equity', _equity(comparison, simulated), 'Equity of all runs over time')}</section>"
         f"{''.join(_only(one, len(comparison.runs)) for one in comparison.runs)}"
         f"<footer>{_small_print()}</footer>"
     )
-    quotes = dict.fromkeys(one.results.run.quote for one in comparison.runs)
-    return write_page(out, title + (" SIMULATED" if simulated else ""), body, " or ".join(quotes))
+    return write_page(out, title + (" SIMULATED" if simulated else ""), body)
 
 
 def _run(one: Compared) -> str:
@@ -98,10 +99,10 @@ def _figures(comparison: Comparison) -> str:
     return _table(["Figure", *(one.letter for one in comparison.runs)], rows, words=1)
 
 
-def _against(comparison: Comparison) -> str:
+def _against(comparison: Comparison, quote: str) -> str:
     others = comparison.runs[1:]
     rows = "".join(
-        f'<tr><td class="text">{_NAMES[name]}</td>'
+        f'<tr><td class="text">{escape(_NAMES[name].format(quote=quote))}</td>'
         + "".join(f"<td>{_difference(name, one.differences[name])}</td>" for one in others)
         + "</tr>"
         for name in FIGURES
@@ -177,10 +178,12 @@ def _only(one: Compared, runs: int) -> str:
             simulated=one.results.run.simulated,
             height=520,
             most_cells=MOST_CELLS // (runs * len(symbols)),
+            contract=contract_of(symbol),
         )
         plots[symbol] = f"plot-{name}"
         content += heatmap_html(name, figure, f"{symbol}, and the trades that only {one.letter} has")
-    return f'<section class="trades">{heading}{content}{trades_html(one.only.to_pylist(), plots)}</section>'
+    trades = trades_html(one.only.to_pylist(), plots, one.results.run.quote)
+    return f'<section class="trades">{heading}{content}{trades}</section>'
 
 
 def _table(head: list[str], rows: str, *, words: int) -> str:

@@ -28,7 +28,8 @@ export function ink(place, lines, bad) {
 }
 
 function parts(line) {
-  if (/^\s*\[/.test(line) && !line.includes("=")) return [["h", line]];
+  const header = line.match(/^(\s*\[[^\]=]*\]+\s*)(#.*)?$/);
+  if (header) return [["h", header[1]], ["c", header[2] ?? ""]];
   const found = [];
   const key = line.match(/^(\s*[A-Za-z0-9_."-]+\s*)(?==)/);
   let rest = line;

@@ -53,9 +53,12 @@ export function drawPane(context, pane, box, x, [from, to]) {
   context.lineTo(left + wide, Math.round(top) + 0.5);
   context.stroke();
   context.font = FONT;
-  context.fillStyle = colour("muted");
   context.textAlign = "left";
   context.textBaseline = "middle";
+  // What is drawn there does not run through the name.
+  context.fillStyle = colour("plot");
+  context.fillRect(left + 3, top + 3, context.measureText(pane.name).width + 6, 16);
+  context.fillStyle = colour("muted");
   context.fillText(pane.name, left + 6, top + 11);
   if (values.length) {
     context.fillText(text(pane, high), left + wide + 6, top + 10);
