@@ -9,7 +9,7 @@ import pytest
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.maps import LEVELS_SCHEMA, last_known, lump_words, maps_at, marks
+from liqstrat.maps import LEVELS_SCHEMA, band_words, last_known, maps_at, marks
 from liqstrat.market.store import Store, open_store
 from liqstrat.pages import save_heatmap
 from tests.history import START, Trades, open_interest_every, random_trades, write_history
@@ -50,7 +50,7 @@ def test_a_band_is_around_the_same_map_and_a_model_without_one_is_told(store: St
     assert levels.band is not None
     low, high = levels.band.bins
     assert low.shape == high.shape == (2, levels.longs.shape[1])
-    assert "a guess: hardly any liquidations are on record" in lump_words(levels.band)
+    assert "a guess: hardly any liquidations are on record" in band_words(levels.band)
     with pytest.raises(LiqstratError, match='a band is of kind "conserving" only, this model\'s is "oi_candle"'):
         next(maps_at(store, "BTCUSDT", [moment], replace(MODEL, kind="oi_candle"), WARMUP, banded=True))
 

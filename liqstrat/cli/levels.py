@@ -54,7 +54,7 @@ def levels(
     """
     from liqstrat.liquidation.clusters import find_clusters
     from liqstrat.liquidation.together import together
-    from liqstrat.maps import last_known, lump_words, map_of_venues, maps_at
+    from liqstrat.maps import band_words, last_known, map_of_venues, maps_at
     from liqstrat.market.store import open_store
 
     if with_band and venues:
@@ -75,8 +75,7 @@ def levels(
         return
     _print_levels(known, clusters, parts, simulated=simulated)
     if known.band is not None:
-        told = lump_words(known.band)
-        out.print(f"{told} In nine of ten bins what is open lies in the band, on simulated markets.", soft_wrap=True)
+        out.print(band_words(known.band), soft_wrap=True)
 
 
 def heatmap(

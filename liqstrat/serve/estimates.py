@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from liqstrat.liquidation.clusters import find_clusters
-from liqstrat.liquidation.grid import Floats, Ints, log_step, low_edge
+from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step, low_edge
+from liqstrat.liquidation.lumps import Band
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.maps import levels_rows, maps_at
+from liqstrat.maps import band_words, levels_rows, maps_at
 from liqstrat.market.store import Store
 from liqstrat.market.width import with_bin_width
 from liqstrat.progress import SILENT, Progress
@@ -32,7 +33,7 @@ class Estimates:
     rows: as `liqstrat.maps.LEVELS_SCHEMA`. moments: of all maps, also of those without rows. prices, open_interest
     (contracts), seeded, unplaced: one entry a map. width: relative width of a price bin. clusters: of a single map, as
     `liqstrat.liquidation.clusters.Cluster`, all leverages together. remarks: what a reader must know of
-    the history that was used.
+    the history that was used. band: of a single map with one, what it says of itself, see `_band`.
     """
 
     rows: pa.Table
@@ -44,6 +45,7 @@ class Estimates:
     width: float
     clusters: list[dict[str, Any]]
     remarks: list[str]
+    band: dict[str, Any] | None = None
 
     def wanted(self, side: str, tiers: Sequence[int] | None) -> pa.Table:
         """The rows of one side or of both, and of some leverages or all."""
@@ -64,8 +66,10 @@ def make_estimates(
     warmup: timedelta,
     span: float | None,
     progress: Progress = SILENT,
+    *,
+    banded: bool = False,
 ) -> Estimates:
-    """Maps at `moments` (ascending), from the shelf or made now; `span`: see `liqstrat.maps.maps_at`."""
+    """Maps at `moments` (ascending), from the shelf or made now; `span` and `banded`: see `liqstrat.maps.maps_at`."""
     settings = with_bin_width(store, symbol, settings, moments[0])
     key = shelf.key(
         {
@@ -75,6 +79,7 @@ def make_estimates(
             "moments": [moment.isoformat() for moment in moments],
             "warmup": warmup,
             "span": span,
+            **({"banded": True} if banded else {}),
         }
     )
     kept = shelf.get(key)
@@ -82,7 +87,7 @@ def make_estimates(
         # A file that holds something else is made anew.
         with suppress(KeyError, TypeError, ValueError):
             return _read(kept, moments)
-    maps = list(maps_at(store, symbol, moments, settings, warmup, progress, span))
+    maps = list(maps_at(store, symbol, moments, settings, warmup, progress, span, banded=banded))
     table = _table(maps, store.remarks)
     shelf.put(key, table)
     return _read(table, moments)
@@ -143,12 +148,29 @@ def _table(maps: list[LiquidationMap], remarks: list[str]) -> pa.Table:
         "width": maps[0].width,
         "remarks": remarks,
         "clusters": [asdict(one) for one in find_clusters(maps[0])] if len(maps) == 1 else [],
+        "band": _band(maps[0], maps[0].band) if len(maps) == 1 and maps[0].band is not None else None,
         **{name: [getattr(one, name) for one in maps] for name in ("price", "open_interest", "seeded_share")},
         "unplaced": [float(one.long_unplaced.sum() + one.short_unplaced.sum()) for one in maps],
     }
     rows = pa.concat_tables([levels_rows(one) for one in maps])
     rows = rows.set_column(rows.column_names.index("side"), "side", rows["side"].dictionary_encode())
     return rows.replace_schema_metadata({_ABOUT: json.dumps(told, default=float).encode()})
+
+
+def _band(levels: LiquidationMap, band: Band) -> dict[str, Any]:
+    """Words on a band, and the least and the most of the sums from price outwards, USDT, by the edge they reach to."""
+    worth = band.expected * levels.middles / levels.price
+    at = bin_at(levels.price, levels.width) - levels.first_bin
+    sums = []
+    for side, name in enumerate(("long", "short")):
+        outwards = slice(at, None, -1) if name == "long" else slice(at, None)
+        edges = levels.low_edges[outwards] if name == "long" else levels.high_edges[outwards]
+        low, high = band.bounds(np.cumsum(worth[:, side, outwards], axis=1))
+        sums += [
+            {"side": name, "price": price, "usdt_low": least * levels.price, "usdt_high": most * levels.price}
+            for price, least, most in zip(edges.tolist(), low.tolist(), high.tolist(), strict=True)
+        ]
+    return {"words": band_words(band), "sums": sums}
 
 
 def _read(table: pa.Table, moments: list[datetime]) -> Estimates:
@@ -166,4 +188,5 @@ def _read(table: pa.Table, moments: list[datetime]) -> Estimates:
         width=float(told["width"]),
         clusters=told["clusters"],
         remarks=told["remarks"],
+        band=told["band"],
     )

@@ -151,12 +151,16 @@ class OneMap(MapFacts):
 
 
 class Level(_Shape):
+    """low, high: with a band, the least and the most contracts of the whole bin, all leverages together."""
+
     side: Literal["long", "short"]
     price_low: float
     price_high: float
     contracts: float
     usdt: float
     distance: float
+    low: float | None = None
+    high: float | None = None
 
 
 class Levels(OneMap):
@@ -184,10 +188,28 @@ class Cluster(_Shape):
     band: tuple[float, float] | None = None
 
 
+class BandSum(_Shape):
+    """The least and the most of what stands from price up to another one."""
+
+    side: Literal["long", "short"]
+    price: float
+    usdt_low: float
+    usdt_high: float
+
+
+class MapBand(_Shape):
+    """words: what positions are taken to be like."""
+
+    words: str
+    sums: list[BandSum]
+
+
 class Map(OneMap):
-    """The estimated map with all that is in it. words: the imbalance and the nearest strong levels, in sentences."""
+    """The estimated map with all that is in it. words: the imbalance and the nearest strong levels, in sentences. band:
+    with a band."""
 
     clusters: list[Cluster]
+    band: MapBand | None
     words: list[str]
     levels: list[MapRow]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
@@ -107,6 +108,34 @@ def test_the_heatmap_sums_the_map(client: TestClient) -> None:
     assert rows.usdt.sum() == pytest.approx(np.sum(heat["usdt"]))
 
 
+def test_a_map_tells_between_which_bounds_it_lies_where_it_is_asked(client: TestClient, history: lq.History) -> None:
+    at = "2024-03-02T12:00"
+    plain, told = (get(client, f"{MAP}&at={at}{more}") for more in ("", "&band=true"))
+    assert plain["band"] is None
+    assert {"low", "high"}.isdisjoint(plain["levels"][0])
+    levels = history.levels("BTCUSDT", at=at, band=True, progress=False)
+    assert levels.band is not None
+    bins = pd.DataFrame(told["levels"]).groupby(["side", "price_low", "price_high"])
+    for (side, low, high), rows in bins:
+        expected = levels.band.between(side, low, high)
+        assert (rows.low.iloc[0], rows.high.iloc[0]) == pytest.approx(expected, rel=1e-3, abs=1e-9)
+        assert rows.low.nunique() == rows.high.nunique() == 1
+    assert [{**one, "band": None} for one in told["clusters"]] == plain["clusters"]
+    assert [one["band"] for one in told["clusters"]] == [pytest.approx(one.band) for one in levels.clusters]
+    sums = pd.DataFrame(told["band"]["sums"]).query("side == 'short'").reset_index(drop=True)
+    assert sums.price.is_monotonic_increasing
+    assert (np.diff(sums.usdt_low) >= -1e-3 * sums.usdt_low.iloc[1:]).all()
+    far = sums.iloc[-1]
+    shorts = pd.DataFrame(told["levels"]).query("side == 'short'").usdt.sum()
+    assert far.usdt_low < shorts < far.usdt_high
+    together = get(client, f"/liquidations/levels?symbol=BTCUSDT&at={at}&band=true")["long_liquidations"]
+    assert all(0 <= row["low"] <= row["high"] for row in together)
+    assert arrow(client, f"{MAP}&at={at}&band=true").column_names[-2:] == ["low", "high"]
+    longs = get(client, f"{MAP}&at={at}&band=true&side=long&min_usdt=1e6")["levels"]
+    assert longs
+    assert all(row["high"] > 0 for row in longs)
+
+
 def test_even_bins_keep_the_sum(client: TestClient) -> None:
     path = "/liquidations/heatmap-timeseries?symbol=BTCUSDT&time_window=12h&interval=4h"
     plain, even = (arrow(client, path + more).to_pandas() for more in ("", "&price_bin_size=500"))
@@ -149,6 +178,11 @@ REFUSED = {
     f"{MAP}&leverage=5;10": (422, "is not a leverage from 1 to 150"),
     f"{MAP}&leverage_weights=5:nan": (422, "expected finite numbers"),
     f"{MAP}&leverage_weights=5:0": (422, "not all zero"),
+    f"{MAP}&band=maybe": (422, "band"),
+    f"{MAP}&band=true&model=oi_candle": (422, "only the model conserving has one, not oi_candle"),
+    f"{MAP}&band=true&leverage=10": (422, "a band is of all leverages together"),
+    f"{HEAT}&band=true": (422, 'there is no parameter "band"'),
+    "/liquidations/levels?entry_price=1&band=true": (422, "expected one of both"),
     f"{MAP}&min_usdt=-1": (422, "greater than or equal to 0"),
     f"{MAP}&min_usdt=inf": (422, "min_usdt"),
     f"{MAP}&data=../../etc/passwd": (404, "there is no data"),

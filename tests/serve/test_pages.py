@@ -99,6 +99,7 @@ def test_a_picture_has_colours(browser: Browser, address: str, name: str) -> Non
 
 SELECTORS = {
     "map": [
+        ("radio", "band", "on"),
         ("select", "model", "oi_candle"),
         ("radio", "timeframe", "12h"),
         ("radio", "side", "long"),

@@ -30,6 +30,8 @@ router = APIRouter(prefix="/liquidations", tags=["liquidations"])
 #: How far from price maps over time reach.
 SPAN = 0.25
 WARMUP = "14d"
+#: The columns of a band.
+_BAND = ("low", "high")
 _SHOWN_MAPS = 700
 _LENGTHS: tuple[Every, ...] = ("5m", "15m", "30m", "1h", "4h", "1d")
 
@@ -39,6 +41,14 @@ class MapQuery(OfMap):
     at: Annotated[Moment | None, Field(description="UTC; what was known then. By default the last open interest.")] = (
         None
     )
+    band: Annotated[bool, Field(description="Also the least and the most of each bin, in nine of ten cases.")] = False
+
+    def require_band(self) -> None:
+        """Raise `RefusedError` where a band is asked for of what has none."""
+        if self.band and self.model != "conserving":
+            raise RefusedError(f"band is true, expected false: only the model conserving has one, not {self.model}")
+        if self.band and self.leverage is not None:
+            raise RefusedError("band is true, expected false with leverage: a band is of all leverages together")
 
 
 @router.get("/levels", response_model=schema.Calculator | schema.Levels, responses=as_rows())
@@ -50,6 +60,7 @@ async def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Que
         return reply(request, calculated(asked))
     given = {name: getattr(asked, name) for name in asked.model_fields_set}
     wanted = MapQuery(**given)
+    wanted.require_band()
 
     def make(store: Store) -> Answer:
         maps, about = one_map(here, source, store, wanted)
@@ -64,6 +75,7 @@ async def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Que
 @router.get("/map", response_model=schema.Map, responses=as_rows())
 async def map_at(request: Request, here: Here, asked: Annotated[MapQuery, Query()]) -> Response:
     """The estimated map at a moment, from what was known then: by side, price bin and leverage."""
+    asked.require_band()
 
     def make(store: Store) -> Answer:
         maps, about = one_map(here, source, store, asked)
@@ -74,7 +86,7 @@ async def map_at(request: Request, here: Here, asked: Annotated[MapQuery, Query(
                 [("side", "ascending"), ("price_low", "ascending"), ("leverage", "ascending")]
             )
         clusters = [one for one in maps.clusters if asked.side in ("both", one["side"])]
-        about |= {"clusters": clusters, "words": words_on(rows, about["price"], clusters)}
+        about |= {"clusters": clusters, "words": words_on(rows, about["price"], clusters), "band": maps.band}
         return Answer(about, rows, "levels")
 
     source = here.sources.get(asked.data)
@@ -173,7 +185,8 @@ def _estimates(
 ) -> Estimates:
     """The maps at `moments` of what is asked for."""
     warmup, told = timeframe_length(asked.timeframe), here.maps_of(asked.symbol, asked.model)
-    return make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, warmup, span, told)
+    banded = isinstance(asked, MapQuery) and asked.band
+    return make_estimates(store, here.shelf, asked.symbol, moments, asked.settings, warmup, span, told, banded=banded)
 
 
 def one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tuple[Estimates, dict[str, Any]]:
@@ -279,15 +292,18 @@ def rows_of(maps: Estimates, asked: OfMap) -> pa.Table:
             "contracts": rows["contracts"],
             "usdt": np.asarray(rows["contracts"], dtype=np.float64) * middle,
             "distance": middle / maps.prices[0] - 1,
+            **{name: rows[name] for name in _BAND if name in rows.column_names},
         }
     )
 
 
 def by_price(rows: pa.Table, min_usdt: float) -> pa.Table:
     """All leverages of a bin together, less the bins that hold too little."""
-    by = rows.group_by(["side", "price_low", "price_high", "distance"]).aggregate(
-        [("contracts", "sum"), ("usdt", "sum")]
+    bins, bounds = (
+        ["side", "price_low", "price_high", "distance"],
+        [name for name in _BAND if name in rows.column_names],
     )
-    by = by.rename_columns(["side", "price_low", "price_high", "distance", "contracts", "usdt"])
+    by = rows.group_by([*bins, *bounds]).aggregate([("contracts", "sum"), ("usdt", "sum")])
+    by = by.rename_columns([*bins, *bounds, "contracts", "usdt"])
     by = by.filter(pc.greater_equal(by["usdt"], min_usdt)).sort_by([("side", "ascending"), ("price_low", "ascending")])
-    return by.select(["side", "price_low", "price_high", "contracts", "usdt", "distance"])
+    return by.select(["side", "price_low", "price_high", "contracts", "usdt", "distance", *bounds])

@@ -11,7 +11,7 @@ const tip = document.getElementById("tip");
 const canvas = document.getElementById("chart");
 const latest = new Latest(place);
 const state = new State({
-  data: "", symbol: "", model: "conserving", timeframe: "14d", at: "", side: "both", scale: "linear", threshold: "0", off: "", view: "", live: "",
+  data: "", symbol: "", model: "conserving", timeframe: "14d", at: "", side: "both", scale: "linear", band: "", threshold: "0", off: "", view: "", live: "",
 });
 const LEFT = 58, RIGHT = 62, TOP = 14, BOTTOM = 34;
 const SPAN = 0.15, FURTHEST = 0.6;
@@ -66,6 +66,9 @@ function grow() {
   });
 }
 
+/** Whether there is a band of what is shown: it is of one model, and of all leverages together. */
+const banded = (off) => state.get("band") === "on" && !mode.on && state.get("model") === "conserving" && !off.size;
+
 const switchedOff = () => new Set(state.get("off").split(",").filter(Boolean));
 
 async function load() {
@@ -81,7 +84,7 @@ async function load() {
   const answer = await latest.run((signal) => ask("/liquidations/map", {
     data: state.get("data"), symbol: state.get("symbol"), model: state.get("model"), timeframe: state.get("timeframe"),
     at: state.get("at"), side: state.get("side"), min_usdt: threshold || "",
-    leverage: off.size && tiers.length ? wanted.join(",") : "",
+    leverage: off.size && tiers.length ? wanted.join(",") : "", band: banded(off) ? "true" : "",
   }, { signal }));
   if (!answer) return;
   const known = Object.keys(answer.settings.leverage_weights).map(Number).sort((a, b) => a - b);
@@ -109,7 +112,8 @@ function binned({ levels }) {
   const found = new Map();
   for (const row of levels) {
     const key = `${row.side}${row.price_low}`;
-    const bin = found.get(key) ?? { low: row.price_low, high: row.price_high, side: row.side, usdt: 0, by: {} };
+    const worth = Math.sqrt(row.price_low * row.price_high), bounds = row.high == null ? null : [row.low * worth, row.high * worth];
+    const bin = found.get(key) ?? { low: row.price_low, high: row.price_high, side: row.side, usdt: 0, by: {}, bounds };
     bin.usdt += row.usdt;
     bin.by[row.leverage] = row.usdt;
     found.set(key, bin);
@@ -136,18 +140,20 @@ function draw(context, width, height) {
   const x = (value) => LEFT + ((value - low) / (high - low)) * wide;
   const inside = bins.filter((bin) => bin.high > low && bin.low < high);
   bars = joined(inside, (high - low) / wide);
-  const largest = Math.max(...bars.map((bar) => bar.usdt), 1);
+  const largest = Math.max(...bars.map((bar) => bar.bounds?.[1] ?? bar.usdt), 1);
   const log = state.get("scale") === "log";
   const floor = log ? largest / 1e4 : 0;
   const share = log ? (usdt) => Math.max(0, Math.log(usdt / floor) / Math.log(largest / floor)) : (usdt) => usdt / largest;
   const y = (usdt) => TOP + tall - share(usdt) * tall * 0.94;
-  const most = Math.max(...inside.map((bin) => bin.sum), 1);
+  const sums = (map.band?.sums ?? []).filter((one) => one.price >= low && one.price <= high && (state.get("side") === "both" || one.side === state.get("side")));
+  const most = Math.max(...inside.map((bin) => bin.sum), ...sums.map((one) => one.usdt_high), 1);
   const ySum = (usdt) => TOP + tall - (usdt / most) * tall * 0.94;
   axes({ context, width, height, low, high, x, y, ySum, largest, most, log, floor });
   context.save();
   context.beginPath();
   context.rect(LEFT, 0, wide, TOP + tall);
   context.clip();
+  for (const side of ["long", "short"]) around(context, sums.filter((one) => one.side === side), side, x, ySum);
   bars.forEach((bar, at) => {
     const left = x(bar.low), right = Math.max(left + 1, x(bar.high) - (x(bar.high) - left > 3 ? 1 : 0));
     let below = 0;
@@ -163,6 +169,7 @@ function draw(context, width, height) {
     }
   });
   context.globalAlpha = 1;
+  whiskers(context, x, y);
   for (const side of ["long", "short"]) curve(context, inside.filter((bin) => bin.side === side), side, x, ySum, TOP + tall);
   priceLine(context, x(map.price), tall);
   if (pointed !== null && bars[pointed]) {
@@ -180,6 +187,33 @@ function draw(context, width, height) {
   dispatchEvent(new CustomEvent("drawn", { detail: map.trade_id }));
 }
 
+/** Between which bounds each bar lies. */
+function whiskers(context, x, y) {
+  context.strokeStyle = colour("text");
+  for (const bar of bars) {
+    if (!bar.bounds) continue;
+    const middle = x((bar.low + bar.high) / 2), cap = Math.min((x(bar.high) - x(bar.low)) / 4, 5);
+    const [least, most] = bar.bounds.map((usdt) => Math.round(y(usdt)) + 0.5);
+    context.globalAlpha = cap > 1.5 ? 0.6 : 0.3;
+    line(context, middle, least, middle, most);
+    if (cap > 1.5) for (const end of [least, most]) line(context, middle - cap, end, middle + cap, end);
+  }
+  context.globalAlpha = 1;
+}
+
+/** Between which bounds a sum lies. */
+function around(context, sums, side, x, y) {
+  if (!sums.length) return;
+  context.beginPath();
+  for (const one of sums) context.lineTo(x(one.price), y(one.usdt_high));
+  for (const one of sums.toReversed()) context.lineTo(x(one.price), y(one.usdt_low));
+  context.closePath();
+  context.globalAlpha = 0.16;
+  context.fillStyle = colour(side);
+  context.fill();
+  context.globalAlpha = 1;
+}
+
 /** Bins joined until bars are three pixels wide. */
 function joined(inside, perPixel) {
   const found = [];
@@ -188,6 +222,8 @@ function joined(inside, perPixel) {
     if (last && last.side === bin.side && bin.high - last.low <= 3 * perPixel) {
       last.high = bin.high;
       last.usdt += bin.usdt;
+      // As if the bins of a bar were wrong together: no band of theirs is wider.
+      if (bin.bounds) last.bounds = last.bounds.map((usdt, at) => usdt + bin.bounds[at]);
       for (const [tier, usdt] of Object.entries(bin.by)) last.by[tier] = (last.by[tier] ?? 0) + usdt;
       last.sum = Math.max(last.sum, bin.sum);
     } else found.push({ ...bin, by: { ...bin.by } });
@@ -271,7 +307,9 @@ function point(index) {
     tip.replaceChildren(bold(`${price(bar.low)} – ${price(bar.high)}`), list([
       ["distance", percent(middle / map.price - 1)],
       [`${bar.side}s here`, `${amount(bar.usdt)} USDT`],
+      ...(bar.bounds ? [["90 % band", bar.bounds.map((usdt) => amount(usdt)).join(" – ")]] : []),
       ["sum to price", `${amount(bar.sum)} USDT`],
+      ...sumBand(bar),
       ...rows,
     ]));
     const [low, high] = range();
@@ -280,6 +318,13 @@ function point(index) {
     tip.style.top = "34px";
   }
   drawing.ask();
+}
+
+/** Between which bounds the sum from price to a bar's far edge lies. */
+function sumBand(bar) {
+  const edge = bar.side === "long" ? bar.low : bar.high;
+  const found = map.band?.sums.find((one) => one.side === bar.side && Math.abs(one.price / edge - 1) < 1e-6);
+  return found ? [["its band", `${amount(found.usdt_low)} – ${amount(found.usdt_high)}`]] : [];
 }
 
 function bold(text) {
@@ -330,10 +375,13 @@ function showTiers(off) {
 
 function showSide(answer) {
   const words = document.getElementById("words");
-  words.replaceChildren(...[`${answer.symbol} at ${price(answer.price)}, as known at ${moment(answer.time)} UTC.`, ...answer.words].map(paragraph));
+  const none = state.get("band") === "on" && !answer.band && !mode.on ? ["There is no band here: it is of the model conserving, and of all leverages together."] : [];
+  const told = [...answer.words, ...(answer.band ? [answer.band.words] : none)];
+  words.replaceChildren(...[`${answer.symbol} at ${price(answer.price)}, as known at ${moment(answer.time)} UTC.`, ...told].map(paragraph));
   const rows = answer.clusters.toSorted((a, b) => b.price - a.price).map((one) => {
     const [tier] = Object.entries(one.leverage).sort((a, b) => b[1] - a[1])[0];
-    return row([[price(one.price), one.side], [percent(one.distance)], [amount(one.notional)], [`${tier}x`]]);
+    const worth = one.notional / one.contracts, bounds = one.band?.map((contracts) => amount(contracts * worth)).join(" – ");
+    return row([[price(one.price), one.side], [percent(one.distance)], [amount(one.notional), null, bounds], [`${tier}x`]]);
   });
   document.querySelector("#clusters tbody").replaceChildren(...rows);
   const trust = document.getElementById("verdict");
@@ -353,9 +401,14 @@ function paragraph(text) {
 
 function row(cells) {
   const tr = document.createElement("tr");
-  for (const [text, kind] of cells) {
+  for (const [text, kind, below] of cells) {
     const td = document.createElement("td");
     td.textContent = text;
+    if (below) {
+      const small = document.createElement("small");
+      small.textContent = below;
+      td.append(small);
+    }
     if (kind) td.className = kind;
     tr.append(td);
   }
