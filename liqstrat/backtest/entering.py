@@ -8,6 +8,7 @@ from typing import Any, Literal
 from nautilus_trader.model import ClientOrderId, OrderSide, Price, Quantity
 
 from liqstrat.backtest.account.ledger import Entry
+from liqstrat.backtest.account.worth import worth_of
 from liqstrat.backtest.entries import Plan, Side
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.records import tags_of, why_ended
@@ -84,12 +85,7 @@ class Entering(Trading):
 
     def _equity(self) -> Decimal:
         """Balance of the account and unrealized profit of all its positions."""
-        venue = self.instrument_id.venue
-        account: Any = self.portfolio.account(venue)
-        money = money_of(self.symbol)
-        unrealized = self.portfolio.unrealized_pnls(venue).get(money)
-        balance: Decimal = account.balance_total(money).as_decimal()
-        return balance + unrealized.as_decimal() if unrealized else balance
+        return worth_of(self.portfolio, money_of(self.symbol)).equity
 
     def _bracket(self, plan: Plan, quantity: Decimal, price: float) -> list[Any]:
         """An order at the market, and at the exchange with it a stop and one target, each for all of it."""

@@ -21,6 +21,7 @@ from pyarrow.ipc import RecordBatchFileReader
 
 from liqstrat.backtest.account.bookkeeping import read_ledger
 from liqstrat.backtest.account.ledger import Ledger
+from liqstrat.backtest.account.worth import worth_of
 from liqstrat.backtest.bars import BarHistory
 from liqstrat.backtest.costs.liquidator import Liquidation
 from liqstrat.backtest.costs.venue import SimulatedVenue, simulated_venue
@@ -43,7 +44,7 @@ from liqstrat.backtest.sides import Sides
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.stream import Batch, Feed, MarketStream, catalog_stream, read_funding
 from liqstrat.backtest.trading import Setup
-from liqstrat.catalog.instruments import VENUE, instrument_id, money_of
+from liqstrat.catalog.instruments import instrument_id, money_of
 from liqstrat.catalog.kept import kept_folder
 from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
@@ -270,14 +271,11 @@ def _outcome(
     venue: SimulatedVenue,
     journal: Journal,
 ) -> Replayed:
-    cache = engine.cache
-    account: Any = cache.account_for_venue(VENUE)
-    money = money_of(next(iter(keepers)))
-    balance, unrealized = account.balance_total(money).as_decimal(), engine.portfolio.unrealized_pnls(VENUE).get(money)
+    worth = worth_of(engine.portfolio, money_of(next(iter(keepers))))
     return Replayed(
-        ledger=read_ledger(cache, strategies),
-        balance=float(balance),
-        equity=float(balance + unrealized.as_decimal() if unrealized else balance),
+        ledger=read_ledger(engine.cache, strategies),
+        balance=float(worth.balance),
+        equity=float(worth.equity),
         maps=[keeper.levels.map() for keeper in keepers.values() if keeper.levels.initialized],
         liquidations=list(venue.liquidator.events) if venue.liquidator else [],
         journal=journal,

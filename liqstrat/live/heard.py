@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from nautilus_trader.model import FundingRateUpdate
 
+from liqstrat.backtest.markets import FundingRates
 from liqstrat.backtest.replay import Source, SymbolData, history
 from liqstrat.backtest.stream import Batch, catalog_stream
 from liqstrat.catalog.instruments import instrument_id
@@ -26,7 +28,7 @@ Changed = Callable[[Batch], Batch]
 
 
 def as_heard(session: Session, symbol: str, data: SymbolData, run: RunFile) -> SymbolData:
-    """What a session knew of open interest when it did, and minutes with late trades where it had them."""
+    """What a session knew of open interest and funding when it did, and minutes with late trades where it had them."""
     heard = session.heard["interest", symbol]
     series = replace(
         data.open_interest,
@@ -36,14 +38,40 @@ def as_heard(session: Session, symbol: str, data: SymbolData, run: RunFile) -> S
     )
     changed = as_came(session, run).get(symbol)
     minutes = data.minutes if changed is None else _minutes(run, symbol, data.minutes, changed)
-    return replace(data, open_interest=series, minutes=minutes)
+    rates = known_at_begin(session, symbol)
+    for one in session.heard["funding", symbol]:
+        rates.hear(one.known_ns, float(one.value))
+    return replace(data, open_interest=series, minutes=minutes, rates=rates)
+
+
+class HeardRates(FundingRates):
+    """Funding rates of which more are heard, by when they were."""
+
+    def hear(self, known_ns: int, rate: float) -> None:
+        """One more is known from then on."""
+        object.__setattr__(self, "times", np.append(self.times, known_ns))
+        object.__setattr__(self, "rates", np.append(self.rates, rate))
+
+
+def known_at_begin(session: Session, symbol: str) -> HeardRates:
+    """The last funding rate that was known when a session began, not what has been loaded since."""
+    rates = HeardRates()
+    if symbol in session.begin.rates:
+        rates.hear(*session.begin.rates[symbol])
+    return rates
 
 
 def source(session: Session, run: RunFile, data: dict[str, SymbolData]) -> Source:
     """The catalog's data of the run, late trades when they came, and rates when they were heard."""
-    heard = {symbol: session.heard["funding", symbol] for symbol in run.symbols if run.venue.funding}
-    rates = [rate for symbol, values in heard.items() for rate in funding_items(symbol, values)]
+    start = datetime.fromisoformat(session.begin.start)
+    heard = {symbol: settled_since(start, session.heard["funding", symbol]) for symbol in run.symbols}
+    rates = [rate for symbol, values in heard.items() if run.venue.funding for rate in funding_items(symbol, values)]
     return history(run, data, as_came(session, run), [rate for rate in rates if rate.ts_init < nanoseconds(run.end)])
+
+
+def settled_since(start: datetime, heard: Sequence[Heard]) -> list[Heard]:
+    """What was settled before a session has been paid by nobody there."""
+    return [one for one in heard if one.time_ms * MILLISECOND_NS >= nanoseconds(start)]
 
 
 def funding_items(symbol: str, heard: Sequence[Heard]) -> Iterator[FundingRateUpdate]:

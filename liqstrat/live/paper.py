@@ -22,7 +22,6 @@ from typing import Any
 from liqstrat.app import prepare_symbol, resolve_traders
 from liqstrat.backtest.account.equity import equity_curve
 from liqstrat.backtest.levels.record import LevelsRecord
-from liqstrat.backtest.markets import FundingRates
 from liqstrat.backtest.replay import Replayed, Source, SymbolData, replay
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.catalog.instruments import money_of
@@ -30,6 +29,7 @@ from liqstrat.config import RunFile
 from liqstrat.ending import on_signal
 from liqstrat.errors import LiqstratError
 from liqstrat.live.files import recording_alone
+from liqstrat.live.heard import HeardRates, known_at_begin
 from liqstrat.live.listener import After
 from liqstrat.live.minutes import GrowingMinutes
 from liqstrat.live.news import News
@@ -102,7 +102,7 @@ class Paper:
             self.session,
             self._streams,
             {symbol: _growing(one) for symbol, one in self._data.items()},
-            {symbol: one.rates for symbol, one in self._data.items()},
+            {symbol: _heard(one) for symbol, one in self._data.items()},
             {
                 (kind, symbol): Tail(folder, symbol, name, microseconds(start) // 1000)
                 for kind, name in _KINDS.items()
@@ -121,8 +121,7 @@ class Paper:
 
     def _stream(self, store: Store, symbol: str) -> PaperStream:
         data, after = self._data[symbol], self.session.begin.after[symbol]
-        rates: Any = FundingRates(data.rates.times.tolist(), data.rates.rates.tolist())  # type: ignore[arg-type]
-        minutes = GrowingMinutes(data.minutes)
+        rates, minutes = known_at_begin(self.session, symbol), GrowingMinutes(data.minutes)
         self._data[symbol] = replace(data, minutes=minutes, rates=rates, funding=True)
         first, start = trades_up_to(store, symbol, self.run.start, after), nanoseconds(self.run.start)
         tail = Tail(self._wanted.recording.folder, symbol, "aggTrades", start // MILLISECOND_NS)
@@ -317,3 +316,8 @@ class _OverError(LiqstratError):
 def _growing(data: SymbolData) -> GrowingMinutes:
     assert isinstance(data.minutes, GrowingMinutes), "made so"
     return data.minutes
+
+
+def _heard(data: SymbolData) -> HeardRates:
+    assert isinstance(data.rates, HeardRates), "made so"
+    return data.rates

@@ -9,6 +9,7 @@ import numpy as np
 
 from liqstrat.backtest.levels.interval import Trades
 from liqstrat.backtest.levels.warmup import trades_between
+from liqstrat.backtest.markets import read_rates
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
 from liqstrat.live.session import Begin
@@ -18,7 +19,7 @@ from liqstrat.moments import at_ns
 
 def beginning(store: Store, run: RunFile, recordings: Path) -> Begin:
     """Where a new session of a run begins. Raises `LiqstratError` where there is no history to begin with."""
-    starts, after = [], {}
+    starts, after = [], dict[str, int]()
     for symbol in run.symbols:
         spans = [store.span(symbol, kind) for kind in ("open_interest", "trades")]
         if spans[0] is None or spans[1] is None:
@@ -30,9 +31,12 @@ def beginning(store: Store, run: RunFile, recordings: Path) -> Begin:
         sql = f"select max(agg_trade_id) from ({store.trades_sql(symbol)})"
         ((last,),) = store.connection.execute(sql).fetchall()
         after[symbol] = int(last)
+    start = min(starts)
     simulated = any(store.simulated(symbol) for symbol in run.symbols)
     config = run.model_dump(mode="json", by_alias=True)
-    return Begin(config, hash_of(run), min(starts).isoformat(), str(recordings), simulated, after)
+    rates = {symbol: read_rates(store, symbol, start, start) for symbol in run.symbols}
+    known = {symbol: (int(one.times[-1]), float(one.rates[-1])) for symbol, one in rates.items() if len(one.times)}
+    return Begin(config, hash_of(run), start.isoformat(), str(recordings), simulated, after, known)
 
 
 def hash_of(run: RunFile) -> str:

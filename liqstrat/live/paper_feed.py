@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from liqstrat.backtest.levels.feeds import OpenInterestSeries
-from liqstrat.backtest.markets import FundingRates
 from liqstrat.backtest.stream import open_interest_items
 from liqstrat.catalog.instruments import instrument_id
-from liqstrat.live.heard import funding_items
+from liqstrat.live.heard import HeardRates, funding_items
 from liqstrat.live.minutes import GrowingMinutes
 from liqstrat.live.news import News
 from liqstrat.live.paper_stream import PaperStream
@@ -46,7 +45,7 @@ class PaperFeed:
         session: Session,
         streams: Mapping[str, PaperStream],
         minutes: Mapping[str, GrowingMinutes],
-        rates: Mapping[str, FundingRates],
+        rates: Mapping[str, HeardRates],
         tails: Mapping[tuple[str, str], Tail],
         news: News,
         start_ns: int,
@@ -193,8 +192,8 @@ class PaperFeed:
 
     def _take(self, kind: str, symbol: str, entry: dict[str, Any], begin: int) -> None:
         time_ms = int(entry["timestamp" if kind == "interest" else "fundingTime"])
-        # What was settled before the session has been paid by nobody here.
-        if time_ms <= self._last_heard.get((kind, symbol), 0) or time_ms * MILLISECOND_NS < self._start_ns:
+        before = kind == "interest" and time_ms * MILLISECOND_NS < self._start_ns
+        if before or time_ms <= self._last_heard.get((kind, symbol), 0):
             return
         value = entry["sumOpenInterest"] if kind == "interest" else entry["fundingRate"]
         at_ns = max(begin, time_ms * MILLISECOND_NS) if kind == "interest" else max(begin, _settled(time_ms))
@@ -217,10 +216,9 @@ class PaperFeed:
             )
             self._interest.extend(open_interest_items(series))
             return
-        rates: Any = self._rates[symbol]
-        rates.times.append(heard.time_ms * MILLISECOND_NS)
-        rates.rates.append(float(heard.value))
-        if self._settles:
+        self._rates[symbol].hear(heard.known_ns, float(heard.value))
+        # What was settled before the session has been paid by nobody here.
+        if self._settles and heard.time_ms * MILLISECOND_NS >= self._start_ns:
             known = self._settled_rates.setdefault(symbol, [])
             known.append(heard)
             self._funding.extend(list(funding_items(symbol, known[-2:]))[-1:])

@@ -8,9 +8,9 @@ from typing import Any
 from nautilus_trader.model import Currency
 
 from liqstrat.backtest.account.ledger import Ledger
+from liqstrat.backtest.account.worth import worth_of
 from liqstrat.backtest.records import role_of
 from liqstrat.backtest.strategy import LevelStrategy
-from liqstrat.catalog.instruments import VENUE
 from liqstrat.liquidation.clusters import Cluster, find_clusters
 from liqstrat.moments import at_ns
 
@@ -33,13 +33,12 @@ def standing(
     times UTC."""
     cache = engine.cache
     labels = {str(one.strategy_id): one.label for one in strategies}
-    balance = cache.account_for_venue(VENUE).balance_total(money).as_decimal()
-    unrealized = engine.portfolio.unrealized_pnls(VENUE).get(money)
+    worth = worth_of(engine.portfolio, money)
     return {
         "time": at_ns(now_ns).isoformat(),
         "currency": money.code,
-        "balance": str(balance),
-        "equity": str(balance + unrealized.as_decimal() if unrealized else balance),
+        "balance": str(worth.balance),
+        "equity": str(worth.equity),
         "positions": [_position(one, labels, last) for one in cache.positions_open()],
         "resting": [_resting(one, labels) for one in cache.orders_open()],
         "levels": _levels(strategies, last),

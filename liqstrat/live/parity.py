@@ -29,7 +29,7 @@ from liqstrat.live.paper_journal import FILLS, FUNDING, INTENTS, KINDS, NOW, Row
 from liqstrat.live.session import Session
 from liqstrat.live.watching import load_recordings
 from liqstrat.market.store import open_store
-from liqstrat.moments import at_ns, nanoseconds
+from liqstrat.moments import MILLISECOND_NS, MINUTE_NS, at_ns, nanoseconds
 from liqstrat.progress import SILENT, Progress
 
 _SHOWN = 5
@@ -62,8 +62,9 @@ class Parity:
 
     paper, backtest: rows by kind. equity: at the end, USDT, on paper and in the backtest. unexplained: intents and
     fills that differ from the backtest with all that shaped the session. late, absent: intents of the plain backtest
-    that differ because open interest was heard late, and because nobody was there. lateness: of open interest, seconds.
-    moved: trades that came when their time had been worked. curves: equity by whose it is.
+    that differ because open interest, rates or trades were heard late, and because nobody was there. lateness: of open
+    interest, seconds. late_rates: funding rates that were heard more than a minute after they were settled. moved:
+    trades that came when their time had been worked. curves: equity by whose it is.
     """
 
     simulated: bool
@@ -76,6 +77,7 @@ class Parity:
     late: Difference
     absent: Difference
     lateness: float
+    late_rates: int
     moved: int
     curves: dict[str, EquityCurve]
 
@@ -103,9 +105,16 @@ class Parity:
                 lines += [f"  only {whose}: {kind} {_shown(row)}" for row in rows[:_SHOWN]]
         lines.append(
             f"A plain backtest differs in {len(self.late):,} intents because open interest was heard "
-            f"{self.lateness:.0f} s after its mark, and in {len(self.absent):,} more because nobody was there, or late"
+            f"{self.lateness:.0f} s after its mark{self.also_late()}, and in {len(self.absent):,} more because nobody "
+            "was there, or late"
         )
         return lines
+
+    def also_late(self) -> str:
+        """What else came late, in words."""
+        rates = f"{self.late_rates:,} funding rates more than a minute after they were settled"
+        trades = f"{self.moved:,} trades when their time had been worked"
+        return "".join(f", {words}" for count, words in ((self.late_rates, rates), (self.moved, trades)) if count)
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -126,6 +135,7 @@ class Parity:
             "plain_backtest": {"late": len(self.late), "absent": len(self.absent)},
             "open_interest_seconds_late": self.lateness,
             "late_trades": self.moved,
+            "late_rates": self.late_rates,
         }
 
 
@@ -171,6 +181,7 @@ def compare(run: RunFile, folder: Path, progress: Progress = SILENT) -> Parity:
         Difference.of(intents_of(plain.ledger.orders), late),
         Difference.of(late, backtest["intents"]),
         _lateness(session),
+        _late_rates(session),
         sum(one.trades for moved in session.moved.values() for one in moved),
         {
             "on paper": _curve(run, heard, ledger_of(paper["fills"], paper["funding"])),
@@ -194,6 +205,12 @@ def _lateness(session: Session) -> float:
         for one in values
     ]
     return float(np.median(late)) if late else 0.0
+
+
+def _late_rates(session: Session) -> int:
+    heard = (one for (kind, _), values in session.heard.items() if kind == "funding" for one in values)
+    begin_ns = nanoseconds(datetime.fromisoformat(session.begin.start))
+    return sum(max(one.time_ms * MILLISECOND_NS, begin_ns) + MINUTE_NS < one.at_ns for one in heard)
 
 
 def _told(row: Row) -> Row:

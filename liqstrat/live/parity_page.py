@@ -43,7 +43,7 @@ def write_parity_page(found: Parity, name: str, folder: Path, quote: str) -> Pat
         '<section><h2>Equity</h2><p class="how">Below: on paper less the backtest that knew the same.</p>'
         f"{plot_html('equity', _equity(found, quote), 'Equity on paper and in backtests')}</section>"
         f"{''.join(_unexplained(kind, one, quote) for kind, one in found.unexplained.items() if len(one))}"
-        f"{_listed('Because open interest was heard late, or trades came late', found.late, ('plain', 'heard'), quote)}"
+        f"{_listed('Because what history knows at once was heard late', found.late, ('plain', 'heard'), quote)}"
         f"{_listed('Because nobody was there, or late', found.absent, ('there', 'absent'), quote)}"
     )
     return write_page(folder / PAGE, title + (" SIMULATED" if found.simulated else ""), body)
@@ -56,12 +56,11 @@ def _counts(found: Parity, quote: str) -> str:
 
 
 def _causes(found: Parity) -> str:
-    moved = f"; {found.moved:,} trades came when their time had been worked" if found.moved else ""
     rows = [
         (
-            "Open interest was heard late",
+            "What history knows at once was heard late",
             f"{len(found.late):,}",
-            f"half of the values more than {found.lateness:.0f} s after their mark, which history knows at once{moved}",
+            f"half of the values of open interest more than {found.lateness:.0f} s after their mark{found.also_late()}",
         ),
         (
             "Nobody was there, or late",

@@ -8,7 +8,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.held import partial_file
 from liqstrat.inputs import read_json
 from liqstrat.live.lines import add_line, whole_lines
+from liqstrat.moments import MILLISECOND_NS
 
 ABOUT, HEARD, FED = "session.json", "heard.jsonl", "fed"
 
@@ -28,7 +29,8 @@ class Begin:
     """What a session began with.
 
     config: the run file. config_hash: of it, without times and places. start: when it begins in the market (ISO).
-    after: by symbol, id of the last trade that is from the database, not from the recordings.
+    after: by symbol, id of the last trade that is from the database, not from the recordings. rates: the last funding
+    rate that was known then, and when it was settled (nanoseconds).
     """
 
     config: dict[str, Any]
@@ -37,6 +39,7 @@ class Begin:
     recordings: str
     simulated: bool
     after: dict[str, int]
+    rates: dict[str, tuple[int, float]] = field(default_factory=dict)
 
 
 class Heard(NamedTuple):
@@ -45,6 +48,11 @@ class Heard(NamedTuple):
     at_ns: int
     time_ms: int
     value: str
+
+    @property
+    def known_ns(self) -> int:
+        """When a strategy knows it: no sooner than its time."""
+        return max(self.at_ns, self.time_ms * MILLISECOND_NS)
 
 
 class Moved(NamedTuple):

@@ -29,6 +29,28 @@ use = "RandomEntry"
 params = {{per_day = 1000, stop = 0.04, seed = 7}}
 [[strategies]]
 use = "LevelMagnet"
+[[strategies]]
+use = "be_paid:BePaid"
+params = {{risk = 0.001}}
+"""
+#: Acts upon a funding rate as soon as it is known.
+BE_PAID = """
+from liqstrat.backtest.params import StrategyParams
+from liqstrat.backtest.strategy import LevelStrategy
+
+
+class BePaid(LevelStrategy):
+    class Params(StrategyParams):
+        pass
+
+    def on_begin(self):
+        self.rate = self.funding
+
+    def on_price(self, price):
+        if self.funding != self.rate and self.funding == self.funding:
+            side, away = ("long", 0.03) if self.funding < 0 else ("short", -0.03)
+            if self.enter(side, stop=price * (1 - away), target=price * (1 + away)):
+                self.rate = self.funding
 """
 
 
@@ -48,6 +70,7 @@ class Desk:
         cut_off(database, folder / "market.duckdb", cut)
         self.run = RUN.format(symbols=", ".join(f'"{symbol}"' for symbol in symbols))
         (folder / "run.toml").write_text(self.run)
+        (folder / "be_paid.py").write_text(BE_PAID)
         for symbol in symbols:
             (folder / "recorded" / symbol).mkdir(parents=True)
             # So that what is recorded from a simulated market counts as such.

@@ -33,7 +33,8 @@ class Faults:
 
     silent: so many connections accept and bring nothing. ban: each so many-th request is answered 429, every other time
     418. forgotten: trades up to this id cannot be had any more. held: trades of so many seconds of each eight come
-    together when they are over; all else goes on meanwhile.
+    together when they are over; all else goes on meanwhile. unsettled: a settled rate can be had so many seconds of the
+    market later.
     """
 
     cut: float = 0.0
@@ -46,6 +47,7 @@ class Faults:
     malformed: bool = False
     skew_ms: int = 0
     held: float = 0.0
+    unsettled: float = 0.0
 
     def holds(self, seconds: float) -> bool:
         """Whether trades are held back, so long after the begin."""
@@ -150,13 +152,17 @@ class Exchange:
         app.router.add_get(
             "/futures/data/openInterestHist", lambda r: self._since(r, self._history(r).interest, "timestamp")
         )
-        app.router.add_get("/fapi/v1/fundingRate", lambda r: self._since(r, self._history(r).funding, "fundingTime"))
+        app.router.add_get("/fapi/v1/fundingRate", lambda r: self._since(r, self._settled(r), "fundingTime"))
         app.router.add_get("/fapi/v1/klines", lambda r: self._since(r, self._history(r).candles, 0))
         app.router.add_get("/market/stream", self._stream)
         return app
 
     def _history(self, request: web.Request) -> History:
         return self.histories[request.query["symbol"]]
+
+    def _settled(self, request: web.Request) -> list[dict[str, Any]]:
+        until = self.now_ms - self.faults.unsettled * 1000
+        return [entry for entry in self._history(request).funding if entry["fundingTime"] <= until]
 
     # -- REST ----------------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 #: Funding is settled at 16:00, when positions that are held for long are open.
 CUT = datetime(2024, 3, 2, 14, 35, tzinfo=UTC)
 SETTLEMENT = datetime(2024, 3, 2, 16, tzinfo=UTC)
-FAULTS = "cut=6,duplicates,reordered,malformed,ban=15"
+FAULTS = "cut=6,duplicates,reordered,malformed,ban=15,unsettled=240"
 
 
 @pytest.fixture
@@ -94,6 +94,9 @@ def traded(desk: Desk, first: Popen[str]) -> list[dict[str, Any]]:
     desk.wait_for_orders(second, len(before) + 6)
     # On a computer so slow that nothing was held before, nothing is paid.
     desk.wait(second, lambda: desk.now()["time"] > SETTLEMENT.isoformat() and (not held or desk.rows("funding.jsonl")))
+    # The rate came too late to be waited for, and is known when it was heard.
+    desk.wait(second, lambda: entered_to_be_paid(desk))
+    assert entered_to_be_paid(desk)[0] > nanoseconds(SETTLEMENT) + 60 * 10**9
     page = (desk.session / "session.html").read_text()
     assert "PAPER" in page
     assert "SIMULATED" in page
@@ -103,6 +106,10 @@ def traded(desk: Desk, first: Popen[str]) -> list[dict[str, Any]]:
     assert "run the same command again to go on" in err
     assert "report: paper/chance/report/report.html" in out
     return before
+
+
+def entered_to_be_paid(desk: Desk) -> list[int]:
+    return [one["submitted_ns"] for one in desk.rows("intents.jsonl") if one["strategy"].startswith("BePaid")]
 
 
 def check_watch(watcher: Watcher, server: Server) -> None:
@@ -156,7 +163,8 @@ def check_recording(folder: Path, database: Path) -> None:
     score = json.loads(commands("score", SYMBOL, "--db", "market.duckdb", "--from", "2024-03-01T12:00", "--to", until,
                                 "--json", cwd=folder))  # fmt: skip
     assert score["simulated"]
-    (folder / "run.toml").write_text((folder / "desk/run.toml").read_text())
+    for name in ("run.toml", "be_paid.py"):
+        (folder / name).write_text((folder / "desk" / name).read_text())
     commands("backtest", "run.toml", "--from", CUT.isoformat(), "--to", until, "--no-report", cwd=folder)
     (metrics,) = (folder / "results").glob("*/metrics.json")
     assert json.loads(metrics.read_text())["trades"] > 0

@@ -42,13 +42,14 @@ def parity(paper: list[dict[str, Any]], backtest: list[dict[str, Any]], equity: 
     curves = dict(zip(("on paper", "backtest with all that shaped the session", "plain backtest"),
                       (curve(equity[0]), curve(equity[1]), curve(101_000)), strict=True))  # fmt: skip
     late, absent = Difference.of([intent(5, "buy")], []), Difference.of([], [intent(9, "sell")] * 60)
-    return Parity(True, BEGIN, END, rows, others, equity, unexplained, late, absent, 24.4, 7, curves)
+    return Parity(True, BEGIN, END, rows, others, equity, unexplained, late, absent, 24.4, 1, 7, curves)
 
 
 def test_a_session_that_is_equal_says_so_and_why_a_plain_backtest_is_not(browse: Browse, tmp_path: Path) -> None:
     same = [intent(30, "buy"), intent(60, "sell")]
     found = browse(write_parity_page(parity(same, same, (100_500, 100_500)), "fade", tmp_path, "USDT"), 800, LOOK)
-    for part in ("Equal.", "SIMULATED", "PAPER", "more than 24 s after their mark", "7 trades came", "100,500.00",
+    for part in ("Equal.", "SIMULATED", "PAPER", "more than 24 s after their mark", "7 trades when their time",
+                     "1 funding rates more", "100,500.00",
                  "The first 50 of 60.", "2024-03-02 09:00 to 2024-03-02 11:00"):  # fmt: skip
         assert part in found["text"], part
     assert "NOT EQUAL" not in found["text"]
