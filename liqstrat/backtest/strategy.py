@@ -163,7 +163,8 @@ class LevelStrategy(Holding):
         if self._distance is not None:
             self._pull_stop()
         if levels.known_at != self._known_at:
-            self._tell_of_levels()
+            self._known_at = levels.known_at
+            self.on_levels()
         self.on_price(levels.price)
 
     def _go(self) -> None:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -163,8 +163,13 @@ def spans(path: Path) -> Iterator[tuple[datetime, datetime, str]]:
     """The files in a folder of the catalog: from when to when each reaches, to the second, and its name."""
     for file in path.glob("*.parquet"):
         if found := _NAME.fullmatch(file.name):
-            first, last = (datetime.strptime(found[i], _NANOSECOND_FORMAT).replace(tzinfo=UTC) for i in (1, 3))
-            yield first, last, file.name
+            yield _second(found[1]), _second(found[3]), file.name
+
+
+def _second(stamp: str) -> datetime:
+    # There are thousands of them in a year of days, and `strptime` takes sixteen times as long.
+    day, clock = stamp.split("T")
+    return datetime.fromisoformat(f"{day}T{clock.replace('-', ':')}+00:00")
 
 
 def remove_leftovers(catalog_path: Path, symbol: str) -> None:
