@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from liqstrat.backtest.account.facts import data_facts, gaps, lost_trades, require_history
 from liqstrat.backtest.account.results import (
     config_hash,
@@ -46,10 +48,11 @@ from liqstrat.config import RunFile
 from liqstrat.held import partial_folder, require_writable
 from liqstrat.liquidation.flow_arrays import Arrays, flow_arrays
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.market.flow import flows
+from liqstrat.market.carried import OLDEST, carried
+from liqstrat.market.flow import flows, told_between
 from liqstrat.market.store import Store, open_store
 from liqstrat.market.width import with_bin_width
-from liqstrat.moments import MINUTE_NS, column_ns, nanoseconds
+from liqstrat.moments import MINUTE_NS, column_us, microseconds, nanoseconds
 from liqstrat.progress import SILENT, Progress
 from liqstrat.remarks import remark
 from liqstrat.research.code import Code, code_of
@@ -160,15 +163,13 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
     """What the replay needs of one symbol; its history is in the catalog then."""
     catalog, kept = run.data.catalog, _kept(run, store)
     report = build_catalog(store, symbol, catalog, run.start - _BEFORE, run.end, progress=progress)
-    known = read_open_interest(catalog, symbol, run.start, run.end)
-    times = column_ns(known["time"])
     model = with_bin_width(store, symbol, run.model, run.start)
     listing = store.instrument(symbol, run.end)
     return SymbolData(
         instrument=report.instrument,
         model=model,
         minutes=read_minutes(catalog, symbol, run.start - _BEFORE, run.end),
-        open_interest=OpenInterestSeries(instrument_id(symbol), times, known["contracts"].to_numpy()),
+        open_interest=_open_interest(store, symbol, run),
         warm=warm_up(store, symbol, run, model, kept, progress),
         funding=report.rows.get("funding", 0) > 0,
         brackets=store.brackets(symbol),
@@ -178,6 +179,21 @@ def prepare_symbol(store: Store, symbol: str, run: RunFile, progress: Progress =
         rates=read_rates(store, symbol, run.start, run.end),
         notes=report.notes,
     )
+
+
+def _open_interest(store: Store, symbol: str, run: RunFile) -> OpenInterestSeries:
+    """The run's, carried on where values are far apart, as `flows` does."""
+    known = read_open_interest(run.data.catalog, symbol, run.start, run.end)
+    times, contracts = column_us(known["time"]), known["contracts"].to_numpy()
+    if told_between(store):
+        before = store.open_interest(symbol, run.start - OLDEST, run.start)
+        times = np.concatenate((column_us(before["time"])[-1:], times))
+        contracts = np.concatenate((before["contracts"].to_numpy()[-1:], contracts))
+        times, contracts, number = carried(times, contracts, microseconds(run.end) - 1)
+        inside = times >= microseconds(run.start)
+        own = (np.diff(number, prepend=-1) > 0)[inside]
+        return OpenInterestSeries(instrument_id(symbol), times[inside] * 1000, contracts[inside], own=own)
+    return OpenInterestSeries(instrument_id(symbol), times * 1000, contracts)
 
 
 def replay(
@@ -297,7 +313,9 @@ def _about(store: Store, run: RunFile, data: dict[str, SymbolData]) -> dict[str,
     for symbol in run.symbols:
         notes += [*data[symbol].warm.notes, *data[symbol].notes]
         notes += facts["lost"][symbol]
-        notes += gaps(symbol, data[symbol].minutes, data[symbol].open_interest.times, start, end)
+        interest = data[symbol].open_interest
+        told = interest.times if interest.own is None else interest.times[interest.own]
+        notes += gaps(symbol, data[symbol].minutes, told, start, end)
         if run.venue.funding and not data[symbol].funding:
             notes.append(f"{symbol}: there are no funding rates, so none is settled")
     notes += store.remarks

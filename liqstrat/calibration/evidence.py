@@ -180,7 +180,9 @@ class _Tally:
 
     def _near(self, side: int, first: int, bins: int, rows: Ints) -> Iterator[tuple[Ints, Ints, float]]:
         """Liquidations of `rows` on that side with the column of a bin in which each may have stood, and its weight."""
-        mine = rows[self._seen.side[rows] == side]
+        mine = rows[self._seen.side[rows] == side] if len(rows) else rows
+        if not len(mine):
+            return
         for step, weight in enumerate(_BLUR.tolist()):
             column = self._seen.bin[mine] - first + step - len(_BLUR) // 2
             inside = (column >= 0) & (column < bins)

@@ -16,6 +16,7 @@ from liqstrat.liquidation.grid import EDGE_TOLERANCE, Floats, Ints, log_step
 from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.candles import length_of
+from liqstrat.market.carried import STEP_US, carried
 from liqstrat.market.large_trades import large_trades
 from liqstrat.market.recorded_candles import finest, lengths, recorded_candles, said_of
 from liqstrat.market.store import Store
@@ -73,10 +74,16 @@ def flows(
 
     An interval reaches from the open-interest value before to its own; the first of all is as long as is usual.
     None is unbounded. Trades at the very moment of a value belong to the next interval. An interval without trades
-    rests on the shortest candles of which any ended in it, which the store then remarks.
+    rests on the shortest candles of which any ended in it, which the store then remarks. Where values are far apart
+    and something shorter tells what traded between them, the last one is carried on (`liqstrat.market.carried`).
     """
-    times, contracts, before = _steps(store, symbol, start, end)
-    has_trades = "trades" in store.kinds()
+    times, contracts, own, before = _steps(store, symbol, start, end)
+    has_trades, since = "trades" in store.kinds(), None
+    if (~own).sum() > own.sum():
+        store.say(
+            f"{symbol}: values of open interest are more than ten minutes apart; between them the book goes on every "
+            "five minutes by what traded, with the last value"
+        )
     with progress.task("flow", total=len(times), unit="intervals") as done:
         for part, brackets in _chunks(dated_brackets(symbol, store.brackets(symbol)), times):
             edges = np.concatenate(([int(times[part.start - 1]) if part.start else before], times[part]))
@@ -85,7 +92,13 @@ def flows(
             else:
                 split = (_nothing(first, last) for first, last in pairwise(edges.tolist()))
             filled = _filled(store, symbol, list(split), settings, brackets)
-            yield from zip(filled, contracts[part].tolist(), strict=True)
+            for flow, held, known in zip(filled, contracts[part].tolist(), own[part].tolist(), strict=True):
+                if not known and not len(flow.contracts):
+                    # Nothing happened: the next one begins here.
+                    since = flow.start_ns if since is None else since
+                    continue
+                yield (flow if since is None else replace(flow, start_ns=since)), held
+                since = None
             done(part.stop - part.start)
 
 
@@ -174,18 +187,29 @@ def _chunks(dated: Sequence[BracketTable], times: Times) -> Iterator[tuple[slice
         start = stop
 
 
+def told_between(store: Store) -> bool:
+    """Whether there is anything short enough to tell what traded between values of open interest that are far apart."""
+    return "trades" in store.kinds() or any(length_of(name) // TICK <= STEP_US for name in lengths(store))
+
+
 def _steps(
     store: Store, symbol: str, start: datetime | None, end: datetime | None
-) -> tuple[Times, npt.NDArray[np.float64], int]:
-    """Times (microseconds) and contracts of the open-interest values, and the time of the one before them."""
+) -> tuple[Times, Floats, npt.NDArray[np.bool_], int]:
+    """Times (microseconds) and contracts of the open-interest values, and of those carried on, which are not their own;
+    and the time of the one before them."""
     until = end + TICK if end else None
     history = store.open_interest(symbol, None, until)
     times = column_us(history["time"])
     contracts = history["contracts"].to_numpy()
-    first = int(np.searchsorted(times, microseconds(start), side="right")) if start else 0
     usual = int(np.median(np.diff(times))) if len(times) > 1 else _USUAL_STEP_US
-    before = int(times[first - 1]) if first else int(times[0]) - usual if len(times) else 0
-    return times[first:], contracts[first:], before
+    earliest = int(times[0]) - usual if len(times) else 0
+    own = np.ones(len(times), dtype=np.bool_)
+    if len(times) and told_between(store):
+        times, contracts, number = carried(times, contracts, microseconds(end) if end else int(times[-1]))
+        own = np.diff(number, prepend=-1) > 0
+    first = int(np.searchsorted(times, microseconds(start), side="right")) if start else 0
+    before = int(times[first - 1]) if first else earliest
+    return times[first:], contracts[first:], own[first:], before
 
 
 def _query(

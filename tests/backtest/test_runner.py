@@ -235,7 +235,7 @@ def test_gaps_are_noted(tmp_path: Path) -> None:
     database = write_history(tmp_path / "m.duckdb", trades, interest)
     notes = load(run_backtest(run_file(tmp_path, database, hours=6), tmp_path / "results"), "run")["notes"]
     assert any(note.startswith("BTCUSDT: no trades from 2024-03-01 02:00 to 2024-03-01 03:00") for note in notes)
-    wanted = "BTCUSDT: no open interest, levels stay as they were from 2024-03-01 04:00 to 2024-03-01 05:00"
+    wanted = "BTCUSDT: no open interest, levels rest on the last value from 2024-03-01 04:00 to 2024-03-01 05:00"
     assert wanted in notes
     assert any("the book starts empty" in note for note in notes)
     assert any("no funding rates" in note for note in notes)

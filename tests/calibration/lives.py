@@ -28,13 +28,16 @@ _OPEN_INTEREST = 20_000.0
 
 @dataclass(frozen=True, eq=False)
 class Lives:
-    """A market: what a model is fed with, what was liquidated, and each position: `side` (+1, -1), contracts, price of
-    liquidation, and the intervals `born` and `gone` between which it was open."""
+    """A market: what a model is fed with, what was liquidated, and each position: `side` (+1, -1), contracts, entry,
+    `notional` (that its bracket is by, USDT; all sizes are scaled after it), price of liquidation, and the intervals
+    `born` and `gone` between which it was open."""
 
     history: History
     liquidations: Liquidations
     side: Ints
     size: Floats
+    entry: Floats
+    notional: Floats
     liquidation: Floats
     born: Ints
     gone: Ints
@@ -105,7 +108,7 @@ def lives(
     record = Liquidations(
         *(column[order] for column in (time_ns, at[liquidated], size[liquidated], side[liquidated] > 0))
     )
-    return Lives(history, record, side, size, at, born, gone)
+    return Lives(history, record, side, size, entry, notional, at, born, gone)
 
 
 def thinned(liquidations: Liquidations) -> Liquidations:

@@ -56,7 +56,7 @@ def gaps(symbol: str, bars: MinuteBars, open_interest: Ints, start_ns: int, end_
     missing = _stretches(np.append(open_interest, end_ns), start_ns, usual + usual // 2)
     return [
         *_notes(symbol, "no trades", quiet),
-        *_notes(symbol, "no open interest, levels stay as they were", missing),
+        *_notes(symbol, "no open interest, levels rest on the last value", missing),
     ]
 
 

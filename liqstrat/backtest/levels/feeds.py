@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 from nautilus_trader.common import DataActor, DataActorConfig
 from nautilus_trader.model import ActorId, DataType, InstrumentId
 
@@ -23,13 +25,15 @@ from liqstrat.liquidation.grid import Floats, Ints
 class OpenInterestSeries:
     """Open interest of one instrument: `times` of the values (nanoseconds, ascending) and `contracts`.
 
-    known: when each became known, where that was later than its time.
+    known: when each became known, where that was later than its time. own: which are values of their time, where the
+    others are carried on (`liqstrat.market.carried`).
     """
 
     instrument_id: InstrumentId
     times: Ints
     contracts: Floats
     known: Ints | None = None
+    own: npt.NDArray[np.bool_] | None = None
 
     def rows(self) -> Iterator[tuple[int, float, int]]:
         """The time of each value, the value, and when it became known."""

@@ -66,18 +66,19 @@ def same(one: LiquidationMap, other: LiquidationMap) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start_hours", "model"),
+    ("start_hours", "every", "model"),
     [
-        (0.0, {}),
-        (2.0, {}),
-        (2.04, {}),
-        (2.04, {"kind": "large_trades", "large_by": "top", "large": 3}),
-        (2.04, {"kind": "ensemble", "large_by": "portion", "large": 0.3}),
+        (0.0, 5, {}),
+        (2.0, 5, {}),
+        (2.04, 5, {}),
+        (2.04, 60, {}),
+        (2.04, 5, {"kind": "large_trades", "large_by": "top", "large": 3}),
+        (2.04, 5, {"kind": "ensemble", "large_by": "portion", "large": 0.3}),
     ],
-    ids=["from the start", "later", "within an interval", "large trades", "mixture"],
+    ids=["from the start", "later", "within an interval", "hourly open interest", "large trades", "mixture"],
 )
 def test_maps_in_a_replay_equal_those_of_the_flow_by_sql(
-    tmp_path: Path, start_hours: float, model: dict[str, Any]
+    tmp_path: Path, start_hours: float, every: int, model: dict[str, Any]
 ) -> None:
     """Also when the run starts between two values of open interest, and with trades at the very moments of some."""
     trades = random_trades(6)
@@ -85,7 +86,7 @@ def test_maps_in_a_replay_equal_those_of_the_flow_by_sql(
     late = trades.time_us % five_minutes > five_minutes - 4_000_000
     time_us = np.where(late, (trades.time_us // five_minutes + 1) * five_minutes, trades.time_us)
     trades = Trades(time_us, trades.price, trades.contracts, trades.buy)
-    database = write_history(tmp_path / "m.duckdb", trades, {START: 1_000.0, **open_interest_every(5, 6)})
+    database = write_history(tmp_path / "m.duckdb", trades, {START: 1_000.0, **open_interest_every(every, 6)})
     run = run_file(tmp_path, database, hours=6, start_hours=start_hours, model={"bin_width": 0.001, **model})
 
     seen = [one for one in maps_in_replay(run) if one.time_ns > round(run.start.timestamp() * 1e9)]
