@@ -168,10 +168,10 @@ def period(
     return start, end
 
 
-def write_rows(maps: Iterator[LiquidationMap], out: Path) -> int:
-    """Write maps to a Parquet file as they come; returns the number of rows."""
+def write_rows(maps: Iterator[LiquidationMap], out: Path, *, banded: bool = False) -> int:
+    """Write maps, `banded` or not, to a Parquet file as they come; returns the number of rows."""
     rows = 0
-    with pq.ParquetWriter(out, LEVELS_SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(out, BANDED_SCHEMA if banded else LEVELS_SCHEMA, compression="zstd") as writer:
         for levels in maps:
             table = levels_rows(levels)
             writer.write_table(table)
@@ -180,8 +180,10 @@ def write_rows(maps: Iterator[LiquidationMap], out: Path) -> int:
 
 
 def picture_rows(maps: Iterator[LiquidationMap]) -> pa.Table:
-    """What a picture shows of maps: both sides and all leverages together, by time and price bin."""
+    """What a picture shows of maps: both sides and all leverages together, by time and price bin; of maps with a band
+    also `low` and `high`, the least and the most contracts there."""
     times, lows, highs, amounts = [], [], [], []
+    least, most = [], []
     for levels in maps:
         contracts = levels.longs.sum(axis=0) + levels.shorts.sum(axis=0)
         there = contracts > 0
@@ -189,7 +191,13 @@ def picture_rows(maps: Iterator[LiquidationMap]) -> pa.Table:
         lows.append(levels.low_edges[there])
         highs.append(levels.high_edges[there])
         amounts.append(contracts[there])
+        if levels.band is not None:
+            low, high = levels.band.together
+            least.append(low[there])
+            most.append(high[there])
     columns = {"price_low": lows, "price_high": highs, "contracts": amounts}
+    if least:
+        columns |= {"low": least, "high": most}
     time = pa.array(np.concatenate(times)).cast(pa.timestamp("us", "UTC"))
     return pa.table({"time": time, **{name: np.concatenate(parts) for name, parts in columns.items()}})
 

@@ -26,18 +26,22 @@ def save_heatmap(
     warmup: timedelta,
     out: Path,
     progress: Progress = SILENT,
+    *,
+    banded: bool = False,
 ) -> int:
     """Write the maps at `moments` to `out`: rows for `.parquet` (`LEVELS_SCHEMA`), the picture for `.html`.
 
-    The file appears when it is whole. Returns the number of rows.
+    banded: with `low` and `high`, or a picture that can show the least and the most. The file appears when it is whole.
+    Returns the number of rows.
     """
     if out.suffix not in (".parquet", ".html"):
         raise LiqstratError(f'{out}: the file\'s ending is "{out.suffix}", expected .parquet or .html')
     require_writable(out)
     if out.suffix == ".parquet":
         with partial_file(out) as partial:
-            return write_rows(maps_at(store, symbol, moments, settings, warmup, progress), partial)
-    levels = picture_rows(maps_at(store, symbol, moments, settings, warmup, progress, PICTURE_SPAN))
+            maps = maps_at(store, symbol, moments, settings, warmup, progress, banded=banded)
+            return write_rows(maps, partial, banded=banded)
+    levels = picture_rows(maps_at(store, symbol, moments, settings, warmup, progress, PICTURE_SPAN, banded=banded))
     candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
     title = f"{symbol} liquidation heatmap {moments[0]:%Y-%m-%d} – {moments[-1]:%Y-%m-%d}"
     write_heatmap_page(

@@ -4,12 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
-from liqstrat.maps import LEVELS_SCHEMA, band_words, last_known, maps_at, marks
+from liqstrat.maps import BANDED_SCHEMA, LEVELS_SCHEMA, band_words, last_known, maps_at, marks, picture_rows
 from liqstrat.market.store import Store, open_store
 from liqstrat.pages import save_heatmap
 from tests.history import START, Trades, open_interest_every, random_trades, write_history
@@ -89,6 +90,23 @@ def test_a_heatmap_holds_every_map_and_sums_to_open_interest(tmp_path: Path, sto
     assert len(sums) == 6
     for row in sums:
         assert row["contracts_sum"] == pytest.approx(interest[row["time"]], rel=1e-6)
+
+
+def test_a_heatmap_with_a_band_has_the_least_and_the_most_of_each_bin(tmp_path: Path, store: Store) -> None:
+    out = tmp_path / "heat.parquet"
+    save_heatmap(store, "BTCUSDT", HOURS[:2], MODEL, WARMUP, out, banded=True)
+    table = pq.read_table(out)
+    assert table.schema.equals(BANDED_SCHEMA)
+    levels = next(maps_at(store, "BTCUSDT", HOURS[1:2], MODEL, HOURS[1] - HOURS[0] + WARMUP, banded=True))
+    assert levels.band is not None
+    for row in table.filter(pc.equal(table["time"], HOURS[1])).to_pylist()[::50]:
+        expected = levels.band.between(row["side"], row["price_low"], row["price_high"])
+        assert (row["low"], row["high"]) == pytest.approx(expected, rel=1e-3, abs=1e-9)
+    rows = picture_rows(maps_at(store, "BTCUSDT", HOURS, MODEL, WARMUP, span=0.2, banded=True))
+    low, contracts, high = (rows[name].to_numpy() for name in ("low", "contracts", "high"))
+    dense = contracts > contracts.max() / 10
+    assert dense.any()
+    assert ((low < contracts) & (contracts < high))[dense].all()
 
 
 def test_a_heatmap_is_written_whole_or_not_at_all(tmp_path: Path, store: Store) -> None:

@@ -222,10 +222,13 @@ class History:
         *,
         every: str = "1h",
         model: Model = None,
+        band: bool = False,
         warmup_days: int = 14,
         progress: bool = True,
     ) -> "Heatmap":
         """Maps over time, as far as 20 % around price, to be looked at; see `maps` for all that is in them.
+
+        band: also the least and the most that may stand there, which takes longer.
 
         Examples:
             >>> heat = lq.History().heatmap("BTCUSDT", "2024-03-02", "2024-03-02 12:00", every="1h")
@@ -239,7 +242,7 @@ class History:
         warmup, settings = timedelta(days=warmup_days), _model(model)
         with self._open() as store:
             moments = _moments(store, symbol, start, end, every)
-            maps = maps_at(store, symbol, moments, settings, warmup, said(progress), PICTURE_SPAN)
+            maps = maps_at(store, symbol, moments, settings, warmup, said(progress), PICTURE_SPAN, banded=band)
             levels = picture_rows(maps)
             candles = store.klines(symbol, moments[0], moments[-1], interval=candle_length(moments))
             known: dict[str, Any] = {"simulated": store.simulated(symbol), "contract": store.contract(symbol)}

@@ -89,6 +89,9 @@ def heatmap(
     config: Config = None,
     db: Database = DEFAULT_DATABASE,
     warmup_days: Warmup = 14,
+    with_band: Annotated[
+        bool, typer.Option("--band", help="Also the least and the most that may stand there (takes longer).")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Estimate liquidation maps over time and write them as rows or as a picture.
@@ -102,7 +105,7 @@ def heatmap(
     with open_store(db) as store:
         first, last = period(store, symbol, start, end, every)
         moments, warmup = marks(first, last, every), timedelta(days=warmup_days)
-        rows = save_heatmap(store, symbol, moments, model_of(config), warmup, target, progress)
+        rows = save_heatmap(store, symbol, moments, model_of(config), warmup, target, progress, banded=with_band)
         simulated = store.simulated(symbol)
     late = start is not None and start != first
     notes = [f"there is no open interest before; the first map is of {first:%Y-%m-%d %H:%M}"] if late else []

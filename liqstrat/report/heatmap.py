@@ -2,6 +2,7 @@
 
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,10 +13,12 @@ from liqstrat.report.candles import Candles, candle_traces, read_candles
 from liqstrat.report.markers import trade_traces
 from liqstrat.report.numbers import amount
 from liqstrat.report.page import plot_html, write_page
-from liqstrat.report.raster import MOST_CELLS, Raster, rasterise
-from liqstrat.report.theme import HEAT, MUTED, PLOT, UNKNOWN, dress
+from liqstrat.report.raster import MOST_CELLS, Bytes, ColourScale, Raster, rasterise
+from liqstrat.report.theme import HEAT, LINE, MUTED, PANEL, PLOT, UNKNOWN, dress
 
 _HEIGHT = 680
+#: What can be seen of maps with a band.
+_BOUNDS = ("expected", "at least", "at most")
 _LEAST_MARGIN, _MOST_MARGIN, _MARGIN_OF_RANGE = 0.025, 0.08, 0.45
 
 HOW_TO_READ = (
@@ -39,14 +42,18 @@ def heatmap_figure(
     `high`, `low`, `close`) over it and `trades` (rows of a results folder's `positions.parquet`) on top.
 
     Colour is what the contracts of a price bin are worth, as `contract` tells; a map is drawn from the moment from
-    which it could have been known.
+    which it could have been known. With columns `low` and `high`, buttons show the least and the most instead.
     """
     figure = go.Figure()
     read = read_candles(candles)
     view = None if read is None else _view(read)
-    raster = rasterise(levels, view, most_cells, contract)
+    pictures = len(_BOUNDS) if "low" in levels.column_names else 1
+    raster = rasterise(levels, view, most_cells // pictures, contract)
     if raster is not None:
-        figure.add_trace(_heat(raster, contract.quote))
+        figure.add_trace(_heat(raster, raster.codes, raster.scale, contract.quote))
+    if raster is not None and raster.bounds is not None and raster.high_scale is not None:
+        for name, codes, scale in zip(_BOUNDS[1:], raster.bounds, (raster.scale, raster.high_scale), strict=True):
+            figure.add_trace(_heat(raster, codes, scale, contract.quote, name))
     if read is not None:
         figure.add_traces(candle_traces(read))
     if trades is not None:
@@ -65,6 +72,8 @@ def heatmap_figure(
             "tickformat": ",~r",
         },
     )
+    if raster is not None and raster.bounds is not None:
+        figure.update_layout(updatemenus=[_switch()])
     return figure
 
 
@@ -98,10 +107,34 @@ def heatmap_html(name: str, figure: go.Figure, label: str) -> str:
     )
 
 
-def _heat(raster: Raster, unit: str) -> go.Heatmap:
-    ticks = raster.scale.ticks()
+def _switch() -> dict[str, Any]:
+    """Buttons that choose which of the pictures is seen."""
+    places = list(range(len(_BOUNDS)))
+    return {
+        "type": "buttons",
+        "direction": "right",
+        "x": 0,
+        "xanchor": "left",
+        "y": -0.05,
+        "yanchor": "top",
+        "pad": {"t": 4, "b": 0, "l": 0, "r": 0},
+        # The chosen one is white, which cannot be changed.
+        "bgcolor": MUTED,
+        "bordercolor": LINE,
+        "font": {"size": 11, "color": PANEL},
+        "buttons": [
+            {"label": name, "method": "restyle", "args": [{"visible": [at == shown for at in places]}, places]}
+            for shown, name in enumerate(_BOUNDS)
+        ],
+    }
+
+
+def _heat(raster: Raster, codes: Bytes, scale: ColourScale, unit: str, bound: str = "") -> go.Heatmap:
+    """The picture of what is expected, or of a `bound` of it, which is seen when it is asked for."""
+    ticks = scale.ticks()
     return go.Heatmap(
-        z=raster.codes,
+        z=codes,
+        visible=not bound,
         x0=raster.start_ms + raster.step_ms / 2,
         dx=raster.step_ms,
         y0=raster.low + raster.row_height / 2,
@@ -112,16 +145,16 @@ def _heat(raster: Raster, unit: str) -> go.Heatmap:
         colorscale=_colours(),
         hovertemplate="%{x|%Y-%m-%d %H:%M}<br>%{y:,.6~r}<extra></extra>",
         name="liquidation levels",
-        meta={"amounts": [float(f"{value:.3g}") for value in raster.scale.decode()], "unit": unit},
+        meta={"amounts": [float(f"{value:.3g}") for value in scale.decode()], "unit": unit, "bound": bound},
         colorbar={
             "orientation": "h",
             "x": 1,
             "xanchor": "right",
             "y": -0.05,
             "yanchor": "top",
-            "title": {"text": f"{unit} per {100 * raster.bin_width:.2g}% of price", "side": "top"},
+            "title": {"text": f"{bound} {unit} per {100 * raster.bin_width:.2g}% of price".strip(), "side": "top"},
             "tickmode": "array",
-            "tickvals": [float(code) for code in raster.scale.encode(ticks)],
+            "tickvals": [float(code) for code in scale.encode(ticks)],
             "ticktext": [amount(tick, trimmed=True) for tick in ticks],
             "tickfont": {"size": 11, "color": MUTED},
             "thickness": 10,

@@ -56,12 +56,26 @@ function read(plot, readout, points) {
   if (!point) return;
   const time = milliseconds(point.x);
   const candle = candleAt(plot, time);
-  const amount = point.data.meta.amounts[point.z];
+  const [amount, ...bounds] = amountsAt(plot, point).map(short);
   const side = candle ? (point.y < candle.close ? "longs" : "shorts") : "positions";
-  const level = point.z ? `about ${short(amount)} ${point.data.meta.unit} of ${side}` : "not recorded";
+  const between = bounds.length ? `, 90 % band ${bounds.join(" to ")}` : "";
+  const level = point.z ? `about ${amount} ${point.data.meta.unit} of ${side}${between}` : "not recorded";
   const parts = [`${clock(time - point.data.dx / 2)} UTC`, `${grouped(point.y)}: ${level}`];
   if (candle) parts.push(["open", "high", "low", "close"].map((name) => `${name[0].toUpperCase()} ${grouped(candle[name])}`).join("  "));
   readout.textContent = parts.join("   ·   ");
+}
+
+// What the pictures of a cell say: what is expected, and with a band the least and the most.
+function amountsAt(plot, point) {
+  return plot.data.filter((one) => one.type === "heatmap").map((one) => one.meta.amounts[codeAt(one.z, point.pointIndex)]);
+}
+
+// A byte of a picture, as it was sent where it is not drawn.
+const sent = new WeakMap();
+function codeAt(z, [row, column]) {
+  if (!z.bdata) return z[row][column];
+  if (!sent.has(z)) sent.set(z, atob(z.bdata));
+  return sent.get(z).charCodeAt(row * Number(String(z.shape).split(",")[1]) + column);
 }
 
 function candleAt(plot, time) {

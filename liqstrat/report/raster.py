@@ -63,6 +63,7 @@ def colour_scale(amounts: Floats) -> ColourScale:
 class Raster:
     """`codes[row, column]`: row 0 is the lowest price, column `i` shows the map known at `start_ms + i * step_ms`.
 
+    bounds: of maps with a band, codes of the least and of the most, the latter with a scale of its own: `high_scale`.
     low, row_height: prices. bin_width: relative width of a price bin, which is what a cell's amount is counted over.
     """
 
@@ -73,6 +74,8 @@ class Raster:
     low: float
     row_height: float
     bin_width: float
+    bounds: tuple[Bytes, Bytes] | None = None
+    high_scale: ColourScale | None = None
 
     @property
     def end_ms(self) -> float:
@@ -106,26 +109,42 @@ def rasterise(
     thin = int(np.ceil(rows * maps / most_cells))
     # First of all what is not shown goes: most of a long run's rows.
     shown = np.flatnonzero((columns >= 0) & (columns % thin == 0))
-    worth = contracts[shown] * contract.worth(np.sqrt(lows[shown] * highs[shown]))
+    price = contract.worth(np.sqrt(lows[shown] * highs[shown]))
     shape = (len(bin_lows), -(-maps // thin))
     cells = np.ravel_multi_index((bins[shown], columns[shown] // thin), shape)
-    amounts: Grid = np.bincount(cells, weights=worth, minlength=shape[0] * shape[1]).reshape(shape)
+
+    def summed(of: Floats) -> Grid:
+        return np.bincount(cells, weights=of[shown] * price, minlength=shape[0] * shape[1]).reshape(shape)
+
+    amounts = summed(contracts)
     low, high = view or (bin_lows[0], bin_highs[-1])
     seen = amounts[(bin_highs > low) & (bin_lows < high)]
     scale = colour_scale(seen[seen > 0] if (seen > 0).any() else amounts[amounts > 0])
     middles = bin_lows[0] + row_height * (np.arange(rows) + 0.5)
     source = np.clip(np.searchsorted(bin_lows, middles, side="right") - 1, 0, None)
     inside = (middles < bin_highs[source])[:, np.newaxis]
-    codes = np.where(inside, scale.encode(amounts)[source], 1)
-    codes[~_between((amounts > 0)[source] & inside)] = 0
+    unknown = ~_between((amounts > 0)[source] & inside)
+
+    def coded(of: Grid, by: ColourScale) -> Bytes:
+        codes = np.where(inside, by.encode(of)[source], 1)
+        codes[unknown] = 0
+        return codes
+
+    bounds, high_scale = None, None
+    if "low" in levels.column_names:
+        least, most = summed(doubles(levels["low"])), summed(doubles(levels["high"]))
+        high_scale = colour_scale(most[most > 0])
+        bounds = coded(least, scale), coded(most, high_scale)
     return Raster(
-        codes=codes,
+        codes=coded(amounts, scale),
         scale=scale,
         start_ms=start_ms,
         step_ms=step_ms * thin,
         low=float(bin_lows[0]),
         row_height=row_height,
         bin_width=float(np.median(bin_highs / bin_lows - 1)),
+        bounds=bounds,
+        high_scale=high_scale,
     )
 
 

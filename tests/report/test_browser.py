@@ -1,11 +1,13 @@
 """The report in a real browser: nothing said on the console, nothing asked of the network, all of it drawn."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -69,6 +71,37 @@ def test_all_is_drawn_and_nothing_sticks_out(browse: Browse, report: Path, width
     assert seen["candles"] > 20
     assert seen["bars"] > 50
     assert seen["colours"] > 20, "the heatmap is not blank"
+
+
+def test_a_heatmap_with_a_band_shows_and_says_bounds(browse: Browse, demo_results: Path, tmp_path: Path) -> None:
+    demo = read_results(demo_results)
+    levels = demo.levels("BTCUSDT")
+    for name, factor in (("low", 0.5), ("high", 2.0)):
+        levels = levels.append_column(name, pc.multiply(levels["contracts"], factor))
+    page = write_heatmap_page(levels, demo.candles("BTCUSDT"), title="a", simulated=True, out=tmp_path / "heat.html")
+    seen = browse(
+        page,
+        800,
+        """
+        const rest = () => new Promise((done) => setTimeout(done, 300));
+        const plot = document.querySelector("[id^=plot-heatmap]"), drag = plot.querySelector(".nsewdrag");
+        const box = drag.getBoundingClientRect(), said = [];
+        for (const button of [0, 1, 2]) {
+          plot.querySelectorAll(".updatemenu-button")[button].dispatchEvent(new MouseEvent("click"));
+          await rest();
+          Plotly.Fx.hover(plot, { clientX: box.x + box.width / 2, clientY: box.y + 40 + button, target: drag });
+          await rest();
+          const drawn = plot.data.filter((one) => one.type === "heatmap" && one.visible);
+          said.push([drawn.map((one) => one.meta.bound), document.querySelector(".readout").textContent]);
+        }
+        return said;
+        """,
+    )
+    assert [drawn for drawn, _ in seen] == [[""], ["at least"], ["at most"]]
+    for _, said in seen:
+        amounts = [float(one) * {"K": 1e3, "M": 1e6}[unit] for one, unit in re.findall(r"([\d.]+) ([KM])", said)]
+        assert len(amounts) == 3, said
+        assert amounts[1:] == pytest.approx([amounts[0] / 2, amounts[0] * 2], rel=0.1), said
 
 
 def test_the_page_answers_to_its_reader(browse: Browse, report: Path, demo_results: Path) -> None:
