@@ -14,6 +14,7 @@ from liqstrat.events.study import WAITED, EventStudy
 from liqstrat.held import partial_file, require_writable
 from liqstrat.report import numbers
 from liqstrat.report.page import plot_html, write_page
+from liqstrat.report.table_html import table_html
 from liqstrat.scoring.intervals import LEAST_DAYS, Estimate
 
 _TERMS = (
@@ -154,7 +155,6 @@ def _reached_table(study: EventStudy) -> str:
 
 
 def _paths_table(study: EventStudy) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ("Touches", "Back", "Placebos", "Difference", "Best", "Worst"))
     rows = ""
     for i, minutes in enumerate(HORIZONS):
         back = study.back(minutes)
@@ -162,7 +162,7 @@ def _paths_table(study: EventStudy) -> str:
         cells = "".join(f"<td>{_share(one, signed=True)}</td>" for one in (back.levels, back.placebos, back.difference))
         cells += "".join(f"<td>{_beside(one)}</td>" for one in (best, worst))
         rows += f'<tr><td class="text">{numbers.length(60 * minutes)}</td><td>{back.count:,}</td>{cells}</tr>'
-    return _wrapped(f'<th class="text">After</th>{head}', rows)
+    return table_html(["*After", "Touches", "Back", "Placebos", "Difference", "Best", "Worst"], rows)
 
 
 def _groups_table(study: EventStudy) -> str:
@@ -175,22 +175,16 @@ def _groups_table(study: EventStudy) -> str:
         cells += "" if found is None else f"<td>{_share(found.difference, signed=True, decimals=1)}</td>"
         cells += f"<td>{_share(study.reached(24, part).difference, signed=True, decimals=1)}</td>"
         rows += f'<tr><td class="text">{escape(name)}</td><td>{hour.count:,}</td>{cells}</tr>'
-    head = "".join(f"<th>{name}</th>" for name in names)
-    return _wrapped(f'<th class="text">Differences from placebos</th>{head}', rows)
+    return table_html(["*Differences from placebos", *names], rows)
 
 
 def _table(first: str, count: str, rows: list[tuple[str, Beside]], *, signed: bool) -> str:
-    head = "".join(f"<th>{name}</th>" for name in (count, "Share", "Placebos", "Difference"))
     body = "".join(
         f'<tr><td class="text">{escape(name)}</td><td>{one.count:,}</td><td>{_share(one.levels, decimals=1)}</td>'
         f"<td>{_share(one.placebos, decimals=1)}</td><td>{_share(one.difference, signed=True, decimals=1)}</td></tr>"
         for name, one in rows
     )
-    return _wrapped(f'<th class="text">{first}</th>{head}', body)
-
-
-def _wrapped(head: str, rows: str) -> str:
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return table_html([f"*{first}", count, "Share", "Placebos", "Difference"], body)
 
 
 def _beside(found: Beside) -> str:

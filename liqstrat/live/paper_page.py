@@ -1,7 +1,7 @@
 """The page of a session on paper: what it does now, read again by the browser every few seconds."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -15,6 +15,7 @@ from liqstrat.live.paper_now import Facts
 from liqstrat.moments import at_ns
 from liqstrat.report import numbers
 from liqstrat.report.page import write_light_page
+from liqstrat.report.table_html import table_html
 
 PAGE = "session.html"
 _AGAIN_SECONDS = 2
@@ -148,7 +149,7 @@ def _levels(symbol: str, levels: Facts) -> str:
     rows = [(one["distance"], _level(one, most)) for one in found]
     here = f'<tr class="price"><td>{numbers.price(price)}</td><td class="text" colspan="3">last price</td></tr>'
     ordered = [*(row for away, row in rows if away > 0), here, *(row for away, row in rows if away <= 0)]
-    table = _table(("Price", "Distance", contract_of(symbol).quote, "*"), ordered, "levels")
+    table = table_html(("Price", "Distance", contract_of(symbol).quote, "*"), ordered, "levels")
     return _section(f"{symbol} levels near price", how + table)
 
 
@@ -171,7 +172,7 @@ def _positions(positions: Sequence[Facts], quote: str) -> str:
         for one in positions
     ]
     heads = ("*Symbol", "*Side", "Contracts", "Entry", f"Open P&L, {quote}", "*Strategy", "Since")
-    return _section("Positions", _table(heads, rows) if rows else _empty("None is open."))
+    return _section("Positions", table_html(heads, rows) if rows else _empty("None is open."))
 
 
 def _resting(orders: Sequence[Facts]) -> str:
@@ -183,7 +184,7 @@ def _resting(orders: Sequence[Facts]) -> str:
         for one in orders
     ]
     heads = ("*Symbol", "*For", "*Side", "Contracts", "Price", "*Type", "*Strategy")
-    return _section("Orders that rest", _table(heads, rows) if rows else _empty("None."))
+    return _section("Orders that rest", table_html(heads, rows) if rows else _empty("None."))
 
 
 def _decisions(decisions: Sequence[Facts]) -> str:
@@ -194,20 +195,11 @@ def _decisions(decisions: Sequence[Facts]) -> str:
         for one in decisions
     ]
     heads = ("Time, UTC", "*Symbol", "*What", "*State", "*Why", "*Strategy")
-    return _section("Last decisions", _table(heads, rows) if rows else _empty("Nothing has been decided yet."))
+    return _section("Last decisions", table_html(heads, rows) if rows else _empty("Nothing has been decided yet."))
 
 
 def _section(heading: str, content: str) -> str:
     return f"<section><h2>{escape(heading)}</h2>{content}</section>"
-
-
-def _table(heads: Iterable[str], rows: Iterable[str], kind: str = "") -> str:
-    """A table; a star before a head says that its column is text."""
-    head = "".join(f"<th{' class="text"' if one[0] == '*' else ''}>{escape(one.lstrip('*'))}</th>" for one in heads)
-    body = "".join(rows)
-    return (
-        f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
 
 
 def _empty(text: str) -> str:

@@ -12,10 +12,12 @@ from liqstrat.live.parity import Difference, Parity
 from liqstrat.moments import at_ns
 from liqstrat.report import numbers
 from liqstrat.report.page import plot_html, write_page
+from liqstrat.report.table_html import TEXT, table_html
 from liqstrat.report.theme import ACCENT, MUTED, dress
 
 PAGE = "parity.html"
 _ROWS, _POINTS = 50, 3000
+_WORDS = ' class="text words"'
 #: Over each other: the first lies on top.
 _LINES = (
     ("plain backtest", {"color": MUTED, "width": 1.5, "dash": "dot"}),
@@ -52,7 +54,7 @@ def write_parity_page(found: Parity, name: str, folder: Path, quote: str) -> Pat
 def _counts(found: Parity, quote: str) -> str:
     rows = [(kind, *(f"{count:,}" for count in counts)) for kind, counts in found.counts().items()]
     rows.append((f"equity at the end, {quote}", *(numbers.number(one) for one in found.equity), ""))
-    return _table(("", "On paper", "Backtest", "Differ"), rows)
+    return _table(("*", "On paper", "Backtest", "Differ"), rows)
 
 
 def _causes(found: Parity) -> str:
@@ -70,7 +72,7 @@ def _causes(found: Parity) -> str:
         ("Nothing that is known", f"{len(found.unexplained['intents']):,}", "must be none"),
     ]
     how = '<p class="how">Intents that only one of two has; one that comes a second later counts twice.</p>'
-    return how + _table(("Cause", "Intents", "*"), rows)
+    return how + _table(("*Cause", "Intents", "*"), rows)
 
 
 def _unexplained(kind: str, difference: Difference, quote: str) -> str:
@@ -94,7 +96,7 @@ def _listed(heading: str, difference: Difference, whose: tuple[str, str], quote:
         for time_ns, name, row in rows[:_ROWS]
     ]
     more = f'<p class="how">The first {_ROWS} of {len(rows):,}.</p>' if len(rows) > _ROWS else ""
-    heads = ("Time, UTC", "*Only", "*Symbol", "*Strategy", "*For", "*Side", "Contracts", "Price", quote)
+    heads = ("*Time, UTC", "*Only", "*Symbol", "*Strategy", "*For", "*Side", "Contracts", "Price", quote)
     return f"<section><h2>{escape(heading)}</h2>{more}{_table(heads, cells)}</section>"
 
 
@@ -103,16 +105,14 @@ def _time(row: Row) -> int:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column, and those with a star before their head, are text; a star alone heads sentences."""
-    words = ' class="text words"'
-    text = [' class="text"' if not place or head[:1] == "*" else "" for place, head in enumerate(heads)]
-    kinds = [words if head == "*" else kind for kind, head in zip(text, heads, strict=True)]
-    head = "".join(f"<th{kind}>{escape(one.lstrip('*'))}</th>" for kind, one in zip(kinds, heads, strict=True))
-    body = "".join(
+    """As `table_html`, of texts; a star alone heads sentences, but for the first column."""
+    text = [TEXT if head[:1] == "*" else "" for head in heads]
+    kinds = [text[0], *(_WORDS if head == "*" else kind for kind, head in zip(text[1:], heads[1:], strict=True))]
+    cells = (
         f"<tr>{''.join(f'<td{kind}>{escape(cell)}</td>' for kind, cell in zip(kinds, row, strict=True))}</tr>"
         for row in rows
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return table_html(heads, cells)
 
 
 def _equity(found: Parity, quote: str) -> go.Figure:

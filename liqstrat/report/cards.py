@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from liqstrat.report import numbers
+from liqstrat.report.table_html import table_html
 
 Metrics = dict[str, Any]
 
@@ -115,17 +116,14 @@ def strategies_html(metrics: Metrics) -> str:
     if len(by_strategy) < 2:
         return ""
     shown = [figure for figure in _FIGURES if any(figure.key in one for one in by_strategy.values())]
-    head = "".join(f"<th>{figure.name}</th>" for figure in shown)
     rows = "".join(
         f'<tr><td class="text">{escape(name)}</td>'
         + "".join(f"<td{_style(figure, one)}>{_text(figure, one)}</td>" for figure in shown)
         + "</tr>"
         for name, one in by_strategy.items()
     )
-    return (
-        '<section><h2>Strategies</h2><div class="scroll"><table>'
-        f'<thead><tr><th class="text">Strategy</th>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
-    )
+    table = table_html(["*Strategy", *(figure.name for figure in shown)], rows)
+    return f"<section><h2>Strategies</h2>{table}</section>"
 
 
 def figure_name(key: str) -> str:

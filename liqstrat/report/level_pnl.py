@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from liqstrat.report import numbers
+from liqstrat.report.table_html import table_html
 
 #: Key, name, where `{quote}` is the account's currency, and how its bounds are written.
 _KINDS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
@@ -18,7 +19,15 @@ _KINDS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("touched", "Touched before", str),
     ("seeded", "Share of the map from before history", lambda v: numbers.percent(v, 0)),
 )
-_COLUMNS = ("Known of the level", "Part", "Trades", "P&L, {quote}", "Win rate", "Expectancy, {quote}", "Expectancy, R")
+_COLUMNS = (
+    "*Known of the level",
+    "*Part",
+    "Trades",
+    "P&L, {quote}",
+    "Win rate",
+    "Expectancy, {quote}",
+    "Expectancy, R",
+)
 
 
 def level_pnl_html(found: dict[str, list[dict[str, Any]]], quote: str = "USDT") -> str:
@@ -37,14 +46,7 @@ def level_pnl_html(found: dict[str, list[dict[str, Any]]], quote: str = "USDT") 
     rows = "".join(_rows(name.format(quote=quote), found[key], bound) for key, name, bound in _KINDS if found.get(key))
     if without["trades"]:
         rows += _row("No level named", "", without)
-    head = "".join(
-        f"<th{_TEXT if i < 2 else ''}>{escape(name.format(quote=quote))}</th>" for i, name in enumerate(_COLUMNS)
-    )
-    table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    return _section(note + table)
-
-
-_TEXT = ' class="text"'
+    return _section(note + table_html((name.format(quote=quote) for name in _COLUMNS), rows))
 
 
 def _section(content: str) -> str:

@@ -11,6 +11,7 @@ from liqstrat.report import numbers
 from liqstrat.report.heatmap import heatmap_html
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.score_figures import MOST_MARKS, lift_figure, liquidations_figure, reliability_figure
+from liqstrat.report.table_html import table_html
 
 if TYPE_CHECKING:
     from liqstrat.scoring.history import Scored
@@ -128,16 +129,12 @@ def _notes(scored: "Scored") -> str:
 
 
 def _table(scored: "Scored") -> str:
-    head = "".join(f"<th>{name}</th>" for name in _FIGURES)
     rows = "".join(
         f'<tr{" class=muted" if row.baseline else ""}><td class="text">{escape(_name(row))}</td>{_cells(row)}</tr>'
         for row in scored.score.rows
         if row.group == "all"
     )
-    return (
-        f'<div class="scroll"><table><thead><tr><th class="text">Forecast</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    return table_html(["*Forecast", *_FIGURES], rows)
 
 
 def _added_text(scored: "Scored") -> str:
@@ -148,6 +145,7 @@ def _added_text(scored: "Scored") -> str:
 
 def _added(scored: "Scored") -> str:
     names = (
+        "*Model",
         "To distance",
         "Recency explains",
         "To distance and recency",
@@ -155,7 +153,6 @@ def _added(scored: "Scored") -> str:
         "Every contract alike",
         "Days to tell",
     )
-    head = "".join(f"<th>{name}</th>" for name in names)
     rows = "".join(
         f'<tr><td class="text">{escape(name)}</td><td>{_text(one.to_distance)}</td>'
         f"<td>{numbers.ABSENT if one.explained is None else numbers.percent(one.explained, 0)}</td>"
@@ -166,14 +163,10 @@ def _added(scored: "Scored") -> str:
         f"<td>{numbers.ABSENT if one.days_needed is None else f'{one.days_needed:,}'}</td></tr>"
         for name, one in scored.score.added.items()
     )
-    return (
-        f'<div class="scroll"><table><thead><tr><th class="text">Model</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    return table_html(names, rows)
 
 
 def _model_section(scored: "Scored", name: str) -> str:
-    head = "".join(f"<th>{figure}</th>" for figure in ("Bands", "Contracts", *_FIGURES))
     rows = "".join(
         f'<tr><td class="text">{escape(row.group)}</td><td>{row.bands:,}</td><td>{row.contracts:,.1f}</td>'
         f"{_cells(row)}</tr>"
@@ -185,14 +178,11 @@ def _model_section(scored: "Scored", name: str) -> str:
         f"<td>{_text(tier.ratio)}</td><td>{_text(tier.lift)}</td></tr>"
         for tier in scored.score.tiers.get(name, [])
     )
-    by_leverage = (
-        '<div class="scroll"><table><thead><tr><th class="text">Leverage</th><th>Predicted contracts</th>'
-        f"<th>Attributed</th><th>Realised to usual</th><th>Lift</th></tr></thead><tbody>{tiers}</tbody></table></div>"
-    )
+    heads = ("*Leverage", "Predicted contracts", "Attributed", "Realised to usual", "Lift")
+    by_leverage = table_html(heads, tiers) if tiers else ""
     return (
         f"<section><h2>{escape(name)} by side, distance and leverage</h2>"
-        f'<div class="scroll"><table><thead><tr><th class="text">Part</th>{head}</tr></thead><tbody>{rows}</tbody>'
-        f"</table></div>{by_leverage if tiers else ''}</section>"
+        f"{table_html(['*Part', 'Bands', 'Contracts', *_FIGURES], rows)}{by_leverage}</section>"
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from liqstrat.report import numbers
 from liqstrat.report.level_pnl import level_pnl_html
+from liqstrat.report.table_html import table_html
 
 Metrics = dict[str, Any]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -159,7 +160,6 @@ def _beside(metrics: Metrics, quote: str) -> str:
 
 
 def _sides(metrics: Metrics, quote: str) -> str:
-    head = "".join(f"<th>{escape(name.format(quote=quote))}</th>" for _, name, _ in _SIDE)
     rows = "".join(
         f'<tr><td class="text {side}">{side}</td>'
         + "".join(f"<td>{_text(metrics[side].get(key), text)}</td>" for key, _, text in _SIDE)
@@ -167,7 +167,7 @@ def _sides(metrics: Metrics, quote: str) -> str:
         for side in ("long", "short")
         if metrics.get(side)
     )
-    return _table(f'<th class="text">Side</th>{head}', rows)
+    return table_html(["*Side", *(name.format(quote=quote) for _, name, _ in _SIDE)], rows)
 
 
 def _months(months: dict[str, float | None]) -> str:
@@ -181,24 +181,19 @@ def _months(months: dict[str, float | None]) -> str:
         cells = "".join("<td></td>" if made == "" else f"<td{_colour(made)}>{_text(made, _share)}</td>" for made in own)
         rows += f'<tr><td class="text">{year}</td>{cells}<td{_colour(whole - 1)}>{_share(whole - 1)}</td></tr>'
     names = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Year")
-    return _table('<th class="text">Return</th>' + "".join(f"<th>{name}</th>" for name in names), rows)
+    return table_html(["*Return", *names], rows)
 
 
 def _split(name: str, parts: Any, found: list[dict[str, float]], quote: str) -> str:
     if not found:
         return ""
-    head = f'<th class="text">{name}, UTC</th>' + "".join(f"<th>{part}</th>" for part in parts)
     counts = "".join(f"<td>{_count(one['trades']) if one['trades'] else ''}</td>" for one in found)
     sums = "".join(
         f"<td{_colour(one['pnl'])}>{numbers.number(one['pnl'], 0, signed=True)}</td>" if one["trades"] else "<td></td>"
         for one in found
     )
     rows = f'<tr><td class="text">Trades</td>{counts}</tr><tr><td class="text">P&amp;L, {quote}</td>{sums}</tr>'
-    return _table(head, rows)
-
-
-def _table(head: str, rows: str) -> str:
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return table_html([f"*{name}, UTC", *map(str, parts)], rows)
 
 
 def _text(value: Any, text: Callable[[Any], str]) -> str:

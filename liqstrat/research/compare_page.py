@@ -14,6 +14,7 @@ from liqstrat.report.cards import figure_name, figure_text
 from liqstrat.report.heatmap import heatmap_figure, heatmap_html
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.raster import MOST_CELLS
+from liqstrat.report.table_html import table_html
 from liqstrat.report.theme import ACCENT, LONG, MUTED, SHORT, WARNING, dress
 from liqstrat.report.trade_table import trades_html
 from liqstrat.research.compare import SAME_TRADE, Compared, Comparison, how
@@ -79,7 +80,7 @@ def _unlike(comparison: Comparison) -> str:
     )
     if not rows:
         return '<p class="empty">Nothing: configuration, data and versions are the same.</p>'
-    return _table(["", "Key", *(one.letter for one in comparison.runs)], rows, words=2 + len(comparison.runs))
+    return table_html(["*", "*Key", *(f"*{one.letter}" for one in comparison.runs)], rows)
 
 
 def _value(value: Any) -> str:
@@ -96,7 +97,7 @@ def _figures(comparison: Comparison) -> str:
         + "</tr>"
         for key in comparison.figures
     )
-    return _table(["Figure", *(one.letter for one in comparison.runs)], rows, words=1)
+    return table_html(["*Figure", *(one.letter for one in comparison.runs)], rows)
 
 
 def _against(comparison: Comparison, quote: str) -> str:
@@ -109,7 +110,7 @@ def _against(comparison: Comparison, quote: str) -> str:
     )
     said = "; ".join(dict.fromkeys(f"{one.letter}: {how(one.days)}" for one in others))
     note = f'<p class="how">Over the days that both runs have. Intervals: {escape(said)}.</p>'
-    return note + _table(["Figure", *(f"{one.letter} − A" for one in others)], rows, words=1)
+    return note + table_html(["*Figure", *(f"{one.letter} − A" for one in others)], rows)
 
 
 def _difference(name: str, found: Difference) -> str:
@@ -184,11 +185,6 @@ def _only(one: Compared, runs: int) -> str:
         content += heatmap_html(name, figure, f"{symbol}, and the trades that only {one.letter} has")
     trades = trades_html(one.only.to_pylist(), plots, one.results.run.quote)
     return f'<section class="trades">{heading}{content}{trades}</section>'
-
-
-def _table(head: list[str], rows: str, *, words: int) -> str:
-    cells = "".join(f"<th{' class=text' if i < words else ''}>{escape(name)}</th>" for i, name in enumerate(head))
-    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def _small_print() -> str:

@@ -17,6 +17,10 @@ LEAST_DAYS, LEAST_TRADES = 30, 30
 _MOST_LOSES = 0.25
 #: Of controls, with fewer of which a share says nothing.
 LEAST_SEEDS = 19
+_UNDEFINED = (
+    "the Sharpe ratio of daily returns cannot be held against luck: the days are too few, all alike, or too odd in "
+    "their skew and kurtosis for its formula"
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ def _of_luck(evidence: Evidence) -> list[tuple[bool, str]]:
         )
         sharpe = f"Sharpe of daily returns {found.sharpe:.2f} (95 %: {found.low:.2f} to {found.high:.2f})"
         reasons.append((found.probability >= SURE, f"{sharpe}; {luck}, {SURE} is asked for"))
+    elif evidence.trades:
+        reasons.append((False, _UNDEFINED))
     if (fit := evidence.overfitting) is not None:
         reasons.append(
             (

@@ -18,6 +18,7 @@ _MOST_PAIRS = 15
 _MOST_LINES = 400
 #: From the least to the best.
 _SHADES = HEAT[3:]
+_DAY = pd.Timedelta(days=1)
 _SMALLER = ("max_drawdown", "fees", "slippage")
 _SCALE = [[0.0, LOSS], [0.5, "#1d242d"], [1.0, GAIN]]
 
@@ -191,7 +192,7 @@ def controls(
 
 def equity(returns: pd.DataFrame, best: str, simulated: bool) -> go.Figure:
     """What the best made day by day, and the middle half of all trials."""
-    grown = (1 + returns.set_index("day")).cumprod() - 1
+    grown = grown_from(returns)
     low, high = grown.quantile(0.25, axis=1), grown.quantile(0.75, axis=1)
     days = pd.DatetimeIndex(grown.index)
     figure = go.Figure(
@@ -212,6 +213,15 @@ def equity(returns: pd.DataFrame, best: str, simulated: bool) -> go.Figure:
     figure.update_xaxes(type="date")
     figure.update_yaxes(title={"text": "net return"}, tickformat="+.2~%")
     return figure
+
+
+def grown_from(returns: pd.DataFrame) -> pd.DataFrame:
+    """What returns by `day` came to, a column each: zero where the first day begins, then at the end of each day; where
+    days were left out, what it was stays until the next begins."""
+    made = (1 + returns.set_index("day")).cumprod() - 1
+    before = made.shift(1).fillna(0.0)
+    begins = before[~made.index.isin(made.index + _DAY)]
+    return pd.concat([begins, made.set_axis(made.index + _DAY)]).sort_index(kind="stable")
 
 
 def short(key: str) -> str:

@@ -10,6 +10,7 @@ from liqstrat.inputs import parse_time, read_json
 from liqstrat.report import numbers
 from liqstrat.report.cards import cards_html, figure_name, figure_text
 from liqstrat.report.page import plot_html, write_page
+from liqstrat.report.table_html import table_html
 from liqstrat.research import sweep_figures as figures
 from liqstrat.research.verdict_html import verdict_html
 
@@ -107,7 +108,7 @@ def _stress(facts: dict[str, Any], own: dict[str, Any]) -> str:
     )
     return (
         '<section><h2>Dearer and slower</h2><p class="how">The best trial with fees and impact, or with latency, so '
-        f"many times what the run file says.{slow}</p>{_table(['', *map(figure_name, _ALSO)], rows, words=1)}</section>"
+        f"many times what the run file says.{slow}</p>{table_html(['*', *map(figure_name, _ALSO)], rows)}</section>"
     )
 
 
@@ -160,13 +161,8 @@ def _trials(trials: pd.DataFrame, keys: list[str], objective: str) -> str:
         + "</tr>"
         for row in shown.to_dict("records")
     )
-    head = ["Trial", *map(figures.short, keys), *map(figure_name, also)]
-    return f"<section><h2>The best {len(shown):,} of {len(trials):,}</h2>{_table(head, rows, words=1)}</section>"
-
-
-def _table(head: list[str], rows: str, *, words: int) -> str:
-    cells = "".join(f"<th{' class=text' if i < words else ''}>{escape(name)}</th>" for i, name in enumerate(head))
-    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>'
+    head = ["*Trial", *map(figures.short, keys), *map(figure_name, also)]
+    return f"<section><h2>The best {len(shown):,} of {len(trials):,}</h2>{table_html(head, rows)}</section>"
 
 
 def _value(value: Any) -> str:

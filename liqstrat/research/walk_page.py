@@ -12,6 +12,7 @@ from liqstrat.inputs import parse_time, read_json
 from liqstrat.report import numbers
 from liqstrat.report.cards import figure_name, figure_text
 from liqstrat.report.page import plot_html, write_page
+from liqstrat.report.table_html import table_html
 from liqstrat.report.theme import ACCENT, LINE, MUTED, WARNING, dress
 from liqstrat.research import sweep_figures
 from liqstrat.research.verdict_html import verdict_html
@@ -93,11 +94,11 @@ def _figures(figures: dict[str, Any]) -> str:
 
 
 def _equity(facts: dict[str, Any], returns: pd.DataFrame) -> go.Figure:
-    grown = (1 + returns["return"]).cumprod() - 1
+    grown = sweep_figures.grown_from(returns)["return"]
     figure = go.Figure(
         go.Scatter(
-            x=pd.DatetimeIndex(returns["day"]), y=grown, mode="lines", line={"color": WARNING, "width": 2},
-            hovertemplate="%{x|%Y-%m-%d} %{y:+.2%}<extra></extra>", showlegend=False,
+            x=grown.index, y=grown, mode="lines", line={"color": WARNING, "width": 2},
+            hovertemplate="%{x|%Y-%m-%d %H:%M} %{y:+.2%}<extra></extra>", showlegend=False,
         )
     )  # fmt: skip
     for one in facts["windows"]:
@@ -152,7 +153,7 @@ def _windows(facts: dict[str, Any]) -> str:
     keys = list(dict.fromkeys(key for one in facts["windows"] for key in one["settings"]))
     objective = facts["objective"][0]
     figures = list(dict.fromkeys([objective, *_SHOWN]))
-    head = ["Window", "Test from", "to", *map(sweep_figures.short, keys)]
+    head = ["*Window", "*Test from", "*to", *map(sweep_figures.short, keys)]
     head += [
         *(f"{figure_name(name)}, training" for name in figures[:1]),
         *(f"{figure_name(name)}, test" for name in figures),
@@ -171,8 +172,7 @@ def _windows(facts: dict[str, Any]) -> str:
         )
         for one in facts["windows"]
     )
-    cells = "".join(f"<th{' class=text' if at < 3 else ''}>{escape(name)}</th>" for at, name in enumerate(head))
-    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return table_html(head, rows)
 
 
 def _small_print(facts: dict[str, Any]) -> str:

@@ -21,25 +21,34 @@ from liqstrat.config import DataSettings, RunFile, StrategySettings
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import SimulationSettings, simulate
-from liqstrat.research.edge import EDGE, Verdict
+from liqstrat.research.edge import EDGE, LEAST_TRADES, Verdict
 from liqstrat.research.luck import DAYS_A_YEAR
 from liqstrat.studies.judge import judge
 from liqstrat.studies.rounds import run_study
 from liqstrat.studies.study import open_study
 from liqstrat.studies.workers import OwnWorkers
 from liqstrat.study_settings import SweepSettings, Values
+from tests.holders import OF_HOLDERS
 
 START, SYMBOL = date(2024, 3, 1), "BTCUSDT"
 #: Days before a study, which fill the book.
 _FILLING = 5
-#: As small as markets can be in which the strategy still finds a trade every other day.
-_SMALL = {"positions": 3000, "trades": 6000, "step_seconds": 100, "warmup_days": 10, "warmup_step_seconds": 300}
-_TURNS, _STRENGTHS = (0.002, 0.004), (0.003, 0.006, 0.012)
+#: As small as markets can be in which the strategy still finds a trade every other day: restless, and much is opened.
+_SMALL: dict[str, Any] = {
+    "positions": 3000,
+    "trades": 2000,
+    "openings": 1.0,
+    "volatility": 0.05,
+    "step_seconds": 300,
+    "warmup_days": 5,
+    "warmup_step_seconds": 300,
+}
+_TURNS, _REWARDS = (0.001, 0.002), (1.0, 2.0, 3.0)
 
 
 def market(folder: Path, seed: int, days: int, planted: float) -> DataSettings:
     """A market with so much planted into it, and no files of it but the database."""
-    settings = SimulationSettings(**_SMALL, volatility=0.03, planted=planted)  # type: ignore[arg-type]
+    settings = SimulationSettings(**_SMALL, planted=planted)
     simulate(folder / "archive", SYMBOL, days=days + _FILLING, seed=seed, start=START, settings=settings)
     ingest([folder / "archive"], folder / "market.duckdb")
     rmtree(folder / "archive")
@@ -60,15 +69,15 @@ def study(data: DataSettings, days: int, controls: int, placebo: int | None, out
         end=begin + timedelta(days=days),
         resolution="5m",
         data=data,
-        model=ModelSettings(bin_width=0.001, leverage=mix),
-        strategies=[StrategySettings(use="LevelFade")],
+        model=ModelSettings(bin_width=0.001, leverage=mix, **OF_HOLDERS),
+        strategies=[StrategySettings(use="LevelFade", params={"min_strength": 0.003})],
         control=None if placebo is None else "placebo",
         control_seed=placebo or 1,
     )
-    over = {"strategies.0.params.turn": Values(_TURNS), "strategies.0.params.min_strength": Values(_STRENGTHS)}
+    over = {"strategies.0.params.turn": Values(_TURNS), "strategies.0.params.max_reward": Values(_REWARDS)}
 
     def judged(count: int) -> Verdict:
-        sweep = SweepSettings(method="grid", constraint="trades >= 15", controls=count, over=over)
+        sweep = SweepSettings(method="grid", constraint=f"trades >= {LEAST_TRADES}", controls=count, over=over)
         asked = open_study(run.model_copy(update={"sweep": sweep}), out)
         return judge(asked, run_study(asked, hands), hands).verdict
 

@@ -106,4 +106,15 @@ def test_a_verdict_needs_every_test_and_enough_of_everything() -> None:
 def test_a_share_that_rounds_to_what_is_asked_for_is_told_as_a_count() -> None:
     """18 of 19 are 94.7 %: less than the 95 % asked for, and not "95 %"."""
     found = verdict_on(Evidence(60, 60, 1, random=Against(18 / 19, 19)))
-    assert [(good, text[:24]) for good, text in found.reasons] == [(False, "better than 18 of 19 tim")]
+    good, text = found.reasons[-1]
+    assert (good, text[:24]) == (False, "better than 18 of 19 tim")
+
+
+def test_days_that_cannot_be_held_against_luck_are_said_to_be_such() -> None:
+    """Five days, all won: their skew and kurtosis have no meaning for the deflated ratio's formula."""
+    returns = np.array([0.0081, 0.0083, 0.0079, 0.0150, 0.0156])
+    assert deflated(returns, 24, np.array([0.5, 1.0, 1.5])) is None
+    found = verdict_on(evidence(days=5, trades=7, deflated=None, overfitting=None, superiority=None))
+    assert found.words == TOO_LITTLE
+    assert "cannot be held against luck" in found.reasons[0][1]
+    assert not found.reasons[0][0]

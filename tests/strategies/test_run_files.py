@@ -52,8 +52,8 @@ def test_the_study_goes_from_a_sweep_to_its_hold_out(
     assert study.verdict == "too little to tell"
     assert study.page.exists()
     walk = lq.walk_forward(CONFIGS / "fade-sweep.toml", out=tmp_path, **{**few, "trials": 24})
-    assert walk.facts["figures"]["windows"] == 2
-    assert walk.facts["figures"]["trades"] >= 1
+    assert walk.facts["figures"]["windows"] == 5
+    assert walk.facts["figures"]["trades"] >= 5
     held = lq.holdout(study.folder / "best.toml", out=tmp_path, report=False, progress=False)
     assert held.about["notes"][0] == "HOLD-OUT: the first look at this hold-out"
     assert held.about["start"] == "2024-03-07T00:00:00+00:00"
