@@ -26,8 +26,11 @@ class SymbolThere(_Shape):
 
 
 class Database(_Shape):
+    """not_shown: markets whose amounts are another currency than USDT, of which nothing is answered here."""
+
     data: str
     symbols: list[SymbolThere]
+    not_shown: list[str]
 
 
 class Symbols(_Shape):

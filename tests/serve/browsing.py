@@ -34,9 +34,9 @@ def serving(catalog: Path, results: Path, configs: Path) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            app.state.served.close()
             server.should_exit = True
             thread.join()
+            app.state.served.close()
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def history(folders: tuple[Path, Path]) -> lq.History:
 def test_finds_what_lies_in_the_catalog(client: TestClient) -> None:
     assert get(client, "/health")["databases"] == ["demo"]
     (found,) = get(client, "/symbols")["databases"]
-    assert found == {"data": "demo", "symbols": [{"symbol": "BTCUSDT", "simulated": True}]}
+    assert found == {"data": "demo", "symbols": [{"symbol": "BTCUSDT", "simulated": True}], "not_shown": []}
 
 
 def test_the_map_is_that_of_the_package(client: TestClient, history: lq.History) -> None:

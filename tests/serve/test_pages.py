@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
@@ -379,6 +381,31 @@ def test_completion_offers_what_fits(browser: Browser, address: str) -> None:
         page.keyboard.type(" = 0.003 }")
         assert page.input_value("#text").rstrip().endswith("params = { turn = 0.003 }")
         page.wait_for_selector("#errors .fine")
+
+
+def test_markets_in_another_currency_are_refused_in_a_sentence(
+    browser: Browser, house: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    """Not as if there were nothing, and no other market is shown in their place."""
+    usdc = tmp_path / "catalog" / "usdc" / "market.duckdb"
+    usdc.parent.mkdir(parents=True)
+    shutil.copy(house[0] / "demo" / "market.duckdb", usdc)
+    with duckdb.connect(str(usdc)) as connection:
+        named = "select table_name from duckdb_columns() where column_name = 'symbol'"
+        for (table,) in connection.execute(named).fetchall():
+            connection.execute(f"update {table} set symbol = 'BTCUSDC'")
+    told = "amounts in USDT, and BTCUSDC is in another currency: liqstrat levels BTCUSDC"
+    with serving(tmp_path / "catalog", house[1], house[2]) as address:
+        for name in DRAWN:
+            with opened(browser, f"{address}/{name}") as page:
+                assert told in page.inner_text(".state.told")
+        shutil.copytree(house[0] / "demo", tmp_path / "catalog" / "demo")
+        time.sleep(2.1)  # databases are looked for again
+        with opened(browser, f"{address}/map?symbol=BTCUSDC") as page:
+            assert told in page.inner_text(".state.told")
+            page.select_option("[name=symbol]", "BTCUSDT")
+            until(page, "!document.querySelector('.state.told') && window.shown")
+            assert "symbol=BTCUSDT" in page.url
 
 
 def test_an_empty_house_says_what_to_do(browser: Browser, tmp_path: Path) -> None:

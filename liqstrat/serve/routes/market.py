@@ -54,8 +54,12 @@ async def symbols(request: Request, here: Here, _: Annotated[Nothing, Query()]) 
 
 
 def _symbols(store: Store) -> dict[str, Any]:
-    names = [name for name in store.symbols() if shown(name)]
-    return {"symbols": [{"symbol": name, "simulated": store.simulated(name)} for name in names]}
+    there = store.symbols()
+    names = [name for name in there if shown(name)]
+    return {
+        "symbols": [{"symbol": name, "simulated": store.simulated(name)} for name in names],
+        "not_shown": [name for name in there if not shown(name)],
+    }
 
 
 @router.get("/data/date-range", response_model=schema.DateRange)
