@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.banded import FEWEST_LUMPS, BandedBook
-from liqstrat.liquidation.grid import bin_of
 from liqstrat.liquidation.kinds import new_model
 from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.lumps import Band
@@ -39,7 +38,7 @@ LEVELS_SCHEMA = pa.schema(
     ]
 )
 
-#: The same with `low` and `high`: the least and the most contracts of the whole bin and side, all leverages together.
+#: The same of maps with a band, see `LiquidationMap.columns`.
 BANDED_SCHEMA = pa.schema([*LEVELS_SCHEMA, ("low", pa.float64()), ("high", pa.float64())])
 
 
@@ -136,12 +135,7 @@ def levels_rows(levels: LiquidationMap) -> pa.Table:
     """Rows of a map as the heatmap's files hold them (`LEVELS_SCHEMA`, where it has a band `BANDED_SCHEMA`)."""
     columns = levels.columns()
     time = np.full(len(columns["side"]), levels.time_ns // 1000, dtype="datetime64[us]")
-    if levels.band is None:
-        return pa.table({"time": time, **columns}).cast(LEVELS_SCHEMA)
-    side = (columns["side"] == "short").astype(np.int64)
-    place = bin_of(np.sqrt(columns["price_low"] * columns["price_high"]), levels.width) - levels.first_bin
-    low, high = (bound[side, place] for bound in levels.band.bins)
-    return pa.table({"time": time, **columns, "low": low, "high": high}).cast(BANDED_SCHEMA)
+    return pa.table({"time": time, **columns}).cast(LEVELS_SCHEMA if levels.band is None else BANDED_SCHEMA)
 
 
 def last_known(store: Store, symbol: str) -> datetime:

@@ -207,4 +207,5 @@ def _levels_json(
 
 def _rows(levels: "LiquidationMap") -> Iterable[tuple[str, float, float, int, float]]:
     columns = levels.columns()
-    return zip(*(columns[name].tolist() for name in columns), strict=True)
+    names = ("side", "price_low", "price_high", "leverage", "contracts")
+    return zip(*(columns[name].tolist() for name in names), strict=True)

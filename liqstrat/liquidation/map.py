@@ -97,7 +97,9 @@ class LiquidationMap:
 
     def columns(self, span: float | None = None) -> dict[str, npt.NDArray[Any]]:
         """Rows of the map that hold contracts: `side` ("long" or "short"), `price_low`, `price_high`, `leverage`,
-        `contracts`; longs first, then by leverage and price. `span` keeps bins within that fraction of price."""
+        `contracts`; longs first, then by leverage and price. `span` keeps bins within that fraction of price. With a
+        band also `low` and `high`: the least and the most contracts of the whole bin and side, all leverages together.
+        """
         near = np.ones(self.longs.shape[1], dtype=np.bool_)
         if span is not None:
             near = np.abs(self.middles / self.price - 1) <= span
@@ -106,10 +108,15 @@ class LiquidationMap:
             tier, column = np.nonzero((contracts > 0) & near)
             parts.append((np.full(len(tier), name), tier, column, contracts[tier, column]))
         side, tier, column, amount = (np.concatenate(values) for values in zip(*parts, strict=True))
+        bounds = {}
+        if self.band is not None:
+            place = (side == "short").astype(np.int64), column
+            bounds = {name: bound[place] for name, bound in zip(("low", "high"), self.band.bins, strict=True)}
         return {
             "side": side,
             "price_low": self.low_edges[column],
             "price_high": self.high_edges[column],
             "leverage": self.tiers[tier].astype(np.int32),
             "contracts": amount,
+            **bounds,
         }

@@ -8,10 +8,13 @@ from plotly.colors import sample_colorscale
 
 from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report import numbers
+from liqstrat.report.error_bars import error_bars
 from liqstrat.report.theme import LEVERAGE, LONG, SHORT, TEXT, dress
 
 Floats = npt.NDArray[np.float64]
 
+#: Of the ends of a band, light enough for the bars to be seen.
+WHISKER = "rgba(230,237,243,0.4)"
 _HEIGHT = 480
 _MOST_BARS = 180
 _FURTHEST = 0.5
@@ -29,7 +32,8 @@ def map_figure(
     """Bars of what contracts are worth by liquidation price, stacked by leverage, and sums growing outwards from
     `price` on a second axis.
 
-    levels: rows `side`, `price_low`, `price_high`, `leverage`, `contracts` of one map. span: the fraction of price
+    levels: rows `side`, `price_low`, `price_high`, `leverage`, `contracts` of one map; with `low` and `high` of a band
+    there are whiskers, as if the bins of a bar were wrong together. span: the fraction of price
     shown at first; up to half of price can be moved into view.
     """
     lows, highs = numbers.doubles(levels["price_low"]), numbers.doubles(levels["price_high"])
@@ -43,6 +47,14 @@ def map_figure(
         unit = f"{contract.quote} per {100 * np.median(edges[1:] / edges[:-1] - 1):.2g}% of price"
         bars = np.clip(np.searchsorted(edges, lows[near] * (1 + 1e-9), side="right") - 1, 0, len(edges) - 2)
         _add_bars(figure, edges, bars, leverage[near], worth[near])
+        if "low" in levels.column_names:
+            price_of = contract.worth(np.sqrt(lows * highs))
+            bounds = [numbers.doubles(levels[name]) * price_of for name in ("low", "high")]
+            # All leverages of a bin have the same.
+            _, first = np.unique(np.stack([longs[near], lows[near]]), axis=1, return_index=True)
+            total = np.bincount(bars, weights=worth[near], minlength=len(edges) - 1)
+            of_bars = [np.bincount(bars[first], one[near][first], minlength=len(edges) - 1) for one in bounds]
+            figure.add_trace(_whiskers(edges, total, *of_bars))
         below, above = (
             np.bincount(bars[side], weights=worth[near][side], minlength=len(edges) - 1)
             for side in (longs[near], ~longs[near])
@@ -108,6 +120,23 @@ def _add_bars(
                 hovertemplate="%{text}",
             )
         )
+
+
+def _whiskers(edges: Floats, total: Floats, low: Floats, high: Floats) -> go.Scatter:
+    """Between which bounds each bar lies."""
+    there = np.flatnonzero(total > 0)
+    low, total, high = low[there], total[there], high[there]
+    return go.Scatter(
+        x=((edges[:-1] + edges[1:]) / 2)[there],
+        y=total,
+        name="90 % band",
+        mode="markers",
+        marker={"size": 1, "color": WHISKER},
+        error_y=error_bars(total, np.minimum(low, total), np.maximum(high, total), WHISKER)
+        | {"thickness": 1, "width": 0},
+        text=[f"{numbers.amount(least)} to {numbers.amount(most)}" for least, most in zip(low, high, strict=True)],
+        hovertemplate="%{text}",
+    )
 
 
 def _curve(name: str, x: Floats, total: Floats, per_bar: Floats, colour: str) -> go.Scatter:

@@ -66,7 +66,14 @@ def level_text(row: Row) -> str:
     if row["level_low"] is None or row["level_high"] is None:
         return ""
     text = f"{numbers.price(row['level_low'])} – {numbers.price(row['level_high'])}"
-    return text if row["level_notional"] is None else f"{text} · {numbers.amount(row['level_notional'])}"
+    notional = row["level_notional"]
+    if notional is None:
+        return text
+    text = f"{text} · {numbers.amount(notional)}"
+    least, most, contracts = row.get("level_least"), row.get("level_most"), row.get("level_contracts")
+    if least is None or most is None or not contracts:
+        return text
+    return f"{text} ({numbers.amount(least / contracts * notional)} to {numbers.amount(most / contracts * notional)})"
 
 
 def _lines(rows: list[Row], colour: str) -> go.Scatter:

@@ -27,6 +27,8 @@ _COLUMNS = {
     "map.parquet": ("symbol", "side", "price_low", "price_high", "leverage", "contracts", "price"),
     "candles.parquet": ("symbol", "time", "open", "high", "low", "close"),
 }
+#: What is there besides in runs whose levels have a band.
+_OF_BAND = {"map.parquet": ("low", "high"), "positions.parquet": ("level_contracts", "level_least", "level_most")}
 #: Tables that runs of before lack.
 _TEXT = pa.string()
 _LATER_TABLES = {
@@ -114,7 +116,8 @@ class Results:
         return self._table("levels.parquet", shown)
 
     def last_map(self, symbol: str) -> pa.Table:
-        """The map at the end: `side`, `price_low`, `price_high`, `leverage`, `contracts`, `price`."""
+        """The map at the end: `side`, `price_low`, `price_high`, `leverage`, `contracts`, `price`; `low`, `high` with a
+        band."""
         return self._table("map.parquet", pc.field("symbol") == symbol)
 
     def candles(self, symbol: str) -> pa.Table:
@@ -136,7 +139,9 @@ class Results:
 
     def _table(self, name: str, rows: pc.Expression | None = None) -> pa.Table:
         with self._checked(name) as path:
-            return pq.read_table(path, columns=list(_wanted(name)), filters=rows)
+            there = pq.read_schema(path).names
+            more = [column for column in _OF_BAND.get(name, ()) if column in there]
+            return pq.read_table(path, columns=[*_wanted(name), *more], filters=rows)
 
     def _moments(self, name: str, rows: pc.Expression) -> pa.Array:
         """The different times of a table, ascending."""

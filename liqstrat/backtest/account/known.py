@@ -47,6 +47,8 @@ def level_row(trip: RoundTrip) -> dict[str, Any]:
         "level_leverage": mean_leverage(level),
         "level_high_leverage": high_leverage(level),
     }
+    if level.band is not None:
+        row |= {"level_least": level.low, "level_most": level.high}
     if known is not None:
         row |= {"level_distance": known.distance, "level_touched": known.touched, "level_seeded": known.seeded}
     return row

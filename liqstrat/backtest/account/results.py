@@ -47,7 +47,7 @@ POSITIONS = schema(
     "position_id:s strategy:s symbol:s side:s opened:t closed:t quantity:f entry_price:f exit_price:f pnl:f fees:f"
     " funding:f return:f exit_role:s level_side:s level_low:f level_high:f level_contracts:f level_notional:f reason:s"
     " mae:f mfe:f risk:f r:f level_strength:f level_age_hours:f level_leverage:f level_high_leverage:f"
-    " level_distance:f level_touched:i level_seeded:f"
+    " level_distance:f level_touched:i level_seeded:f level_least:f level_most:f"
 )
 FUNDING = schema("time:t strategy:s symbol:s amount:f")
 CANDLES = schema("symbol:s time:t open:f high:f low:f close:f volume:f")
@@ -55,6 +55,7 @@ LEVELS = schema("time:t symbol:s side:s price_low:f price_high:f leverage:i cont
 PLOTS = schema("time:t strategy:s symbol:s name:s value:f")
 NOTES = schema("time:t strategy:s symbol:s price:f text:s")
 MAP = schema("symbol:s side:s price_low:f price_high:f leverage:i contracts:f price:f")
+BANDED_MAP = schema("symbol:s side:s price_low:f price_high:f leverage:i contracts:f price:f low:f high:f")
 
 
 def versions() -> dict[str, str]:

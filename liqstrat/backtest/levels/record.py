@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from liqstrat.backtest.account.results import LEVELS, MAP, times, write_table
+from liqstrat.backtest.account.results import BANDED_MAP, LEVELS, MAP, times, write_table
 from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.liquidation.compiled import compiled
 from liqstrat.liquidation.grid import Floats, Ints, low_edge
@@ -80,15 +80,16 @@ class LevelsRecord:
 
 
 def write_map(path: Path, maps: list[LiquidationMap]) -> None:
-    """Write one map of each symbol in full, with the price at that moment."""
-    tables = []
+    """Write one map of each symbol in full, with the price at that moment; `low` and `high` where all have a band."""
+    banded = bool(maps) and all(levels.band is not None for levels in maps)
+    written, tables = BANDED_MAP if banded else MAP, []
     for levels in maps:
         columns = levels.columns()
         count = len(columns["side"])
         columns |= {"symbol": np.full(count, levels.symbol), "price": np.full(count, levels.price)}
-        tables.append(pa.table({name: columns[name] for name in MAP.names}, schema=MAP))
-    table = pa.concat_tables(tables) if tables else MAP.empty_table()
-    write_table(path, {name: table[name] for name in MAP.names}, MAP)
+        tables.append(pa.table({name: columns[name] for name in written.names}, schema=written))
+    table = pa.concat_tables(tables) if tables else written.empty_table()
+    write_table(path, {name: table[name] for name in written.names}, written)
 
 
 def coarse_rows(levels: LiquidationMap, span: float) -> pa.Table:

@@ -58,7 +58,7 @@ def warm_up(
         }
 
     asked = {"symbol": symbol, "model": asdict(model), "from": since, "to": run.start}
-    answer = kept.ask("banded book" if run.band else "book", asked, make)
+    answer = kept.ask("bandedbook" if run.band else "book", asked, make)
     book.restore(_part(answer, _BOOK))
     if not book.open_interest:
         return Warm(book, None, [f"{symbol}: the book starts empty, there is no history before {run.start:%Y-%m-%d}"])

@@ -12,6 +12,8 @@ from liqstrat.app import run_backtest
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.errors import LiqstratError
 from liqstrat.market.schema import create_tables
+from liqstrat.report.markers import level_text
+from liqstrat.report.tables import read_results
 from liqstrat.run_file import run_from
 from tests.backtest.runs import run_file, wandering_market
 
@@ -60,6 +62,38 @@ def test_bounds_are_around_a_level_alike_on_ticks_and_bars_and_know_nothing_of_l
     assert all(low < contracts < high for low, contracts, high in on_bars)
     np.testing.assert_allclose(seen(tmp_path / "a", database, resolution="tick"), on_bars, rtol=1e-9)
     assert seen(tmp_path / "b", market(tmp_path / "b", 30.0)) == on_bars
+
+
+class TradesOnce(LevelStrategy):
+    def on_price(self, price: float) -> None:
+        if self.flat and not self.entered:
+            level = self.levels.clusters()[0]
+            self.entered = bool(self.enter("long", stop=price * 0.99, target=price * 1.01, level=level))
+
+    def on_begin(self) -> None:
+        self.entered = False
+
+
+def test_results_have_the_bounds_of_the_last_map_and_of_levels_that_were_traded(tmp_path: Path) -> None:
+    database = market(tmp_path / "a", 1.0)
+    settings: dict[str, Any] = {"strategies": [{"use": f"{__name__}:TradesOnce"}], "resolution": "1m"}
+    for band in (True, False):
+        run = run_file(tmp_path, database, hours=4.0, start_hours=_START_HOURS, band=band, **settings)
+        results = read_results(run_backtest(run, tmp_path, report=True))
+        (trade,) = results.positions.to_pylist()
+        levels = results.last_map("BTCUSDT")
+        page = (results.folder / "report.html").read_text()
+        assert ('"name":"90 % band"' in page) is band
+        assert ("low" in levels.column_names) is band
+        if not band:
+            assert trade["level_least"] is None
+            continue
+        assert trade["level_least"] < trade["level_contracts"] < trade["level_most"]
+        bins = levels.group_by(["side", "price_low"]).aggregate([("contracts", "sum"), ("low", "max"), ("high", "max")])
+        low, held, high = (bins[name].to_numpy() for name in ("low_max", "contracts_sum", "high_max"))
+        dense = held > held.max() / 10
+        assert ((low < held) & (held < high))[dense].all()
+        assert level_text(trade).count(" to ") == 1
 
 
 def test_a_level_without_bounds_says_what_to_do(tmp_path: Path) -> None:
