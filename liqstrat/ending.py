@@ -7,6 +7,7 @@ and keeps its traceback.
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -79,6 +80,37 @@ def _on_alarm(_: int, __: FrameType | None) -> None:
 def note(number: int) -> None:
     """Note that the program is asked to end, where it is not to be interrupted now."""
     _asked.append(number)
+
+
+@contextmanager
+def in_good_order(stop: Callable[[], object]) -> Iterator[list[int]]:
+    """Let a first signal call `stop`, and a second one end the program at once.
+
+    Given are the signals so far, which whoever has stopped is to `note`. In another thread than the main one, none is
+    heard.
+    """
+    asked: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if asked:
+            on_signal(number, frame)
+        asked.append(number)
+        stop()
+
+    heard = [getattr(signal, name) for name in _TOLD if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        heard = []
+    # One that is ignored, as of a program that was started so, stays so.
+    before = {number: signal.getsignal(number) for number in heard}
+    try:
+        for number, handler in before.items():
+            if handler not in (signal.SIG_IGN, None):
+                signal.signal(number, hear)
+        yield asked
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
 
 
 def open_streams() -> None:

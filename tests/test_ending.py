@@ -1,5 +1,6 @@
 """How the program ends, as processes of its own: one line, the code that the help tells, and nothing left over."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from liqstrat.ending import sentence, visible
+from liqstrat.ending import in_good_order, sentence, visible
 from liqstrat.held import partial_file, partial_folder
 from tests.history import open_interest_every, random_trades, write_history
 
@@ -256,3 +257,22 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
 def test_the_codes_are_in_the_help(start: Start) -> None:
     out, _ = start("--help").communicate()
     assert "130 stopped (Ctrl-C), 143 ended (SIGTERM)" in " ".join(out.split())
+
+
+def test_a_first_signal_stops_in_good_order() -> None:
+    async def work(done: list[str]) -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        with in_good_order(lambda: loop.call_soon_threadsafe(task.cancel)) as asked:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                # What is cancelled once may still send something.
+                await asyncio.sleep(0.01)
+                done.append(f"sent after {[int(number) for number in asked]}")
+
+    before, done = signal.getsignal(signal.SIGINT), list[str]()
+    asyncio.run(work(done))
+    assert done == ["sent after [2]"]
+    assert signal.getsignal(signal.SIGINT) is before

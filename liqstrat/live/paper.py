@@ -6,17 +6,14 @@ recordings and what it heard when: one that was killed does it all again, quickl
 """
 
 import asyncio
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from math import isnan
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from liqstrat.app import prepare_symbol, resolve_traders
@@ -26,7 +23,7 @@ from liqstrat.backtest.replay import Replayed, Source, SymbolData, replay
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.catalog.instruments import money_of
 from liqstrat.config import RunFile
-from liqstrat.ending import on_signal
+from liqstrat.ending import in_good_order
 from liqstrat.errors import LiqstratError
 from liqstrat.live.files import recording_alone
 from liqstrat.live.heard import HeardRates, known_at_begin
@@ -150,7 +147,7 @@ class Paper:
         failed: list[BaseException] = []
         thread = threading.Thread(target=self._record, args=(failed,), name="recorder")
         levels = self._wanted.folder / LEVELS
-        with self._stopping() as asked, LevelsRecord(levels, _MAPS_EVERY_NS, self.run.report.span) as record:
+        with in_good_order(self.stop) as asked, LevelsRecord(levels, _MAPS_EVERY_NS, self.run.report.span) as record:
             thread.start()
             try:
                 replayed = replay(
@@ -286,27 +283,6 @@ class Paper:
             if length is not None and asyncio.get_running_loop().time() - begin > length:
                 self.stop()
         raise _OverError("the session is over")
-
-    @contextmanager
-    def _stopping(self) -> Iterator[list[int]]:
-        """A first signal ends the session in good order, a second one at once."""
-        asked: list[int] = []
-
-        def hear(number: int, frame: FrameType | None) -> None:
-            if asked:
-                on_signal(number, frame)
-            asked.append(number)
-            self.stop()
-
-        if threading.current_thread() is not threading.main_thread():
-            yield asked
-            return
-        before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield asked
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 class _OverError(LiqstratError):

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from liqstrat import __version__
+from liqstrat.ending import in_good_order, note, raise_if_asked
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.live.addresses import REST_URL, STREAM_URL
 from liqstrat.live.files import Recording, recording_alone
@@ -86,14 +87,30 @@ class Recorder:
     def run(self, show: Callable[["Recorder"], None]) -> None:
         """Record until it is interrupted or the time is over; `show` is called each second.
 
+        A first signal ends it in good order: what runs `besides` is cancelled once, and may send what waits.
         Raises `LiqstratError` where the exchange cannot be reached, has no such symbol, the disk cannot be written, or
         another program records there.
         """
+        asked: list[int] = []
         with recording_alone(self.settings.folder, self.settings.symbols):
             try:
-                asyncio.run(self._run(show))
+                asyncio.run(self._until_asked(show, asked))
             finally:
                 self._close()
+        for number in asked:
+            note(number)
+        raise_if_asked()
+
+    async def _until_asked(self, show: Callable[["Recorder"], None], asked: list[int]) -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None, "runs in one"
+        with in_good_order(lambda: loop.call_soon_threadsafe(task.cancel)) as signals:
+            try:
+                await self._run(show)
+            except asyncio.CancelledError:
+                if not signals:
+                    raise
+            asked += signals
 
     async def _run(self, show: Callable[["Recorder"], None]) -> None:
         headers = {"User-Agent": f"liqstrat/{__version__}"}
@@ -155,7 +172,7 @@ class Recorder:
     def _odd(self, text: str) -> None:
         self.connection.odd += 1
         if self.connection.odd <= _ODD_SHOWN:
-            self._say(f"a message is none that the exchange documents: {text[:_LONGEST_ODD]}")
+            self._say(f"a message is none that the exchange documents: {text[:_LONGEST_ODD] or '(empty)'}")
 
     def _cut(self, reason: str) -> None:
         if self.connection.alive or not self.connection.cuts:
