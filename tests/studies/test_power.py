@@ -1,5 +1,7 @@
-"""The short form of `python -m tests.benchmarks.verdicts`: by the engine, in SIMULATED markets, an edge that is there is
-found, and levels that mean nothing are not called one."""
+"""The short form of `python -m tests.benchmarks.verdicts`, by the engine, in SIMULATED markets.
+
+An edge that is there is found, and levels that mean nothing are not called one.
+"""
 
 from pathlib import Path
 
