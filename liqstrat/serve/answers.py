@@ -39,6 +39,13 @@ AT_ONCE = 2
 _GZIP_FROM, _GZIP_LEVEL = 1000, 5
 
 
+class EndingError(InUseError):
+    """No new answer is made any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is ending; ask again when it has been started anew")
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """about: plain data. rows: a table, in JSON a list of objects called `name`. shown: where it is given, what stands
@@ -139,6 +146,7 @@ class Answers:
         self._most = most
         self._kept: OrderedDict[Hashable, tuple[State, Answer | LiqstratError]] = OrderedDict()
         self._lock = threading.Lock()
+        self._closed = False
         self._being_made: dict[Hashable, Future[Given]] = {}
         # Threads of their own: allocators keep memory for each thread that ever asked for much.
         self._makers = ThreadPoolExecutor(at_once, "liqstrat-answers")
@@ -155,20 +163,36 @@ class Answers:
         with self._lock:
             coming = self._being_made.get(key)
             if coming is None:
-                coming = self._being_made[key] = self._makers.submit(self._made, key, source, make)
+                coming = self._being_made[key] = self._begun(self._makers, self._made, key, source, make)
         # Others wait for it, too, when this one has gone.
-        return await asyncio.shield(asyncio.wrap_future(coming))
+        return await self._end(coming)
 
     async def body(self, answer: Answer, media: str) -> "Body":
         """The bytes of an answer in a media type, made away from the loop where they are not there yet."""
         if (made := answer.made(media)) is not None:
             return made
-        return await asyncio.wrap_future(self._writers.submit(answer.body, media))
+        return await self._end(self._begun(self._writers, answer.body, media))
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Begin nothing more; who waits for what has not begun hears so."""
+        self._closed = True
         for one in (self._makers, self._writers):
             one.shutdown(wait=False, cancel_futures=True)
+
+    def _begun[T, **P](
+        self, workers: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        if self._closed:
+            raise EndingError
+        return workers.submit(work, *args, **named)
+
+    async def _end[T](self, coming: Future[T]) -> T:
+        try:
+            return await asyncio.shield(asyncio.wrap_future(coming))
+        except asyncio.CancelledError:
+            if coming.cancelled():
+                raise EndingError from None
+            raise
 
     def _made(self, key: Hashable, source: Source, make: Callable[[Store], Answer]) -> Given:
         try:

@@ -81,7 +81,19 @@ def _server(
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="websockets-sansio"
     )
-    return uvicorn.Server(config), listener, app
+    return _ending_soon(uvicorn.Server(config), app), listener, app
+
+
+def _ending_soon(server: "uvicorn.Server", app: "FastAPI") -> "uvicorn.Server":
+    """Have a server that is to end answer what it has begun, and tell the others that wait that it ends."""
+    shut_down = server.shutdown
+
+    async def shutdown(sockets: list[socket.socket] | None = None) -> None:
+        app.state.served.answers.close()
+        await shut_down(sockets)
+
+    server.shutdown = shutdown  # type: ignore[method-assign]
+    return server
 
 
 def _share_memory() -> None:

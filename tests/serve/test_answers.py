@@ -89,6 +89,23 @@ def test_who_leaves_takes_nothing_from_those_who_wait(simulated_database: Path, 
     assert work.made == 1
 
 
+def test_who_waits_when_the_server_ends_hears_so(simulated_database: Path, tmp_path: Path) -> None:
+    there, work, answers = sources(simulated_database, tmp_path), Work(), Answers()
+
+    async def ask() -> list[Given | BaseException]:
+        asked = [asyncio.ensure_future(answers.ask(there[n % 3], ("question", n), work.make)) for n in range(12)]
+        while not work.made:
+            await asyncio.sleep(0.001)
+        answers.close()
+        return await asyncio.gather(*asked, answers.ask(there[0], ("late",), work.make), return_exceptions=True)
+
+    found = asyncio.run(ask())
+    assert 1 <= work.made < 12
+    assert sum(isinstance(one, Given) for one in found) == work.made
+    told = {str(one) for one in found if not isinstance(one, Given)}
+    assert told == {"the server is ending; ask again when it has been started anew"}
+
+
 def test_that_there_is_no_answer_is_told_to_all_and_kept(simulated_database: Path, tmp_path: Path) -> None:
     one, answers = sources(simulated_database, tmp_path)[0], Answers()
     tried = []
