@@ -15,6 +15,7 @@ from pyarrow.dataset import dataset
 
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import read_json
+from liqstrat.liquidation.contract import KNOWN_QUOTES
 
 _MOMENT = pa.timestamp("us", "UTC")
 _COLUMNS = {
@@ -190,6 +191,9 @@ def read_results(folder: Path) -> Results:
     values = {key: raw[key] for key in (*_RUN_KEYS, *_LATER_KEYS) if key in raw}
     for key in ("start", "end"):
         values[key] = _moment(folder / "run.json", key, raw[key])
+    # It stands in labels all over a page.
+    if (quote := values.get("quote", KNOWN_QUOTES[0])) not in KNOWN_QUOTES:
+        raise LiqstratError(f"{folder / 'run.json'}: quote is {quote!r}, expected {' or '.join(KNOWN_QUOTES)}")
     return Results(folder, Run(**values), metrics)
 
 
