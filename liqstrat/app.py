@@ -189,10 +189,9 @@ def _open_interest(store: Store, symbol: str, run: RunFile) -> OpenInterestSerie
         before = store.open_interest(symbol, run.start - OLDEST, run.start)
         times = np.concatenate((column_us(before["time"])[-1:], times))
         contracts = np.concatenate((before["contracts"].to_numpy()[-1:], contracts))
-        times, contracts, number = carried(times, contracts, microseconds(run.end) - 1)
+        times, contracts, own = carried(times, contracts, microseconds(run.end) - 1)
         inside = times >= microseconds(run.start)
-        own = (np.diff(number, prepend=-1) > 0)[inside]
-        return OpenInterestSeries(instrument_id(symbol), times[inside] * 1000, contracts[inside], own=own)
+        return OpenInterestSeries(instrument_id(symbol), times[inside] * 1000, contracts[inside], own=own[inside])
     return OpenInterestSeries(instrument_id(symbol), times * 1000, contracts)
 
 

@@ -22,7 +22,7 @@ from liqstrat.moments import SECOND_NS, column_ns
 _SETTLED_WITHIN = timedelta(days=1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class FundingRates:
     """Funding rates of one symbol: `times` when each was settled (nanoseconds, ascending), and `rates`."""
 

@@ -56,8 +56,9 @@ class BandedBook:
         until_ns: int = 0,
     ) -> None:
         self.settings, self.symbol = settings, symbol
-        self._book = LiquidationBook(settings, symbol, loaded)
-        self._others = [LiquidationBook(one, symbol, loaded) for one in others(settings)]
+        #: That of the map first.
+        self._books = [LiquidationBook(one, symbol, loaded) for one in [settings, *others(settings)]]
+        self._book = self._books[0]
         self.tiers = self._book.tiers
         self._until_ns = until_ns if record is not None else 0
         self._record = record
@@ -109,22 +110,21 @@ class BandedBook:
     def step(self, flow: Flow, open_interest: float) -> Consumed:
         """Work one interval with all books, and learn from what was liquidated in it."""
         since_ns = self.time_ns
-        consumed = self._book.step(flow, open_interest)
-        all_of_them = [consumed, *(book.step(flow, open_interest) for book in self._others)]
+        consumed = [book.step(flow, open_interest) for book in self._books]
         if 0 < since_ns < flow.end_ns <= self._until_ns:
-            self._learn(all_of_them, since_ns, flow.end_ns)
-        return consumed
+            self._learn(consumed, since_ns, flow.end_ns)
+        return consumed[0]
 
     def saved(self) -> Saved:
         """All that was learnt, see `LiquidationModel.saved`."""
-        books = enumerate([self._book, *self._others])
+        books = enumerate(self._books)
         kept = {f"{number}_{name}": values for number, book in books for name, values in book.saved().items()}
-        reached = np.array(self._reached).reshape(-1, 2 + len(self._others) + 1)
+        reached = np.array(self._reached).reshape(-1, 2 + len(self._books))
         return {**kept, "sizes": self._sizes.copy(), "reached": reached}
 
     def restore(self, saved: Saved) -> None:
         """Become what was saved."""
-        for number, book in enumerate([self._book, *self._others]):
+        for number, book in enumerate(self._books):
             prefix = f"{number}_"
             book.restore({name.removeprefix(prefix): saved[name] for name in saved if name.startswith(prefix)})
         self._sizes, self._reached = saved["sizes"].copy(), list(saved["reached"])
@@ -135,9 +135,7 @@ class BandedBook:
         levels = self._book.map(since, span=span)
         if isnan(self.price):
             return levels
-        expected = np.stack(
-            [_on(levels, self._book.profile(None)), *(_on(levels, o.profile(None)) for o in self._others)]
-        )
+        expected = np.stack([_on(levels, book.profile(None)) for book in self._books])
         if not isnan(since.low):
             # What price ran through since is gone from all of them; of a bin that it is in, the same part.
             whole, left = expected[0], np.stack([levels.longs.sum(axis=0), levels.shorts.sum(axis=0)])
@@ -167,7 +165,7 @@ class BandedBook:
     def _learn_out(self, before_ns: int) -> float:
         """How far out nine of ten lie."""
         believed = np.abs(_normal((np.arange(_BELIEVED) + 0.5) / _BELIEVED))
-        seen = np.array([one for one in self._reached if one[0] <= before_ns]).reshape(-1, 3 + len(self._others))
+        seen = np.array([one for one in self._reached if one[0] <= before_ns]).reshape(-1, 2 + len(self._books))
         liquidated, expected = seen[:, 1], wider(seen[:, 2:].T)
         if liquidated.sum() < _LEAST_SHARE * seen[:, 2].sum():
             liquidated, expected = liquidated[:0], expected[:, :0]

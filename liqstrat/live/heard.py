@@ -49,8 +49,7 @@ class HeardRates(FundingRates):
 
     def hear(self, known_ns: int, rate: float) -> None:
         """One more is known from then on."""
-        object.__setattr__(self, "times", np.append(self.times, known_ns))
-        object.__setattr__(self, "rates", np.append(self.rates, rate))
+        self.times, self.rates = np.append(self.times, known_ns), np.append(self.rates, rate)
 
 
 def known_at_begin(session: Session, symbol: str) -> HeardRates:

@@ -205,8 +205,7 @@ def _steps(
     earliest = int(times[0]) - usual if len(times) else 0
     own = np.ones(len(times), dtype=np.bool_)
     if len(times) and told_between(store):
-        times, contracts, number = carried(times, contracts, microseconds(end) if end else int(times[-1]))
-        own = np.diff(number, prepend=-1) > 0
+        times, contracts, own = carried(times, contracts, microseconds(end) if end else int(times[-1]))
     first = int(np.searchsorted(times, microseconds(start), side="right")) if start else 0
     before = int(times[first - 1]) if first else earliest
     return times[first:], contracts[first:], own[first:], before

@@ -139,14 +139,13 @@ class Results:
         return self._table(name, pc.field("symbol") == symbol)
 
     def _table(self, name: str, rows: pc.Expression | None = None) -> pa.Table:
-        with self._checked(name) as path:
-            there = pq.read_schema(path).names
-            more = [column for column in _OF_BAND.get(name, ()) if column in there]
+        with self._checked(name) as (path, present):
+            more = [column for column in _OF_BAND.get(name, ()) if column in present]
             return pq.read_table(path, columns=[*_wanted(name), *more], filters=rows)
 
     def _moments(self, name: str, rows: pc.Expression) -> pa.Array:
         """The different times of a table, ascending."""
-        with self._checked(name) as path:
+        with self._checked(name) as (path, _):
             parts = [
                 pc.unique(batch["time"])
                 for batch in dataset(path).to_batches(columns=["time"], filter=rows)
@@ -155,8 +154,9 @@ class Results:
         return pc.unique(pa.chunked_array(parts, _MOMENT)).sort()
 
     @contextmanager
-    def _checked(self, name: str) -> Iterator[Path]:
-        """The path of a table that has all its columns; `LiqstratError` where it has not, or cannot be read."""
+    def _checked(self, name: str) -> Iterator[tuple[Path, list[str]]]:
+        """The path of a table that has all its columns, and the columns there are; `LiqstratError` where it has not, or
+        cannot be read."""
         path, wanted = self.folder / name, _wanted(name)
         try:
             with pq.ParquetFile(path) as file:
@@ -167,7 +167,7 @@ class Results:
                     f"{path}: no column {', '.join(missing)}; found {', '.join(present) or 'none'}, "
                     f"expected {', '.join(wanted)}"
                 )
-            yield path
+            yield path, present
         except (OSError, pa.ArrowInvalid) as error:
             raise LiqstratError(f"{path}: cannot be read as Parquet: {error}") from None
 

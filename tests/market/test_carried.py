@@ -38,10 +38,10 @@ def read(path: Path) -> tuple[list[tuple[Flow, float]], list[str]]:
 
 def test_hourly_values_are_carried_to_full_five_minutes_once_they_are_ten_old() -> None:
     times, contracts = in_minutes(0, 60)
-    at, held, number = carried(times, contracts, int(times[-1]))
+    at, held, own = carried(times, contracts, int(times[-1]))
     assert minutes(at) == [0, *range(10, 60, 5), 60]
     assert held.tolist() == [100.0] * 11 + [101.0]
-    assert number.tolist() == [0] * 11 + [1]
+    assert own.tolist() == [True] + [False] * 10 + [True]
 
 
 def test_values_of_every_five_minutes_stand_as_they_are_also_off_the_full_ones() -> None:
