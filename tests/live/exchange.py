@@ -25,6 +25,8 @@ _LIMIT = 1000
 _TICK_SECONDS = 0.02
 _HELD_EVERY = 8.0
 _TRADE = '"e": "aggTrade"'
+_MALFORMED = '{"stream":', "[]", '{"data":{"e":"aggTrade","a":"x"}}', '{"data":{"e":5}}', ""
+_MALFORMED_FIRST, _MALFORMED_EVERY = 10, 100
 
 
 @dataclass
@@ -133,6 +135,7 @@ class Exchange:
         self._start_ms, self._speed, self._begin = start_ms, speed, time.monotonic()
         self._rng = random.Random(1)
         self._requests = 0
+        self._brought = 0
         self._bans = 0
         self._connections = 0
 
@@ -243,10 +246,10 @@ class Exchange:
             texts = [text for text in texts for _ in range(1 + (self._rng.random() < 0.1))]
         if self.faults.reordered and self._rng.random() < 0.3:
             self._rng.shuffle(texts)
-        if self.faults.malformed and self._rng.random() < 0.01:
-            texts.append(
-                self._rng.choice(['{"stream":', "[]", '{"data":{"e":"aggTrade","a":"x"}}', '{"data":{"e":5}}', ""])
-            )
+        # Counted, not drawn: a slow machine, where little is brought, meets it as well.
+        if self.faults.malformed and self._brought % _MALFORMED_EVERY == _MALFORMED_FIRST:
+            texts.append(_MALFORMED[self._brought // _MALFORMED_EVERY % len(_MALFORMED)])
+        self._brought += 1
         return texts
 
 
