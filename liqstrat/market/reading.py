@@ -254,7 +254,8 @@ def _leave_out(
     if not connection.execute(f"select 1 from {TABLE} limit 1").fetchone():
         raise refused(csv, recognised, first, check.column, f"{check.expected} in one row at least")
     number, _ = line_of(csv, recognised, first)
-    return f"{count:,} of its rows were left out: {check.column} is 0 (the first in {recognised.row} {number:,})"
+    where = f"the first in {recognised.row} {number:,}"
+    return f"{count:,} of its rows were left out: {check.column} is {check.found} ({where})"
 
 
 def _first_wrong(

@@ -24,7 +24,7 @@ _COLUMNS = {
         "sum_toptrader_long_short_ratio, count_long_short_ratio, sum_taker_long_short_vol_ratio"
     ),
     "funding_rate_history": "symbol, epoch_us(timestamp), funding_rate",
-    "klines_1m_history": "symbol, epoch_us(timestamp), open, high, low, close, volume",
+    "klines": "symbol, epoch_us(timestamp), open, high, low, close, volume",
     "liquidation_history": "symbol, epoch_us(timestamp), side, quantity, price, average_price, status",
 }
 _BRACKET = ("notionalFloor", "notionalCap", "maintMarginRatio", "cum", "initialLeverage")
@@ -135,10 +135,9 @@ def _found(database: Path) -> Counter[tuple[Any, ...]]:
     found: Counter[tuple[Any, ...]] = Counter()
     with duckdb.connect(str(database), read_only=True) as connection:
         for (table,) in connection.execute("select table_name from duckdb_tables()").fetchall():
-            if table in _COLUMNS:
-                found.update(
-                    (table, *row) for row in connection.execute(f"select {_COLUMNS[table]} from {table}").fetchall()
-                )
+            columns = _COLUMNS.get("klines" if table.startswith("klines_") else table)
+            if columns:
+                found.update((table, *row) for row in connection.execute(f"select {columns} from {table}").fetchall())
             elif table not in ("ingest_ledger", *_REFERENCE):
                 found[(table,)] += 1
     return found

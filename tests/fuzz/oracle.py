@@ -9,10 +9,12 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
 
 from tests.fuzz.samples import HEADERS
@@ -170,13 +172,18 @@ def _rate(cells: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _candle(cells: Sequence[str]) -> tuple[Any, ...]:
-    begin, *prices, volume, end, quote, count, taker, taker_quote, _ = cells
+    *_, end, quote, count, taker, taker_quote, _ = cells
+    opened, *values = _prices_and_volume(cells[:6])
+    _volume(quote), _volume(taker), _volume(taker_quote)
+    require(opened % _MINUTE_US == 0 and 0 < _ms(end) - opened + 1000 <= _MINUTE_US)
+    return opened, *values, _whole(count)
+
+
+def _prices_and_volume(cells: Sequence[str]) -> tuple[Any, ...]:
+    begin, *prices, volume = cells
     first, high, low, last = map(_decimal, prices)
     require(min(first, high, low, last) > 0 and high >= max(first, low, last) and low <= min(first, last))
-    _volume(quote), _volume(taker), _volume(taker_quote)
-    opened, closed = _ms(begin), _ms(end)
-    require(opened % _MINUTE_US == 0 and 0 < closed - opened + 1000 <= _MINUTE_US)
-    return opened, first, high, low, last, _volume(volume), _whole(count)
+    return _ms(begin), first, high, low, last, _volume(volume)
 
 
 def _liquidation(cells: Sequence[str]) -> tuple[Any, ...] | None:
@@ -331,7 +338,7 @@ def _one_candle(several: list[tuple[Any, ...]]) -> tuple[Any, ...] | None:
 
 _BILLION = 10**9
 _OF_BYBIT = re.compile(r"[A-Z0-9]{5,}")
-_BYBIT_JSON = ("bybitInterest", "bybitLiquidations")
+_BYBIT_JSON = ("bybitInterest", "bybitLiquidations", "bybitCandles", "bybitRates")
 
 
 def _bybit_symbol(cell: str) -> str:
@@ -368,7 +375,9 @@ def _bybit_trades(text: str) -> Rows:
 
 
 def _of_bybit(kind: str, listed: Sequence[Any]) -> Rows:
-    read = _bybit_interest if kind == "bybitInterest" else _bybit_orders
+    if kind == "bybitCandles":
+        return _bybit_candles(listed)
+    read = {"bybitInterest": _bybit_interest, "bybitRates": _bybit_rates}.get(kind, _bybit_orders)
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for entry in listed:
         require(isinstance(entry, dict))
@@ -377,11 +386,11 @@ def _of_bybit(kind: str, listed: Sequence[Any]) -> Rows:
             if row is not None:
                 rows[symbol].append(row)
     require(any(rows.values()))
-    like, table = (
-        ("metrics", "open_interest_history")
-        if kind == "bybitInterest"
-        else ("liquidationSnapshot", "liquidation_history")
-    )
+    like, table = {
+        "bybitInterest": ("metrics", "open_interest_history"),
+        "bybitRates": ("fundingRate", "funding_rate_history"),
+        "bybitLiquidations": ("liquidationSnapshot", "liquidation_history"),
+    }[kind]
     kept = {symbol: _once(like, of_it) if of_it else [] for symbol, of_it in rows.items()}
     return {table: [(symbol, *row) for symbol, of_it in kept.items() for row in of_it]}
 
@@ -400,6 +409,57 @@ def _bybit_interest(entry: dict[str, Any]) -> Iterable[tuple[str, Any]]:
             contracts = _optional(_cell(one["singleOpenInterest"]))
         require(contracts is None or 0 <= contracts < 10**13)
         yield _bybit_symbol(symbol), (_ms(_cell(one["timestamp"])), contracts or None, None, None, None, None, None)
+
+
+def _bybit_rates(entry: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    require("retCode" in entry and isinstance(entry.get("result"), dict))
+    listed = entry["result"].get("list")
+    require(isinstance(listed, list) and listed)
+    for one in listed:
+        require(isinstance(one, dict) and {"symbol", "fundingRate", "fundingRateTimestamp"} <= one.keys())
+        yield (
+            _bybit_symbol(_cell(one["symbol"])),
+            _rate([_cell(one["fundingRateTimestamp"]), "8", _cell(one["fundingRate"])]),
+        )
+
+
+_LENGTHS_MS = {
+    1_000: "1s", **{60_000 * n: f"{n}m" for n in (1, 3, 5, 15, 30)},
+    **{3_600_000 * n: f"{n}h" for n in (1, 2, 4, 6, 8, 12)}, **{86_400_000 * n: f"{n}d" for n in (1, 3)},
+    604_800_000: "1w", **{86_400_000 * n: "1mo" for n in range(28, 32)},
+}  # fmt: skip
+
+
+def _bybit_candles(listed: Sequence[Any]) -> Rows:
+    """Candles as long as the shortest step of their answer, of those that were over when it was asked for."""
+    found: list[tuple[int, str, tuple[Any, ...]]] = []
+    for entry in listed:
+        require(isinstance(entry, dict) and "retCode" in entry and isinstance(entry.get("result"), dict))
+        result = entry["result"]
+        several, symbol = result.get("list"), result.get("symbol")
+        require(isinstance(several, list) and several and isinstance(symbol, str) and result.get("category") != "spot")
+        require(all(isinstance(one, list) and len(one) == 7 for one in several))
+        starts = sorted({_ms(_cell(one[0])) // 1000 for one in several})
+        step = min((b - a for a, b in pairwise(starts)), default=0)
+        asked = _cell(entry.get("time"))
+        over = _ms(asked) // 1000 if asked and not _NONE.fullmatch(asked) else None
+        for one in several:
+            name, row = _bybit_symbol(symbol), _prices_and_volume(list(map(_cell, one[:6])))
+            if step and (over is None or row[0] // 1000 + step - 1 < over):
+                found.append((step, name, row))
+    require(found)
+    counts = Counter(step for step, *_ in found)
+    usual = max(counts, key=lambda step: (counts[step], step))
+    require(usual in _LENGTHS_MS)
+    fits = {step for step in counts if _LENGTHS_MS.get(step) == _LENGTHS_MS[usual]}
+    require(all(step in fits or (step < usual and step not in _LENGTHS_MS) for step in counts))
+    require(usual > 86_400_000 or all(row[0] // 1000 % usual == 0 for *_, row in found))
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for _, symbol, row in found:
+        rows.setdefault(symbol, []).append(row)
+    kept = {symbol: _once("1m", of_it) for symbol, of_it in rows.items()}
+    table = f"klines_{_LENGTHS_MS[usual]}_history"
+    return {table: [(symbol, *row) for symbol, of_it in kept.items() for row in of_it]}
 
 
 def _bybit_orders(entry: dict[str, Any]) -> Iterable[tuple[str, Any]]:

@@ -164,6 +164,22 @@ def _bybit_liquidations(rng: random.Random, symbol: str) -> list[object]:
     return frames
 
 
+def _bybit_candles(rng: random.Random, symbol: str) -> list[object]:
+    listed = [[*line.split(",")[:6], "5.5"] for line in _klines(rng, symbol)]
+    result = {"symbol": symbol, "category": "linear", "list": listed[::-1]}
+    asked = DAY_MS + 60_000 * rng.randrange(1, 12)
+    return [{"retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": asked}]
+
+
+def _bybit_rates(rng: random.Random, symbol: str) -> list[object]:
+    listed = [
+        {"symbol": symbol, "fundingRate": _number(rng, -0.01, 0.01, 8),
+         "fundingRateTimestamp": str(DAY_MS + 28_800_000 * i)}
+        for i in range(3)
+    ]  # fmt: skip
+    return [{"retCode": 0, "result": {"category": "linear", "list": listed}, "time": DAY_MS}]
+
+
 def _json_candles(rng: random.Random, symbol: str) -> list[object]:
     return [
         [int(cell) if cell.isdigit() and i in (0, 6, 8) else cell for i, cell in enumerate(line.split(","))]
@@ -178,6 +194,8 @@ JSON: dict[str, Callable[[random.Random, str], list[object]]] = {
     "forceOrder": _json_frames,
     "bybitInterest": _bybit_interest,
     "bybitLiquidations": _bybit_liquidations,
+    "bybitCandles": _bybit_candles,
+    "bybitRates": _bybit_rates,
     "candles": _json_candles,
 }
 

@@ -15,6 +15,7 @@ from liqstrat.market.ingest import FileReport, ingest
 from liqstrat.market.store import open_store
 from liqstrat.scoring.evidence import recorded
 from tests.market.archive_files import ArchiveWriter, only, rows, states, trade_lines
+from tests.shell import Shell
 
 HEADER = "timestamp,symbol,side,size,price,tickDirection,trdMatchID,grossValue,homeNotional,foreignNotional"
 BEGIN = 1_709_251_200  # 2024-03-01
@@ -182,6 +183,88 @@ def test_risk_limits_of_others_go_in_where_one_symbol_s_cannot_be_read(
     with open_store(database) as store:
         assert len(store.brackets("BTCUSDT.BYBIT")) == 1
         assert store.brackets("ETHUSDT.BYBIT") == []
+
+
+def candles(
+    *values: tuple[int, str, str], asked: int = 10**6, category: str = "linear", symbol: str = "BTCUSDT", cut: int = 7
+) -> dict[str, Any]:
+    """An answer with candles, newest first as it has them, by minute of their begin: close and volume."""
+    listed = [
+        [str((BEGIN + 60 * minute) * 1000), "60000", "60100.5", "59900", close, volume, "1234567.123456789"][:cut]
+        for minute, close, volume in sorted(values, reverse=True)
+    ]
+    result = {"symbol": symbol, "category": category, "list": listed}
+    return {"retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": (BEGIN + 60 * asked) * 1000}
+
+
+def test_candles_are_of_the_length_between_them_and_only_of_what_was_over(tmp_path: Path, database: Path) -> None:
+    """Pages of an hour each, that share a candle; the last one was open, and one stands alone."""
+    older = candles((0, "60010", "1.5"), (5, "60020", "2"), (10, "60030", "2.5"))
+    newer = candles((10, "60030", "2.5"), (15, "60040", "3"), (20, "60050", "0.1"), asked=21)
+    file = loaded(tmp_path, database, "klines.jsonl", newer, older, candles((25, "60060", "9")))
+    assert (file.state, file.kind, file.symbol) == ("loaded", "klines_5m", "BTCUSDT.BYBIT")
+    assert "1 of its rows were left out: close_time is yet to come" in file.reason
+    assert "1 of its rows were left out: close_time is unknown" in file.reason
+    found = rows(database, "select symbol, epoch_ms(timestamp), open, high, low, close, volume from klines_5m_history")
+    assert found == [
+        (
+            "BTCUSDT.BYBIT", (BEGIN + 60 * minute) * 1000, Decimal(60_000), Decimal("60100.5"), Decimal(59_900),
+            Decimal(close), Decimal(volume),
+        )
+        for minute, close, volume in ((0, 60_010, "1.5"), (5, 60_020, "2"), (10, 60_030, "2.5"), (15, 60_040, "3"))
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pages", "word"),
+    [
+        ([candles((0, "60010", "1"))], "more candles than one"),
+        (
+            [candles((0, "60010", "1"), (1, "60010", "1")), candles((60, "60010", "1"), (120, "60010", "1"))],
+            "candles of 1h",
+        ),
+        ([candles((0, "60010", "1"), (7, "60010", "1"))], "0:07:00 long"),
+        ([candles((1, "60010", "1"), (6, "60010", "1"))], "a multiple of 300000"),
+        ([candles((0, "60010", "1"), (5, "60010", "1"), category="spot")], "spot market"),
+        ([candles((0, "60010", "1"), (5, "60010", "1"), cut=5)], "mark, index or premium"),
+        ([candles((0, "60200", "1"), (5, "60010", "1"))], "a high not below"),
+    ],
+)
+def test_candles_of_unclear_length_or_other_prices_are_refused(
+    tmp_path: Path, database: Path, pages: list[dict[str, Any]], word: str
+) -> None:
+    file = loaded(tmp_path, database, "klines.jsonl", *pages)
+    assert file.state == "refused"
+    assert word in file.reason
+    assert not database.exists()
+
+
+def test_funding_stands_at_its_time(tmp_path: Path, database: Path) -> None:
+    listed = [
+        {"symbol": "BTCUSDT", "fundingRate": rate, "fundingRateTimestamp": str((BEGIN + 3600 * hour) * 1000)}
+        for hour, rate in ((8, "-0.00003781"), (0, "0.0001"))
+    ]
+    answer = {"retCode": 0, "result": {"category": "linear", "list": listed}, "time": BEGIN * 1000}
+    assert loaded(tmp_path, database, "funding.json", answer).kind == "funding"
+    found = rows(database, "select symbol, epoch_ms(timestamp), funding_rate from funding_rate_history order by 2")
+    assert found == [
+        ("BTCUSDT.BYBIT", BEGIN * 1000, Decimal("0.0001")),
+        ("BTCUSDT.BYBIT", (BEGIN + 28_800) * 1000, Decimal("-0.00003781")),
+    ]
+
+
+def test_levels_rest_on_candles_of_bybit_where_there_are_no_trades(
+    tmp_path: Path, database: Path, liqstrat: Shell
+) -> None:
+    minutes = range(0, 1440, 5)
+    loaded(tmp_path, database, "klines.json", candles(*((minute, "60010", "2") for minute in minutes)))
+    loaded(tmp_path, database, "oi.json", interest(*((minute, str(200 + minute / 5), None) for minute in minutes)))
+    loaded(tmp_path, database, "limits.json", limits())
+    one = liqstrat("levels", "BTCUSDT.BYBIT", "--db", str(database))
+    assert one.code == 0, one.err
+    assert "levels rest on 5m candles" in one.err
+    seen = liqstrat("inspect", "BTCUSDT.BYBIT", "--db", str(database)).out
+    assert "levels rest on klines_5m, and open interest every 5 minutes" in seen
 
 
 REFUSED = {

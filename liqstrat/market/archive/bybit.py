@@ -4,21 +4,33 @@ Trades: https://public.bybit.com/trading/BTCUSDT/BTCUSDT2024-03-01.csv.gz, one r
 own: they are numbered by day, in order of time and of the file.
 
 The API, https://bybit-exchange.github.io/docs/v5: `/market/open-interest`, whose `openInterest` is the sum of both
-sides (`singleOpenInterest`, where it is given, of one); `/market/risk-limit`, the brackets; and the streams
-`allLiquidation.<symbol>` and, of one a second and deprecated, `liquidation.<symbol>`, whose side is the position's
-("Buy": a long) and whose price is the bankruptcy price.
+sides (`singleOpenInterest`, where it is given, of one); `/market/kline`, candles as lists of seven values, newest
+first, which do not say how long they are; `/market/funding/history`; `/market/risk-limit`, the brackets; and the
+streams `allLiquidation.<symbol>` and, of one a second and deprecated, `liquidation.<symbol>`, whose side is the
+position's ("Buy": a long) and whose price is the bankruptcy price.
 
 Symbols get the venue's name behind a point, `BTCUSDT.BYBIT`, so that one database holds both venues' markets.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from liqstrat.liquidation.contract import contract_of
-from liqstrat.market.archive import liquidations, metrics
+from liqstrat.market.archive import funding, klines, liquidations, metrics
 from liqstrat.market.archive.json_format import JsonFormat, Values
-from liqstrat.market.archive.layout import Check, Layout, RefusedError, column, not_negative, positive, zero
+from liqstrat.market.archive.layout import (
+    Check,
+    Layout,
+    RefusedError,
+    column,
+    epoch_check,
+    not_negative,
+    positive,
+    zero,
+)
 from liqstrat.market.archive.numbers import above_zero, number
 
 SUFFIX = ".BYBIT"
@@ -84,25 +96,56 @@ LAYOUTS = (_trading(), _trading("rpi"))
 def _of_venue(layout: Layout) -> Layout:
     """A layout of ours that has a symbol, for symbols of Bybit."""
     columns = tuple(column("symbol", "VARCHAR", _SYMBOL) if one.name == "symbol" else one for one in layout.columns)
-    return Layout(
-        layout.name, layout.kind, columns, layout.rows, layout.checks, layout.key,
-        leave_out=layout.leave_out, prefer=layout.prefer, conflict=layout.conflict, needs_header=True,
-        symbol_column=_SYMBOL_SQL,
-    )  # fmt: skip
+    return replace(layout, columns=columns, needs_header=True, symbol_column=_SYMBOL_SQL)
 
 
 _INTEREST = _of_venue(metrics.HISTORY)
+_FUNDING = _of_venue(funding.HISTORY)
 _LIQUIDATIONS = _of_venue(liquidations.WITH_SYMBOL)
+#: The end is where the next candle begins; a candle that ends after it was asked for was not over.
+_KLINES = replace(
+    klines.ARCHIVE,
+    name="Bybit kline",
+    columns=(
+        column("open_time", "BIGINT"),
+        column("symbol", "VARCHAR", _SYMBOL),
+        *(one for one in klines.ARCHIVE.columns if one.name in ("open", "high", "low", "close", "volume")),
+        column("turnover", "VARCHAR", ".*", used=False),
+        column("close_time", "BIGINT", optional=True),
+        column("asked", "BIGINT", optional=True),
+    ),
+    rows={name: sql for name, sql in klines.ARCHIVE.rows.items() if name in ("timestamp", *klines.OHLCV)},
+    checks=(*(epoch_check(name) for name in ("open_time", "close_time", "asked")), *klines.CHECKS),
+    leave_out=(
+        Check(
+            "close_time is null", "close_time", "more candles than one in an answer, which tell its length", "unknown"
+        ),
+        Check("close_time >= asked", "close_time", "a candle that was over when it was asked for", "yet to come"),
+    ),
+    file_checks=(),
+    needs_header=True,
+    symbol_column=_SYMBOL_SQL,
+)
+#: How many values a candle has in an answer.
+_OF_TRADES, _OF_OTHER_PRICES = 7, 5
+_NEVER = Decimal(10**15)
+
 _ORDER = {"Buy": "sell", "Sell": "buy"}
+
+
+def _listed(entry: Any, kind: type) -> list[Any] | None:
+    """The list of an answer whose entries are of a kind; None where it is none, or empty."""
+    result = entry.get("result") if isinstance(entry, dict) and "retCode" in entry else None
+    listed = result.get("list") if isinstance(result, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(one, kind) for one in listed):
+        return None
+    return listed or None
 
 
 def _answer(entry: Any, *keys: str) -> list[dict[str, Any]] | None:
     """The list of an answer whose entries have `keys`; None where it is none, or empty."""
-    result = entry.get("result") if isinstance(entry, dict) and "retCode" in entry else None
-    listed = result.get("list") if isinstance(result, dict) else None
-    if not isinstance(listed, list) or not all(isinstance(one, dict) and set(keys) <= one.keys() for one in listed):
-        return None
-    return listed or None
+    listed = _listed(entry, dict)
+    return listed if listed and all(set(keys) <= one.keys() for one in listed) else None
 
 
 def _interest(entry: Any) -> list[Values] | None:
@@ -116,6 +159,31 @@ def _one_sided(one: dict[str, Any]) -> Any:
     if (single := one.get("singleOpenInterest")) not in (None, ""):
         return single
     return f"{number(one['openInterest'], 'openInterest') / 2:f}"
+
+
+def _candles(entry: Any) -> list[Values] | None:
+    listed = _listed(entry, list)
+    if listed is None or not isinstance(symbol := entry["result"].get("symbol"), str):
+        return None
+    if entry["result"].get("category") == "spot":
+        raise RefusedError("has candles of the spot market; expected those of linear or inverse contracts")
+    if {len(one) for one in listed} == {_OF_OTHER_PRICES}:
+        raise RefusedError(
+            "has candles of mark, index or premium prices, which have no volume; expected those of trades"
+        )
+    if {len(one) for one in listed} != {_OF_TRADES}:
+        return None
+    starts = sorted({number(one[0], "start", below=_NEVER) for one in listed})
+    step = min((later - start for start, later in pairwise(starts)), default=None)
+    closes = {start: None if step is None else f"{start + step - 1:f}" for start in starts}
+    asked = entry.get("time")
+    return [(one[0], symbol, *one[1:6], None, closes[Decimal(one[0])], asked) for one in listed]
+
+
+def _rates(entry: Any) -> list[Values] | None:
+    listed = _answer(entry, "symbol", "fundingRate", "fundingRateTimestamp")
+    keys = ("fundingRateTimestamp", "symbol", "fundingRate")
+    return None if listed is None else [tuple(one[key] for key in keys) for one in listed]
 
 
 def _liquidated(entry: Any) -> list[Values] | None:
@@ -139,6 +207,8 @@ def _order(symbol: Any, time: Any, side: Any, size: Any, price: Any) -> Values:
 
 FORMATS = (
     JsonFormat("Bybit open-interest", _INTEREST, _interest, several=True),
+    JsonFormat("Bybit kline", _KLINES, _candles, several=True),
+    JsonFormat("Bybit fundingRate", _FUNDING, _rates, several=True),
     JsonFormat("Bybit liquidation", _LIQUIDATIONS, _liquidated, several=True),
 )
 

@@ -17,6 +17,8 @@ from liqstrat.market.archive.layout import (
 _PRICE = "DECIMAL(18,8)"
 _VOLUME = "DECIMAL(28,8)"
 _OHLC = ("open", "high", "low", "close")
+#: Columns that all candles have.
+OHLCV = (*_OHLC, "volume")
 _LENGTHS = {
     timedelta(**{unit: count}): f"{count}{letter}"
     for unit, letter, counts in (
@@ -34,7 +36,8 @@ _DAY_MS = 86_400_000
 _LONGEST_MS = 10**14
 
 _PRICES = tuple(column(name, _PRICE) for name in _OHLC)
-_CHECKS = (
+#: Of the prices and the volume of a candle.
+CHECKS = (
     *positive(*_OHLC),
     Check("high < greatest(open, close, low)", "high", "a high not below open, low and close"),
     Check("low > least(open, close)", "low", "a low not above open and close"),
@@ -46,7 +49,7 @@ _CONFLICT = """
     count(distinct open) > 1 or max(high) > arg_max(high, volume) or min(low) < arg_max(low, volume)
     or count(distinct volume) = 1 and count(distinct close) > 1
 """
-_SAME = {name: name for name in (*_OHLC, "volume")}
+_SAME = {name: name for name in OHLCV}
 
 #: The API answers arrays of the same twelve values.
 ARCHIVE = Layout(
@@ -71,7 +74,7 @@ ARCHIVE = Layout(
         "taker_buy_volume": "taker_buy_volume",
         "taker_buy_quote_volume": "taker_buy_quote_volume",
     },
-    checks=(epoch_check("open_time"), epoch_check("close_time"), *_CHECKS, *volume(*_OPTIONAL)),
+    checks=(epoch_check("open_time"), epoch_check("close_time"), *CHECKS, *volume(*_OPTIONAL)),
     key=("timestamp",),
     prefer="volume",
     conflict=_CONFLICT,
@@ -99,7 +102,7 @@ LAYOUTS = (
             column("close_time", "BIGINT"),
         ),
         rows={"timestamp": epoch("timestamp"), **_SAME, "quote_volume": "quote_volume", "trades": "trades"},
-        checks=(epoch_check("timestamp"), epoch_check("close_time"), *_CHECKS, *volume("quote_volume")),
+        checks=(epoch_check("timestamp"), epoch_check("close_time"), *CHECKS, *volume("quote_volume")),
         key=("timestamp",),
         prefer="volume",
         conflict=_CONFLICT,
@@ -112,7 +115,7 @@ LAYOUTS = (
         kind="klines",
         columns=(column("datetime", "TIMESTAMP"), *_PRICES, column("volume", _VOLUME)),
         rows={"timestamp": "datetime", **_SAME},
-        checks=(time_check("datetime"), *_CHECKS),
+        checks=(time_check("datetime"), *CHECKS),
         key=("timestamp",),
         prefer="volume",
         conflict=_CONFLICT,

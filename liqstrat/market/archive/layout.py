@@ -49,11 +49,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A condition (SQL) under which a row cannot be right, the column to blame and what was expected of it."""
+    """A condition (SQL) under which a row cannot be right, the column to blame and what was expected of it.
+
+    found: what to say of the column where such rows are left out.
+    """
 
     wrong: str
     column: str
     expected: str
+    found: str = "0"
 
 
 @dataclass(frozen=True, slots=True)
