@@ -17,6 +17,8 @@ import duckdb
 
 from liqstrat.catalog.build import build_catalog
 from liqstrat.demo import run_demo
+from liqstrat.market.ingest import ingest
+from liqstrat.market.schema import table_of
 from liqstrat.market.store import open_store
 from tests.benchmarks.tape import SYMBOL, write_candles, write_trades
 
@@ -46,6 +48,11 @@ class Place:
     def database(self) -> Path:
         """The generated history: see `tape.write_trades`."""
         return self.once(f"trades-{self.trades}.duckdb", lambda path: write_trades(path, self.trades))
+
+    @property
+    def ingested(self) -> Path:
+        """The same history, its trades put in by an ingest of the archive, whose ledger says that each is in once."""
+        return self.once(f"ingested-{self.trades}.duckdb", self._ingest)
 
     @property
     def year(self) -> Path:
@@ -86,6 +93,13 @@ class Place:
     def _build_catalog(self, path: Path) -> None:
         with open_store(self.database) as store:
             build_catalog(store, SYMBOL, path)
+
+    def _ingest(self, path: Path) -> None:
+        ingest([self.archive()], path)
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(f"attach '{self.database}' as generated (read_only)")
+            table = table_of("open_interest")
+            connection.execute(f"create table {table} as select * from generated.{table}")
 
     def _write_archive(self, path: Path) -> None:
         path.mkdir()
