@@ -1,7 +1,7 @@
 """What can be chosen about the model, with the reasons for the defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from math import expm1, inf, isfinite, log1p
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -19,6 +19,10 @@ USUAL_BIN_WIDTH = 0.001
 DEFAULT_LEVERAGE: Mapping[int, float] = MappingProxyType(
     {3: 0.10, 5: 0.18, 10: 0.30, 20: 0.20, 25: 0.06, 50: 0.09, 75: 0.03, 100: 0.03, 125: 0.01}
 )
+
+
+#: Where positions are liquidated that are backed with much more than their margin: half of them at each.
+_CROSS_TIERS = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class ModelSettings:
       other way: what opens before price comes by dies, and what opens after it lives. 0.5 is not to know.
     taker_weight: how much more a taker's trade counts as opening than a maker's (makers are often market makers).
     leverage: shares of opened contracts by leverage; scaled to sum to one.
+    cross: share of opened contracts that is backed with much more than its margin, as on cross margin: as if opened at
+      1x and 2x, half each. It is put into `leverage`, beside what stands there, and is no field of its own.
     formula: "exact" or "linear" liquidation price.
     large_by, large: which trades "large_trades" draws. "value": those of at least `large` USDT; "top": the `large`
       largest of each interval; "portion": the largest that together reach the share `large` of an interval's USDT.
@@ -67,8 +73,9 @@ class ModelSettings:
     large_by: LargeBy = "value"
     large: float = 50_000.0
     ensemble: Mapping[Kind, float] = field(default_factory=lambda: {"conserving": 0.9, "large_trades": 0.1})
+    cross: InitVar[float] = 0.0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, cross: float) -> None:
         self._check_finite()
         kinds = get_args(Kind)
         if self.kind not in kinds:
@@ -108,6 +115,10 @@ class ModelSettings:
             raise ValueError(f"leverage is {dict(self.leverage)}, expected shares by leverage from 1 to 150")
         if any(share < 0 for share in self.leverage.values()) or not 0 < sum(self.leverage.values()) < inf:
             raise ValueError(f"leverage is {dict(self.leverage)}, expected shares of zero or more, not all zero")
+        if not 0 <= cross < 1:
+            raise ValueError(f"cross is {cross}, expected a share from 0 to below 1")
+        if cross:
+            object.__setattr__(self, "leverage", _with_cross(self.leverage, cross))
 
     def _check_finite(self) -> None:
         """nan is neither too small nor too large: it would pass every other check."""
@@ -137,3 +148,10 @@ class ModelSettings:
         """How the model chooses large trades; None where it does not look at them."""
         wanted = self.kind == "large_trades" or (self.kind == "ensemble" and self.ensemble.get("large_trades", 0) > 0)
         return LargeRule(self.large_by, self.large) if wanted else None
+
+
+def _with_cross(leverage: Mapping[int, float], cross: float) -> dict[int, float]:
+    whole = sum(leverage.values())
+    mix = {tier: (1 - cross) * share / whole for tier, share in leverage.items()}
+    more = {tier: mix.get(tier, 0.0) + cross / len(_CROSS_TIERS) for tier in _CROSS_TIERS}
+    return dict(sorted({**mix, **more}.items()))

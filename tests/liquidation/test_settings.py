@@ -1,10 +1,13 @@
 """Settings of the model that make no sense are refused, by name, with what is expected."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.settings import ModelSettings
+from liqstrat.run_file import model_from
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,9 @@ from liqstrat.liquidation.settings import ModelSettings
         ({"leverage": {0: 1.0}}, "leverage is {0: 1.0}, expected shares by leverage"),
         ({"leverage": {10: -0.5, 20: 1.0}}, "leverage is .* expected shares of zero or more"),
         ({"leverage": {10: 0.0}}, "leverage is {10: 0.0}, expected shares of zero or more, not all zero"),
+        ({"cross": 1.0}, "cross is 1.0, expected a share from 0 to below 1"),
+        ({"cross": -0.1}, "cross is -0.1"),
+        ({"cross": float("nan")}, "cross is nan"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(chosen: dict[str, Any], said: str) -> None:
@@ -65,3 +71,13 @@ def test_parts_of_a_bin_make_the_bin() -> None:
     assert settings.on_fine_bins().width == settings.fine_width
     assert settings.on_fine_bins().bin_parts == 1
     assert ModelSettings().width == 0.001
+
+
+def test_what_is_on_cross_margin_is_part_of_the_mix() -> None:
+    """Half at 1x and half at 2x, beside what the mix says; settings made of these have it once."""
+    settings = ModelSettings(leverage={2: 1.0, 10: 3.0}, cross=0.4)
+    assert settings.leverage == pytest.approx({1: 0.2, 2: 0.35, 10: 0.45})
+    assert replace(settings, turnover=0.2).leverage == settings.leverage
+    assert model_from({"leverage": {"2": 1.0, "10": 3.0}, "cross": 0.4}) == settings
+    with pytest.raises(LiqstratError, match="cross is 1[.]5, expected a share"):
+        model_from({"cross": 1.5})
