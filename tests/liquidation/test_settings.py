@@ -79,5 +79,5 @@ def test_what_is_on_cross_margin_is_part_of_the_mix() -> None:
     assert settings.leverage == pytest.approx({1: 0.2, 2: 0.35, 10: 0.45})
     assert replace(settings, turnover=0.2).leverage == settings.leverage
     assert model_from({"leverage": {"2": 1.0, "10": 3.0}, "cross": 0.4}) == settings
-    with pytest.raises(LiqstratError, match="cross is 1[.]5, expected a share"):
+    with pytest.raises(LiqstratError, match=r"cross is 1\.5, expected a share"):
         model_from({"cross": 1.5})
