@@ -36,7 +36,7 @@ def test_the_first_error_ends_it_and_stops_the_others() -> None:
 
     with pytest.raises(ValueError, match="broken"):
         list(side_by_side(range(100), work))
-    assert left.wait(5)
+    assert left.wait(60)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("side-by-side")]
 
 

@@ -92,7 +92,7 @@ class Desk:
         return found
 
     def wait(self, process: Popen[str], what: Callable[[], object]) -> None:
-        latest = time.monotonic() + 150
+        latest = time.monotonic() + 300
         while not what():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < latest, "it does not come"
@@ -108,7 +108,7 @@ class Desk:
         """What a command says in JSON."""
         command = [executable, "-m", "liqstrat", *arguments, "--json"]
         process = Popen(command, stdout=PIPE, stderr=PIPE, text=True, cwd=self.folder)
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 0 or out, err
         found: dict[str, Any] = json.loads(out)
         return found

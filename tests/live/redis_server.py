@@ -24,7 +24,7 @@ class Server:
     def start(self) -> None:
         options = ["--port", str(self.port), "--dir", str(self._folder), "--appendonly", "yes", "--bind", "127.0.0.1"]
         self._process = Popen(["redis-server", *options, "--appendfsync", "always"], stdout=DEVNULL)
-        latest = time.monotonic() + 20
+        latest = time.monotonic() + 60
         while True:
             with suppress(redis.ConnectionError):
                 self.client.ping()

@@ -43,7 +43,7 @@ async def served(source: Source, folder: Path, host: str = "127.0.0.1") -> Async
         )
     )
     try:
-        address = await asyncio.wait_for(said.get(), 20)
+        address = await asyncio.wait_for(said.get(), 60)
         yield address.replace("http://", "ws://").replace("0.0.0.0", "127.0.0.1")
     finally:
         work.cancel()
@@ -53,7 +53,7 @@ async def served(source: Source, folder: Path, host: str = "127.0.0.1") -> Async
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             await test()
 
     asyncio.run(limited())
@@ -79,9 +79,8 @@ def test_a_snapshot_first_then_what_changes_without_a_gap(tmp_path: Path) -> Non
                     assert await message(other) in ({"type": "map", "seq": 21}, {"type": "map", "seq": 22})
                     assert source.broadcaster.clients == 2
                     assert [(await message(one))["seq"] for _ in range(21)] == list(range(2, 23))
-            async with asyncio.timeout(5):
-                while source.broadcaster.clients:
-                    await asyncio.sleep(0.01)
+            while source.broadcaster.clients:
+                await asyncio.sleep(0.01)
 
     run(test)
 
@@ -98,13 +97,15 @@ def test_a_slow_client_is_told_and_cut_and_others_do_not_wait(tmp_path: Path) ->
         ):
             await message(slow)
             assert (await message(quick))["seq"] == 0
-            taken = asyncio.create_task(all_up_to(quick, 4 * MOST_WAITING))
+            taken: list[int] = []
+            taking = asyncio.create_task(take_up_to(quick, 4 * MOST_WAITING, taken))
             for _ in range(4 * MOST_WAITING):
                 source.change("x" * 20_000)
-                await asyncio.sleep(0)
-                if source.seq % 64 == 0:
-                    await asyncio.sleep(0.05)
-            assert await taken == list(range(1, 4 * MOST_WAITING + 1))
+                # The quick one is as quick as this machine.
+                while len(taken) < source.seq - MOST_WAITING // 4:
+                    await asyncio.sleep(0)
+            await taking
+            assert taken == list(range(1, 4 * MOST_WAITING + 1))
             left = [one async for one in until_closed(slow)]
             assert source.broadcaster.cut == 1
             assert len(left) < 2 * MOST_WAITING
@@ -122,11 +123,9 @@ async def until_closed(socket: Any) -> AsyncIterator[dict[str, Any]]:
             yield await message(socket)
 
 
-async def all_up_to(socket: Any, last: int) -> list[int]:
-    found: list[int] = []
-    while not found or found[-1] < last:
-        found.append((await message(socket))["seq"])
-    return found
+async def take_up_to(socket: Any, last: int, taken: list[int]) -> None:
+    while not taken or taken[-1] < last:
+        taken.append((await message(socket))["seq"])
 
 
 def test_what_is_not_watched_is_refused_with_the_nearest_right_name(tmp_path: Path) -> None:

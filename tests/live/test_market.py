@@ -129,7 +129,7 @@ def test_trades_that_the_exchange_does_not_have_yet_are_no_gap(tmp_path: Path, m
         market.take(TRADE)
         market.take({**TRADE, "a": 10})
         filling = asyncio.create_task(market.fill_gaps())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while market.behind:
                 await asyncio.sleep(0.01)
             assert told.trades_told == [7, 8, 9, 10]

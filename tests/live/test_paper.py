@@ -52,7 +52,7 @@ def test_what_comes_late_is_not_acted_upon_and_what_was_changed_since_is_found(
     process = desk.start("--late", "100s", "--no-report")
     desk.wait(process, lambda: desk.now()["time"] > kept["time"])
     process.terminate()
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 143, err
     assert " trades came too late" in out
     assert " 0 trades came too late" not in out
@@ -72,7 +72,7 @@ def test_what_comes_late_is_not_acted_upon_and_what_was_changed_since_is_found(
 
 def refused(process: Popen[str]) -> str:
     """The last line of a program that does not go on."""
-    _, err = process.communicate(timeout=100)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1, err
     return err.splitlines()[-1]
 

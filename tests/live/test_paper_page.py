@@ -71,7 +71,7 @@ def test_the_page_says_what_a_session_does(browse: Browse, tmp_path: Path, width
                  "2024-03-02 11:35:02", "trading"):  # fmt: skip
         assert part in text, part
     assert found["again"]
-    assert re.fullmatch(r"written \d s ago", found["fresh"])
+    assert re.fullmatch(r"written \d+ s ago", found["fresh"])
     assert found["bars"][0] == pytest.approx(4 * found["bars"][1], abs=3)
     assert found["wide"] == []
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import Popen, run
 from sys import executable
 
 import duckdb
@@ -24,18 +24,35 @@ EVERYTHING_WRONG = "cut=3,duplicates,reordered,malformed,ban=4"
 def recorder(folder: Path, addresses: tuple[str, str], *arguments: str) -> Popen[str]:
     rest, streams = addresses
     command = [executable, "-m", "liqstrat", "record", SYMBOL, "--to-folder", str(folder), "--rest-url", rest]
-    return Popen([*command, "--stream-url", streams, *arguments], stdout=PIPE, stderr=PIPE, text=True)
+    folder.mkdir(exist_ok=True)
+    with said_in(folder).open("a") as file:
+        return Popen([*command, "--stream-url", streams, *arguments], stdout=file, stderr=file, text=True)
 
 
-def ended(process: Popen[str], code: int = 0) -> str:
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
-    return out + err
+def said_in(folder: Path) -> Path:
+    """The file of what recorders into a folder have said."""
+    return folder.with_suffix(".txt")
+
+
+def has_said(folder: Path, *parts: str) -> bool:
+    said = said_in(folder).read_text()
+    return all(part in said for part in parts)
+
+
+def ended(process: Popen[str], folder: Path, code: int = 0) -> str:
+    assert process.wait(120) == code, said_in(folder).read_text()
+    return said_in(folder).read_text()
+
+
+def interrupted(process: Popen[str], folder: Path) -> str:
+    process.send_signal(signal.SIGINT)
+    return ended(process, folder, 130)
 
 
 def recorded(folder: Path, kind: str) -> list[dict[str, int]]:
     paths = sorted(folder.rglob(f"{SYMBOL}-{kind}-*.jsonl"))
-    return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    # Half a line at the end is being written.
+    return [json.loads(line) for path in paths for line in path.read_text().rpartition("\n")[0].splitlines()]
 
 
 def check_trades(folder: Path, history: History) -> None:
@@ -52,6 +69,12 @@ def busiest(history: History) -> datetime:
     return datetime.fromtimestamp(half_hour * 1800 - 300, UTC).replace(tzinfo=None)
 
 
+def marks_between(folder: Path, history: History) -> list[int]:
+    """Moments of open interest between the first and the last trade that is recorded."""
+    times = [trade["T"] for trade in recorded(folder, "aggTrades")] or [0]
+    return [entry["timestamp"] for entry in history.interest if times[0] <= entry["timestamp"] <= times[-1]]
+
+
 def latest_mark(folder: Path) -> int:
     """The last moment of which open interest is recorded."""
     return recorded(folder, "openInterestHist")[-1]["timestamp"]
@@ -61,32 +84,29 @@ def wait_for_lines(folder: Path, count: int) -> None:
     wait_for(lambda: len(recorded(folder, "aggTrades")) >= count)
 
 
-def wait_for(is_recorded: Callable[[], object]) -> None:
-    latest = time.monotonic() + 30
-    while not is_recorded():
-        assert time.monotonic() < latest, "nothing is recorded"
+def wait_for(comes: Callable[[], object]) -> None:
+    latest = time.monotonic() + 180
+    while not comes():
+        assert time.monotonic() < latest, "it does not come"
         time.sleep(0.1)
 
 
 def test_what_is_recorded_and_loaded_is_what_happened(exchange: Start, history: History, tmp_path: Path) -> None:
     folder, database = tmp_path / "recorded", tmp_path / "market.duckdb"
     addresses = exchange("--speed", "200", "--start", busiest(history).isoformat(), "--faults", EVERYTHING_WRONG)
-    said = ended(recorder(folder, addresses, "--for", "8s", "--db", str(database)))
+    first = recorder(folder, addresses, "--db", str(database))
+    wait_for(lambda: len(marks_between(folder, history)) > 2)
+    wait_for(lambda: has_said(folder, "connecting again", "none that the exchange documents"))
+    wait_for(lambda: has_said(folder, "rest of 1 s (status 429)", "rest of 1 s (status 418)"))
+    interrupted(first, folder)
     check_trades(folder, history)
     # What was due when it ended, or waited for the end of a ban, is asked for when it goes on.
-    begin, *_, until = (trade["T"] for trade in recorded(folder, "aggTrades"))
-    marks = [entry["timestamp"] for entry in history.interest if begin <= entry["timestamp"] <= until]
-    assert len(marks) > 2
+    marks = marks_between(folder, history)
     again = recorder(folder, addresses, "--db", str(database))
     wait_for(lambda: latest_mark(folder) >= marks[-1])
     known_at = latest_mark(folder)
     wait_for(lambda: latest_mark(folder) > known_at)
-    again.send_signal(signal.SIGINT)
-    said += ended(again, code=130)
-    assert "connecting again" in said
-    assert "none that the exchange documents" in said
-    assert "rest of 1 s (status 429)" in said
-    assert "rest of 1 s (status 418)" in said
+    interrupted(again, folder)
     check_trades(folder, history)
     with duckdb.connect(str(database), read_only=True) as connection:
         trades, first, last = connection.execute(
@@ -118,12 +138,11 @@ def test_a_killed_recorder_loses_nothing_and_goes_on(exchange: Start, history: H
     first = recorder(folder, addresses)
     wait_for_lines(folder, 300)
     first.kill()
-    first.communicate()
+    first.wait()
     before = len(recorded(folder, "aggTrades"))
     second = recorder(folder, addresses)
     wait_for_lines(folder, before + 600)
-    second.send_signal(signal.SIGINT)
-    said = ended(second, code=130)
+    said = interrupted(second, folder)
     assert "forceOrder frames" in said
     assert "run the same command again to go on" in said
     check_trades(folder, history)
@@ -137,7 +156,9 @@ def test_trades_that_the_exchange_has_no_more_are_told_as_a_gap(
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(history.trades[0] | {"E": 1}) + "\n")
     forgotten = history.trades[-1]["a"]
-    said = ended(recorder(folder, exchange("--speed", "50", "--faults", f"forgotten={forgotten}"), "--for", "4s"))
+    process = recorder(folder, exchange("--speed", "50", "--faults", f"forgotten={forgotten}"))
+    wait_for_lines(folder, 20)
+    said = interrupted(process, folder)
     gap = json.loads((folder / "gaps.txt").read_text().splitlines()[0])
     assert gap["kind"] == "aggTrades"
     assert int(gap["first_id"]) == history.trades[1]["a"]
@@ -150,16 +171,18 @@ def test_trades_that_the_exchange_has_no_more_are_told_as_a_gap(
 
 def test_a_skewed_clock_and_a_wrong_symbol_are_told(exchange: Start, tmp_path: Path) -> None:
     addresses = exchange()
-    said = ended(recorder(tmp_path / "a", addresses, "--for", "1s"))
+    said = ended(recorder(tmp_path / "a", addresses, "--for", "1s"), tmp_path / "a")
     assert "this computer's clock is" in said
     rest, streams = addresses
     command = [executable, "-m", "liqstrat", "record", "ETHUSD", "--rest-url", rest, "--stream-url", streams]
-    said = ended(Popen([*command, "--to-folder", str(tmp_path / "b")], stdout=PIPE, stderr=PIPE, text=True), code=1)
-    assert said == 'error: the exchange has no market "ETHUSD" (did you mean "ETHUSDT"?)\n'
+    done = run([*command, "--to-folder", str(tmp_path / "b")], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == 'error: the exchange has no market "ETHUSD" (did you mean "ETHUSDT"?)\n'
 
 
 def test_nobody_at_the_address_is_one_line(tmp_path: Path) -> None:
-    said = ended(recorder(tmp_path, ("http://127.0.0.1:9", "ws://127.0.0.1:9")), code=1)
+    folder = tmp_path / "recorded"
+    said = ended(recorder(folder, ("http://127.0.0.1:9", "ws://127.0.0.1:9")), folder, 1)
     assert said.startswith("error: http://127.0.0.1:9: cannot be asked for its markets")
     assert _lines(said) == 1
 

@@ -31,7 +31,7 @@ def whole(seq: int) -> dict[str, Any]:
 def sent(server: Server, sink: RedisSink, count: int, meanwhile: Any = None) -> None:
     async def send() -> None:
         work = asyncio.create_task(sink.run())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             if meanwhile is not None:
                 await meanwhile()
             while sink.sent < count:
@@ -49,8 +49,10 @@ def entries(server: Server, stream: str) -> list[dict[str, Any]]:
 
 def test_who_listens_hears_signals_and_what_became_of_them(server: Server, tmp_path: Path) -> None:
     listener = server.client.pubsub(ignore_subscribe_messages=True)
-    listener.subscribe(signals_channel(SYMBOL), feedback_channel(SYMBOL))
-    time.sleep(0.1)
+    channels = signals_channel(SYMBOL), feedback_channel(SYMBOL)
+    listener.subscribe(*channels)
+    while not all(count for _, count in server.client.pubsub_numsub(*channels)):
+        time.sleep(0.01)
     sink = RedisSink(server.url, tmp_path / "redis.jsonl", print)
     sink.signal(SYMBOL, signal(1))
     sink.feedback(SYMBOL, {"signal_id": "s-1", "happened": True})
@@ -75,6 +77,8 @@ def test_nothing_is_lost_while_redis_is_killed_and_nothing_stands_twice(server: 
                 await asyncio.sleep(0.1)
                 server.kill()
             await asyncio.sleep(0.005)
+        while not said:
+            await asyncio.sleep(0.01)
         server.start()
 
     sent(server, sink, 80, trouble)
@@ -131,8 +135,12 @@ def test_signals_that_wait_are_sent_by_the_program_that_begins_anew(server: Serv
         sink.signal(SYMBOL, signal(number))
 
     async def ended() -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(sink.run(), 0.3)
+        work = asyncio.create_task(sink.run())
+        while not said:
+            await asyncio.sleep(0.01)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
 
     asyncio.run(ended())
     assert "cannot be reached" in said[0]

@@ -184,14 +184,14 @@ def test_what_an_abort_leaves_is_gone_on_with(archive: Any, tmp_path: Path, how:
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path), archive.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    assert archive.stalled.wait(20)
+    assert archive.stalled.wait(60)
     part = tmp_path / f"{day(2)}.part"
     wait_for(lambda: part.exists() and part.stat().st_size > 0)
     wait_for(lambda: {f"{day(1)}.CHECKSUM", f"{day(3)}.CHECKSUM"} <= names(tmp_path))
     asked = time.monotonic()
     os.kill(process.pid, how)
-    printed, complaint = process.communicate(timeout=20)
-    assert time.monotonic() - asked < 5  # the stalled connection alone would take thirty seconds
+    printed, complaint = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 20  # the stalled connection alone would take thirty seconds
     if how == signal.SIGINT:
         assert (printed, complaint) == (b"interrupted\n", b"")
     whole = {name for name in names(tmp_path) if not name.endswith(".part")}

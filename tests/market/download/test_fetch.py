@@ -200,14 +200,14 @@ def test_a_file_that_changes_between_two_attempts_starts_anew(archive: Any, tmp_
 def test_a_stalled_connection_is_left_and_gone_on_with(archive: Any, tmp_path: Path) -> None:
     archive.put(PATH, BODY)
     archive.fail(PATH, stall_after=100_000)
-    assert_fetched(bring(archive, tmp_path, Retry(attempts=5, first_wait=0.01, timeout=0.3)))
+    assert_fetched(bring(archive, tmp_path, Retry(attempts=5, first_wait=0.01, timeout=1.0)))
     assert ranges(archive)[:2] == [None, "bytes=100000-"]
 
 
 def test_a_connection_that_only_drips_is_left(archive: Any, tmp_path: Path) -> None:
     archive.put(PATH, BODY)
     archive.fail(PATH, drip=True)
-    assert_fetched(bring(archive, tmp_path, Retry(attempts=5, first_wait=0.01, timeout=0.3)))
+    assert_fetched(bring(archive, tmp_path, Retry(attempts=5, first_wait=0.01, timeout=1.0)))
     assert len(archive.asked(PATH)) >= 2
 
 
