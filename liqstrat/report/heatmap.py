@@ -22,8 +22,8 @@ _BOUNDS = ("expected", "at least", "at most")
 _LEAST_MARGIN, _MOST_MARGIN, _MARGIN_OF_RANGE = 0.025, 0.08, 0.45
 
 HOW_TO_READ = (
-    "Each band is an estimate of what would be liquidated if price came there: longs below price, shorts above. "
-    "It starts when positions open and ends where price runs through it. "
+    "Colour is an estimate of what would be liquidated if price came there: longs below price, shorts above. "
+    "A stripe starts when positions open and ends where price runs through it. "
     "Grey is not recorded. White candles rose, blue ones fell. Scroll to zoom, drag to move, double-click to go back."
 )
 

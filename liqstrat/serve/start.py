@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,9 @@ from liqstrat.errors import LiqstratError
 from liqstrat.serve.guard import is_local
 
 if TYPE_CHECKING:
-    import uvicorn
     from fastapi import FastAPI
 
+    from liqstrat.serve.server import Server
     from liqstrat.serve.watched import Watched
 
 TOKEN = "LIQSTRAT_TOKEN"
@@ -49,8 +49,6 @@ async def serve_besides(
 ) -> None:
     """Serve as `serve` does, with websockets of what is watched, beside other work, until that is cancelled."""
     server, listener, app = _server(folders, host, port, (), say, watched)
-    # Who runs the other work hears the signals.
-    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -66,10 +64,11 @@ def _server(
     origins: tuple[str, ...],
     say: Callable[[str], object],
     watched: "Watched | None",
-) -> "tuple[uvicorn.Server, socket.socket, FastAPI]":
+) -> "tuple[Server, socket.socket, FastAPI]":
     import uvicorn
 
     from liqstrat.serve.app import create_app
+    from liqstrat.serve.server import Server
 
     _share_memory()
     token = None if is_local(host) else _token()
@@ -81,19 +80,8 @@ def _server(
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="websockets-sansio"
     )
-    return _ending_soon(uvicorn.Server(config), app), listener, app
-
-
-def _ending_soon(server: "uvicorn.Server", app: "FastAPI") -> "uvicorn.Server":
-    """Have a server that is to end answer what it has begun, and tell the others that wait that it ends."""
-    shut_down = server.shutdown
-
-    async def shutdown(sockets: list[socket.socket] | None = None) -> None:
-        app.state.served.answers.close()
-        await shut_down(sockets)
-
-    server.shutdown = shutdown  # type: ignore[method-assign]
-    return server
+    # Where something is watched, who runs that hears the signals.
+    return Server(config, app.state.served, hears_signals=watched is None), listener, app
 
 
 def _share_memory() -> None:

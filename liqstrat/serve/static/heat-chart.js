@@ -6,7 +6,7 @@ import { paint, paintColumn, palette, rowsOf, scaleOf } from "./heat.js";
 import { drawBubbles, drawSwept, drawTrades, sweptOf } from "./marks.js";
 import { drawPane, panesOf } from "./panes.js";
 
-const AXIS = 66, BOTTOM = 24, PROFILE = 120, PANE = 58;
+const AXIS = 66, BOTTOM = 24, PROFILE = 120, PANE = 66;
 const MOST_SWEPT = 80, NEAR = 7;
 const LEAST_MARGIN = 0.025, MOST_MARGIN = 0.08, MARGIN_OF_RANGE = 0.45;
 
@@ -205,16 +205,16 @@ export class Chart {
     context.font = FONT;
     context.textBaseline = "middle";
     context.textAlign = "left";
+    const now = this.heat.prices[this.upTo], near = (value) => Math.abs(y(value) - y(now)) < 17;
     for (const value of ticks(low, high, tall / 56)) {
       context.fillStyle = colour("muted");
-      if (y(value) > 8 && y(value) < tall - 6) context.fillText(value.toLocaleString("en", { maximumSignificantDigits: 7 }), wide + 7, y(value));
+      if (y(value) > 8 && y(value) < tall - 6 && !near(value)) context.fillText(value.toLocaleString("en", { maximumSignificantDigits: 7 }), wide + 7, y(value));
     }
     context.textAlign = "center";
     for (const { time, text, midnight } of timeTicks(from, to, wide / 90)) {
       context.fillStyle = colour(midnight ? "text" : "muted");
       if (x(time) > 20 && x(time) < wide - 16) context.fillText(text, x(time), height - BOTTOM / 2);
     }
-    const now = this.heat.prices[this.upTo];
     if (now > low && now < high) label(context, price(now), wide + 2, y(now), { ground: colour("accent"), ink: colour("on-accent") });
   }
 

@@ -1,7 +1,7 @@
 // The narrow panes under the heatmap: open interest, funding, what was liquidated.
 
 import { colour, FONT } from "./canvas.js";
-import { amount } from "./format.js";
+import { amount, percent } from "./format.js";
 
 /** What each pane shows of the data up to a moment: a name, rows of [time, value…], and how it is drawn. */
 export function panesOf(data, layers, until) {
@@ -13,7 +13,10 @@ export function panesOf(data, layers, until) {
   return found;
 }
 
-const text = (pane, value) => (pane.unit === "%" ? `${value.toFixed(4)}%` : amount(Math.abs(value)));
+/** Pixels above what is drawn, for the pane's name. */
+const NAME = 18;
+
+const text = (pane, value) => (pane.unit === "%" ? percent(value / 100, 4) : amount(Math.abs(value)));
 
 export function drawPane(context, pane, box, x, [from, to]) {
   const { left, top, wide, tall } = box;
@@ -27,7 +30,7 @@ export function drawPane(context, pane, box, x, [from, to]) {
   if (pane.kind !== "line") [low, high] = [Math.min(0, low), Math.max(0, high)];
   if (!(high > low)) [low, high] = [low - 1, high + 1];
   const pad = (high - low) * 0.08;
-  const y = (value) => top + 4 + (1 - (value - low + pad) / (high - low + 2 * pad)) * (tall - 8);
+  const y = (value) => top + NAME + (1 - (value - low + pad) / (high - low + 2 * pad)) * (tall - NAME - 4);
   if (pane.kind === "line") {
     context.strokeStyle = colour("accent");
     context.lineWidth = 1.5;
@@ -55,13 +58,10 @@ export function drawPane(context, pane, box, x, [from, to]) {
   context.font = FONT;
   context.textAlign = "left";
   context.textBaseline = "middle";
-  // What is drawn there does not run through the name.
-  context.fillStyle = colour("plot");
-  context.fillRect(left + 3, top + 3, context.measureText(pane.name).width + 6, 16);
   context.fillStyle = colour("muted");
   context.fillText(pane.name, left + 6, top + 11);
   if (values.length) {
-    context.fillText(text(pane, high), left + wide + 6, top + 10);
+    context.fillText(text(pane, high), left + wide + 6, top + 11);
     if (tall > 40) context.fillText(text(pane, low), left + wide + 6, top + tall - 8);
   }
 }

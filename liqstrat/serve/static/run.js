@@ -64,7 +64,8 @@ async function check() {
   errors = found.errors;
   const fine = document.createElement("li");
   fine.className = "fine";
-  fine.textContent = "No errors.";
+  const study = area.value.match(/^\s*\[(sweep|walk_forward)\]/m)?.[1];
+  fine.textContent = `No errors.${study ? ` Started here it runs once; \`liqstrat ${study === "sweep" ? "sweep" : "walk-forward"} FILE\` does what [${study}] asks for.` : ""}`;
   document.getElementById("errors").replaceChildren(...(errors.length ? errors.map(errorLine) : [fine]));
   start.disabled = errors.length > 0;
   paint();
