@@ -48,12 +48,12 @@ class News(Listener):
     def settlement_ms(self, symbol: str) -> int | None:
         """When funding was last settled, or is next, whichever is not known to be past and paid."""
         market = self.recorder.markets.get(symbol)
-        return None if market is None else market.settlement_due
+        return None if market is None else market.polls.settlement_due
 
     def funding_known(self, symbol: str) -> bool:
         """Whether rates of before have been asked for, and are written."""
         market = self.recorder.markets.get(symbol)
-        return market is not None and market.funding_known
+        return market is not None and market.polls.funding_known
 
     def wait(self, seconds: float) -> bool:
         """Wait for something new; False where nothing comes any more."""

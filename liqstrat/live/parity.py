@@ -63,8 +63,8 @@ class Parity:
     paper, backtest: rows by kind. equity: at the end, USDT, on paper and in the backtest. unexplained: intents and
     fills that differ from the backtest with all that shaped the session. late, absent: intents of the plain backtest
     that differ because open interest, rates or trades were heard late, and because nobody was there. lateness: of open
-    interest, seconds. late_rates: funding rates that were heard more than a minute after they were settled. moved:
-    trades that came when their time had been worked. curves: equity by whose it is.
+    interest, seconds. late_rates: see `late_rates`. moved: trades that came when their time had been worked. curves:
+    equity by whose it is.
     """
 
     simulated: bool
@@ -181,7 +181,7 @@ def compare(run: RunFile, folder: Path, progress: Progress = SILENT) -> Parity:
         Difference.of(intents_of(plain.ledger.orders), late),
         Difference.of(late, backtest["intents"]),
         _lateness(session),
-        _late_rates(session),
+        late_rates(session),
         sum(one.trades for moved in session.moved.values() for one in moved),
         {
             "on paper": _curve(run, heard, ledger_of(paper["fills"], paper["funding"])),
@@ -207,10 +207,20 @@ def _lateness(session: Session) -> float:
     return float(np.median(late)) if late else 0.0
 
 
-def _late_rates(session: Session) -> int:
-    heard = (one for (kind, _), values in session.heard.items() if kind == "funding" for one in values)
+def late_rates(session: Session) -> int:
+    """Rates that strategies knew more than a minute later than those of a plain backtest do: settled in the session, or
+    last before it and not known when it began."""
     begin_ns = nanoseconds(datetime.fromisoformat(session.begin.start))
-    return sum(max(one.time_ms * MILLISECOND_NS, begin_ns) + MINUTE_NS < one.at_ns for one in heard)
+    count = 0
+    for (kind, symbol), values in session.heard.items():
+        if kind != "funding":
+            continue
+        known_ns, _ = session.begin.rates.get(symbol, (0, 0.0))
+        known_ns += MINUTE_NS
+        before = [one for one in values if known_ns < one.time_ms * MILLISECOND_NS < begin_ns]
+        since = [one for one in values if one.time_ms * MILLISECOND_NS >= begin_ns]
+        count += sum(max(one.time_ms * MILLISECOND_NS, begin_ns) + MINUTE_NS < one.at_ns for one in before[-1:] + since)
+    return count
 
 
 def _told(row: Row) -> Row:

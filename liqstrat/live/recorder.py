@@ -128,7 +128,7 @@ class Recorder:
             )
             work = [streams.run(), self._show(show), self._hand_over(), *(one() for one in self._besides)]
             for market in self.markets.values():
-                work += [market.poll(), market.fill_gaps()]
+                work += [market.polls.run(), market.fill_gaps()]
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.seconds):
                     await _together(work)

@@ -27,6 +27,11 @@ class RefusedError(AnswerError):
     """The exchange does not have what was asked for, and will not have it later."""
 
 
+def something_else(path: str, answer: Any) -> AnswerError:
+    """The error of an answer that is none to what was asked for."""
+    return AnswerError(f"{path}: answers something else: {str(answer)[:80]}")
+
+
 class Rest:
     """Asks the exchange. say: told what a user should know, once for each trouble."""
 

@@ -98,6 +98,18 @@ def test_price_between_two_clusters_calls_once_for_each(tmp_path: Path) -> None:
     assert ["at 60239.7 to 60360.3" in text for text in called(tmp_path)] == [True, False]
 
 
+def test_of_two_events_of_one_moment_one_may_end(tmp_path: Path) -> None:
+    rule = NEAR.model_copy(update={"cooldown": "1s"})
+    alerts = Alerts([rule], tmp_path, print)
+    one, other = cluster(60_000), cluster(60_300)
+    for price in (60_080, 60_220):
+        alerts.levels(SYMBOL, price, [one, other], NOON)
+    alerts.levels(SYMBOL, 60_220, [other], NOON + MINUTE_NS)
+    for again in (alerts, Alerts([rule], tmp_path, print)):
+        again.levels(SYMBOL, 60_220, [other], NOON + 2 * MINUTE_NS)
+    assert len(called(tmp_path)) == 1, "the other one came within the cooldown, and goes on"
+
+
 def test_the_same_rule_may_call_two_places(tmp_path: Path) -> None:
     other = NEAR.model_copy(update={"command": ["false"]})
     for _ in range(2):

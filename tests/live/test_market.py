@@ -112,9 +112,9 @@ def test_an_answer_with_something_else_in_it_is_asked_for_again(tmp_path: Path, 
 
     async def work(market: Market, said: list[str], told: Told) -> None:
         with pytest.raises(AnswerError, match="openInterestHist: answers something else: "):
-            await market._ask_interest_history(BEGIN)
+            await market.polls.ask_interest_history(BEGIN)
         assert told.interest == []
-        await market._ask_interest_history(BEGIN)
+        await market.polls.ask_interest_history(BEGIN)
         assert told.interest == [80000.5] * 2
 
     with_market(tmp_path, {path: [[interest(0), wrong], [interest(0), interest(5)], []]}, work)
