@@ -25,6 +25,8 @@ from liqstrat.liquidation.settings import ModelSettings
 _STAYS_NS = 4 * 3_600_000_000_000
 #: A map so young is too like today's.
 _YOUNGEST = 6
+#: The first maps of a history are a guess, and smooth as none is later: with clusters as wide as a tenth of price.
+_GUESSED = 4
 #: Maps that are chosen from; older ones are forgotten.
 _MOST = 180
 #: Farther from price than strategies look.
@@ -40,6 +42,7 @@ class Placebo:
         self._before: deque[LiquidationMap] = deque(maxlen=_MOST)
         self._shown: LiquidationMap | None = None
         self._block = -1
+        self._guessed = 0
 
     @property
     def settings(self) -> ModelSettings:
@@ -91,7 +94,10 @@ class Placebo:
         if block != self._block:
             self._block = block
             self._show_another()
-            self._before.append(self._model.map(span=_SPAN))
+            if self._guessed < _GUESSED:
+                self._guessed += 1
+            else:
+                self._before.append(self._model.map(span=_SPAN))
         return consumed
 
     def saved(self) -> Saved:

@@ -69,8 +69,18 @@ def test_levels_are_as_far_from_price_as_the_models_and_elsewhere() -> None:
     assert np.mean(alike) < 0.6
 
 
+def test_the_guess_that_history_begins_with_is_not_taken_for_levels_of_other_times() -> None:
+    """Its clusters are as wide as a tenth of price: stops beyond them are never reached."""
+    steps = flows(800)
+    real = stepped(LiquidationBook(SETTINGS, "BTCUSDT"), steps)
+    first_half_day = {one.seeded_share for one in real[:144]}
+    shown = [one for one in stepped(placebo(), steps) if one.longs.sum() > 0]
+    assert len(shown) > 200
+    assert all(one.seeded_share not in first_half_day for one in shown)
+
+
 def test_what_price_ran_through_is_gone() -> None:
-    for one in stepped(placebo(), flows(900))[400:]:
+    for one in stepped(placebo(), flows(900))[530:]:
         assert one.longs.sum() > 0
         assert not one.longs[:, one.low_edges > one.price].any()
         assert not one.shorts[:, one.high_edges < one.price].any()
