@@ -105,6 +105,8 @@ def walk_forward(
         chosen = [_cell(one["settings"].get(key)) for key in keys]
         table.add_row(str(one["number"]), one["test_start"][:16], *shares, _cell(one["tested"].get("trades")), *chosen)
     out.print(table)
+    for reason in dict.fromkeys(one["note"] for one in found["windows"] if not one["settings"]):
+        err.print(f"note: {reason}", markup=False, soft_wrap=True)
     figures = found["figures"]
     out.print(f"out of sample: {figures['net_return']:+.2%}, {figures['trades']:,} trades on {figures['days']:,} days")
     _print_verdict(found["verdict"])
@@ -195,7 +197,7 @@ def _print_sweep(study: "Study", found: dict[str, Any], *, json: bool) -> None:
     if found["best"]:
         out.print(table)
     else:
-        out.print("no trial meets the constraint with an objective that is defined", markup=False)
+        out.print(found["none"], markup=False, soft_wrap=True)
     for reason in dict.fromkeys(found["refused"].values()):
         err.print(f"note: not run: {reason}", markup=False, soft_wrap=True)
     _print_verdict(found["verdict"])

@@ -126,18 +126,9 @@ def strategies_html(metrics: Metrics) -> str:
     return f"<section><h2>Strategies</h2>{table}</section>"
 
 
-def figure_name(key: str) -> str:
-    """What a figure of `metrics.json` is called."""
-    found = next((figure.name for figure in _FIGURES if figure.key == key), None)
-    return found or key.replace("_", " ").capitalize()
-
-
-def figure_text(key: str, value: Any) -> str:
-    """A figure of `metrics.json` as its card writes it."""
-    found = next((figure for figure in _FIGURES if figure.key == key), None)
-    if value is None:
-        return numbers.ABSENT
-    return numbers.number(value, 0 if isinstance(value, int) else 2) if found is None else found.text(value)
+def named(key: str) -> tuple[str, Callable[[Any], str]] | None:
+    """What a figure that has a card is called, and how it is written."""
+    return next(((figure.name, figure.text) for figure in _FIGURES if figure.key == key), None)
 
 
 def definitions() -> list[tuple[str, str]]:

@@ -76,6 +76,11 @@ _SIDE: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 )
 
 
+def named(key: str) -> tuple[str, Callable[[Any], str]] | None:
+    """What a figure of the second fold is called, where `{quote}` is the account's currency, and how it is written."""
+    return next(((name, text) for known, name, text, _ in _FIGURES if known == key), None)
+
+
 def tearsheet_html(metrics: Metrics, quote: str = "USDT") -> str:
     """The section, amounts in `quote`; an empty text for results of before, which have none of its figures."""
     if not any(key in metrics for key, *_ in _FIGURES):

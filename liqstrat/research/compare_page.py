@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from liqstrat.liquidation.contract import contract_of
 from liqstrat.report import numbers
-from liqstrat.report.cards import figure_name, figure_text
+from liqstrat.report.figures import figure_name, figure_text
 from liqstrat.report.heatmap import heatmap_figure, heatmap_html
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.raster import MOST_CELLS
@@ -49,7 +49,7 @@ def write_compare_page(comparison: Comparison, out: Path) -> Path:
         f"<header><h1>{escape(title)} {badge}</h1>{warnings}"
         f'<div class="facts">{"".join(map(_run, comparison.runs))}</div></header>'
         f"<section><h2>What differs</h2>{_unlike(comparison)}</section>"
-        f"<section><h2>Figures</h2>{_figures(comparison)}</section>"
+        f"<section><h2>Figures</h2>{_figures(comparison, quote)}</section>"
         f"<section><h2>Differences from A</h2>{_against(comparison, quote)}</section>"
         '<section><h2>Equity</h2><p class="how">Against the balance that each began with.</p>'
         f"{plot_html('equity', _equity(comparison, simulated), 'Equity of all runs over time')}</section>"
@@ -90,9 +90,9 @@ def _value(value: Any) -> str:
     return f'<span title="{escape(text)}">{escape(text if len(text) <= 24 else text[:12] + "…")}</span>'
 
 
-def _figures(comparison: Comparison) -> str:
+def _figures(comparison: Comparison, quote: str) -> str:
     rows = "".join(
-        f'<tr><td class="text">{escape(figure_name(key))}</td>'
+        f'<tr><td class="text">{escape(figure_name(key, quote))}</td>'
         + "".join(f"<td>{figure_text(key, one.results.metrics.get(key))}</td>" for one in comparison.runs)
         + "</tr>"
         for key in comparison.figures

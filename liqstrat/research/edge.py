@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from liqstrat.research.days import LEAST_DAYS as LEAST_DAYS_OF_INTERVAL
 from liqstrat.research.luck import POWER, SURE, Deflated, Overfitting
 
 EDGE, NOT_OF_LEVELS, NONE, TOO_LITTLE = (
@@ -104,7 +105,12 @@ def _of_luck(evidence: Evidence) -> list[tuple[bool, str]]:
             if found.trials > 1
             else f"the true one is above zero with a probability of {found.probability:.2f}"
         )
-        sharpe = f"Sharpe of daily returns {found.sharpe:.2f} (95 %: {found.low:.2f} to {found.high:.2f})"
+        within = (
+            f"no interval with fewer than {LEAST_DAYS_OF_INTERVAL} days"
+            if found.low is None or found.high is None
+            else f"95 %: {found.low:.2f} to {found.high:.2f}"
+        )
+        sharpe = f"Sharpe of daily returns {found.sharpe:.2f} ({within})"
         reasons.append((found.probability >= SURE, f"{sharpe}; {luck}, {SURE} is asked for"))
     elif evidence.trades:
         reasons.append((False, _UNDEFINED))
@@ -160,6 +166,7 @@ def _needed(evidence: Evidence) -> list[str]:
         else:
             told.append(
                 f"were the true Sharpe {found.sharpe:.2f}, as here, {found.needed_days:,} days would show it with a "
-                f"probability of {POWER:.0%}{' after so many configurations' if found.trials > 1 else ''}"
+                f"probability of {POWER:.0%}{' after so many configurations' if found.trials > 1 else ''}: that it is "
+                "more than luck, not that chance and placebo levels are beaten"
             )
     return told

@@ -16,6 +16,7 @@ from purgedcv import (
 )
 
 from liqstrat.liquidation.grid import Floats
+from liqstrat.research.days import LEAST_DAYS as LEAST_DAYS_OF_INTERVAL
 
 DAYS_A_YEAR = 365
 DRAWS = 2000
@@ -33,15 +34,16 @@ _SEED = 1
 class Deflated:
     """A Sharpe ratio held against the best that so many trials without any edge would have.
 
-    sharpe, low, high: annualised, with 95 % of the stationary bootstrap in stretches of `block_days` on average.
+    sharpe, low, high: annualised, with 95 % of the stationary bootstrap in stretches of `block_days` on average; None
+    with fewer days than `LEAST_DAYS_OF_INTERVAL`.
     benchmark: that best one, annualised. probability: that the true ratio is above it (Bailey and López de Prado 2014).
     track_days: how many days would show it, were the ratio what it was here; None where none would. needed_days: after
     how many a study like this one finds such a ratio with a probability of `POWER`.
     """
 
     sharpe: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     block_days: float
     trials: int
     benchmark: float
@@ -83,8 +85,8 @@ def deflated(returns: Floats, trials: int, sharpes: Floats) -> Deflated | None:
     track = min_track_record_length(found.observed_sr, found.sr_star, 1 - SURE, found.skew, found.kurt)
     return Deflated(
         sharpe=found.observed_sr * year,
-        low=low * year,
-        high=high * year,
+        low=None if low is None else low * year,
+        high=None if high is None else high * year,
         block_days=block,
         trials=trials,
         benchmark=found.sr_star * year,
@@ -138,8 +140,10 @@ def sharpes_of(returns: Floats) -> Floats:
     return found
 
 
-def _interval(returns: Floats) -> tuple[float, float, float]:
+def _interval(returns: Floats) -> tuple[float | None, float | None, float]:
     block = _block(returns)
+    if len(returns) < LEAST_DAYS_OF_INTERVAL:
+        return None, None, block
     draws = StationaryBootstrap(block, returns, seed=_SEED)
     low, high = draws.conf_int(_sharpe, DRAWS, method="percentile").ravel().tolist()
     return low, high, block

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from liqstrat.report.cards import figure_name
+from liqstrat.report.figures import figure_name
 from liqstrat.report.theme import ACCENT, GAIN, HEAT, LINE, LOSS, MUTED, TEXT, WARNING, dress
 
 #: A setting that took more values than this is shown in so many ranges.
@@ -107,6 +107,7 @@ def profiles(trials: pd.DataFrame, keys: list[str], objective: str, best: dict[s
         figure.update_xaxes(title={"text": short(key)}, row=row, col=column)
     dress(figure, height=90 + 270 * rows, simulated=simulated, badge_above=True)
     figure.update_layout(legend={"x": 0.2})
+    figure.update_xaxes(exponentformat="none")
     for number, key in enumerate(keys):
         figure.update_xaxes(title={"text": short(key)}, row=number // columns + 1, col=number % columns + 1)
     figure.update_yaxes(title={"text": figure_name(objective)}, col=1)

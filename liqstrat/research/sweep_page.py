@@ -8,7 +8,8 @@ import pandas as pd
 
 from liqstrat.inputs import parse_time, read_json
 from liqstrat.report import numbers
-from liqstrat.report.cards import cards_html, figure_name, figure_text
+from liqstrat.report.cards import cards_html
+from liqstrat.report.figures import figure_name, figure_text
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.table_html import table_html
 from liqstrat.research import sweep_figures as figures
@@ -31,6 +32,8 @@ def write_sweep_page(folder: Path) -> Path:
         f"<header><h1>{escape(title)} {badge}</h1>{_facts(facts)}</header>",
         verdict_html(facts["verdict"]),
     ]
+    if why := facts.get("none"):
+        parts.append(f'<p class="note">{escape(why[:1].upper() + why[1:])}.</p>')
     if facts["best"]:
         parts += _of_best(facts, returns, objective)
     if objective in trials and trials[objective].notna().any():

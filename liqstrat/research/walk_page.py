@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from liqstrat.inputs import parse_time, read_json
 from liqstrat.report import numbers
-from liqstrat.report.cards import figure_name, figure_text
+from liqstrat.report.figures import figure_name, figure_text
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.table_html import table_html
 from liqstrat.report.theme import ACCENT, LINE, MUTED, WARNING, dress
@@ -53,12 +53,19 @@ def write_walk_page(folder: Path) -> Path:
             f"<section><h2>Drift of the chosen settings</h2>{drift}</section>",
         ]
     else:
-        parts.append('<p class="how">In no training window did a trial meet the constraint: nothing was traded.</p>')
+        parts.append(_why_nothing(facts))
     parts += [
         f"<section><h2>Windows</h2>{_windows(facts)}</section>",
         f"<footer>{_small_print(facts)}</footer>",
     ]
     return write_page(folder / "walk_forward.html", title + (" SIMULATED" if simulated else ""), "".join(parts))
+
+
+def _why_nothing(facts: dict[str, Any]) -> str:
+    """Why no window has chosen anything, each reason once."""
+    reasons = dict.fromkeys(one["note"] for one in facts["windows"] if one["note"])
+    told = "".join(f'<p class="note">In training, {escape(text)}.</p>' for text in reasons)
+    return f'<p class="how">Nothing was traded, for in no training window was there anything to choose.</p>{told}'
 
 
 def _facts(facts: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from liqstrat.held import partial_file
 from liqstrat.research.sweep_page import write_sweep_page
 from liqstrat.studies.journal import Tried
 from liqstrat.studies.judge import Judged, returns_of
-from liqstrat.studies.study import Study, best_text
+from liqstrat.studies.study import Study, best_text, why_none
 
 _DAY_US = 86_400_000_000
 
@@ -100,6 +100,7 @@ def facts(study: Study, trials: list[Tried]) -> dict[str, Any]:
         "undefined": sum(trial.values is None and not trial.reason for trial in trials),
         "feasible": sum(trial.feasible for trial in trials),
         "best": [_told(trial) for trial in best],
+        "none": why_none(study, trials),
     }
 
 

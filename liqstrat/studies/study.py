@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from liqstrat.config import RunFile
 from liqstrat.market.store import open_store
 from liqstrat.research.code import Code
 from liqstrat.run_file import run_from
-from liqstrat.studies.figures import better
+from liqstrat.studies.figures import better, least_time
 from liqstrat.studies.journal import Journal, Tried
 from liqstrat.studies.space import Space, space_of
 
@@ -89,6 +90,32 @@ def open_study(
     told = json.dumps([config_hash(seen), sweep, data, [one.sha256 for one in code]], default=repr, sort_keys=True)
     key = hashlib.sha256(told.encode()).hexdigest()[:8]
     return Study(seen, space, out / f"{run.name}-sweep-{key}", data, code, simulated, results or out)
+
+
+def why_none(study: Study, trials: list[Tried]) -> str:
+    """Why none of a study's trials can be chosen, in words; "" where one can."""
+    if study.best(trials):
+        return ""
+    length, objectives = study.run.end - study.run.start, study.space.settings.objective
+    refused = [trial.reason for trial in trials if trial.reason]
+    undefined = [trial for trial in trials if trial.values is None and not trial.reason]
+    idle = sum(not trial.figures.get("trades") for trial in undefined)
+    unmet = len(trials) - len(refused) - len(undefined)
+    told = []
+    if undefined:
+        short = [f"{name} takes {_length(least)}" for name in objectives if (least := least_time(name)) > length]
+        why = f" ({', '.join(short)})" if short else f", and {idle:,} of them made no trade" if idle else ""
+        told.append(f"{len(undefined):,} have no {' or '.join(objectives)} over these {_length(length)}{why}")
+    if unmet:
+        told.append(f"{unmet:,} do not meet the constraint {study.space.settings.constraint}")
+    if refused:
+        told.append(f"{len(refused):,} could not be run: {refused[0]}")
+    return f"nothing was chosen: of {len(trials):,} trials {'; '.join(told)}" if told else "nothing was tried"
+
+
+def _length(time: timedelta) -> str:
+    days = time / timedelta(days=1)
+    return f"{days:g} days" if days > 1 else f"{days * 24:g} hours"
 
 
 def best_text(study: Study, trials: list[Tried]) -> str:

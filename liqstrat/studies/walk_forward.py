@@ -30,7 +30,7 @@ from liqstrat.studies.errands import run_all
 from liqstrat.studies.journal import Tried
 from liqstrat.studies.rounds import run_study
 from liqstrat.studies.space import space_of
-from liqstrat.studies.study import Study, open_study
+from liqstrat.studies.study import Study, open_study, why_none
 from liqstrat.studies.trial import Outcome, Task
 from liqstrat.studies.walked import Step, Walked, write_walk
 from liqstrat.studies.windows import Window, windows_of
@@ -111,7 +111,8 @@ def _choose(
     tried = run_study(study, hands, progress)
     best = next(iter(study.best(tried)), None)
     held = timedelta(seconds=(best.figures.get("longest_held_seconds") or 0) if best else 0)
-    return _Chosen(window.later(held), study, len(tried), best, note)
+    told = "; ".join(text for text in (note, why_none(study, tried)) if text)
+    return _Chosen(window.later(held), study, len(tried), best, told)
 
 
 def _calibrated(run: RunFile, kept: Path, progress: Progress) -> tuple[ModelSettings, str]:

@@ -98,10 +98,10 @@ def stitch(outcomes: Iterable[Outcome | None]) -> tuple[Ints, Floats]:
 
 
 def sharpe_by_day(returns: Floats) -> float | None:
-    """Annualised, of daily returns; None where they do not change."""
+    """Annualised, of daily returns, as the verdict has it; None where they do not change."""
     if len(returns) < 3 or np.ptp(returns) == 0:
         return None
-    return float(returns.mean() / returns.std(ddof=1) * np.sqrt(DAYS_A_YEAR))
+    return float(returns.mean() / returns.std() * np.sqrt(DAYS_A_YEAR))
 
 
 def judge_walk(walked: Walked, results: Path) -> tuple[Verdict, dict[str, list[float]]]:

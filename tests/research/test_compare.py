@@ -102,6 +102,7 @@ def test_the_page_stands_alone_and_draws_everything(
               lines: document.querySelectorAll("#plot-equity .scatterlayer path.js-line").length,
               drawn: [...document.querySelectorAll(".plot")].every((one) => one.querySelector(".main-svg")),
               keys: [...document.querySelectorAll("table")][0].innerText,
+              figures: [...document.querySelectorAll("table")][1].textContent,
               banners: [...document.querySelectorAll(".banner")].map((one) => one.innerText),
               badge: document.querySelector(".badge").innerText,
             };
@@ -111,5 +112,7 @@ def test_the_page_stands_alone_and_draws_everything(
         assert seen["drawn"]
         assert seen["lines"] == 3
         assert "venue.taker_fee" in seen["keys"]
+        for name in ("Net P&L", "CAGR", "Expectancy, USDT", "Expectancy, R", "Probabilistic Sharpe"):
+            assert name in seen["figures"], "called as on a report"
         assert "costs differ" in seen["banners"][0]
         assert seen["badge"] == "SIMULATED"

@@ -1,11 +1,14 @@
 """Luck, held against published examples and against what is known of made-up returns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import kurtosis, norm, skew
 
 from liqstrat.research.edge import EDGE, NONE, NOT_OF_LEVELS, TOO_LITTLE, Against, Evidence, verdict_on
 from liqstrat.research.luck import days_needed, deflated, overfitting, sharpes_of, superiority
+from liqstrat.studies.walked import sharpe_by_day
 
 
 def two_valued(days: int, sharpe: float, share: float) -> np.ndarray:
@@ -27,6 +30,8 @@ def test_the_published_example_of_a_deflated_sharpe_ratio() -> None:
     one = deflated(returns, 1, spread)
     assert one is not None
     assert one.benchmark == 0
+    assert one.low is not None
+    assert one.high is not None
     assert one.low < one.sharpe < one.high
 
 
@@ -37,6 +42,26 @@ def test_the_length_of_a_track_record() -> None:
     found = deflated(z / z.std() + 2.0 / np.sqrt(250), 1, np.array([]))
     assert found is not None
     assert found.track_days == pytest.approx(0.683 * 250, abs=3)
+
+
+def test_few_days_have_no_interval_and_what_is_announced_is_of_luck_alone() -> None:
+    """Three days drawn again and again are often one day three times, whose Sharpe ratio is anything."""
+    returns = np.array([0.01, -0.004, 0.006, 0.002, 0.003, -0.002])
+    few, enough = (deflated(one, 1, np.zeros(0)) for one in (returns, np.tile(returns, 6)))
+    assert few is not None
+    assert few.low is few.high is None
+    assert enough is not None
+    assert enough.low is not None
+    found = verdict_on(Evidence(6, 40, 1, replace(few, probability=0.5)))
+    assert any("no interval with fewer than 7 days" in text for _, text in found.reasons)
+    assert "more than luck, not that chance and placebo levels are beaten" in found.needed[-1]
+
+
+def test_the_sharpe_ratio_of_a_walk_is_the_one_of_its_verdict() -> None:
+    returns = np.array([0.01, -0.004, 0.006])
+    found = deflated(returns, 1, np.zeros(0))
+    assert found is not None
+    assert sharpe_by_day(returns) == pytest.approx(found.sharpe)
 
 
 def test_noise_is_overfitted_and_an_edge_is_not() -> None:

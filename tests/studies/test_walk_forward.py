@@ -20,6 +20,8 @@ from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import SimulationSettings, simulate
 from liqstrat.research.ledger import read_ledger
 from liqstrat.run_file import load_run_file
+from liqstrat.studies.journal import Tried
+from liqstrat.studies.study import open_study, why_none
 from liqstrat.studies.trial import Outcome
 from liqstrat.studies.walk_forward import walk_forward
 from liqstrat.studies.walked import stitch
@@ -96,6 +98,32 @@ def test_what_is_best_in_training_is_traded_on_the_test(study_file: Callable[...
     assert walk_forward(load_run_file(path), out, path, workers=1) == folder
     assert {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()} == before
     assert len(read_ledger(out)) == len(ledger)
+
+
+def test_a_training_that_allows_no_choice_says_why(liqstrat: Shell, study_file: Callable[..., Path]) -> None:
+    """Eight hours have no Sharpe ratio, whatever the constraint."""
+    path = study_file(WALK, **{'objective = "net_return"': 'objective = "sharpe"\nconstraint = "trades >= 0"'})
+    done = liqstrat("walk-forward", str(path))
+    assert done.code == 0
+    why = "nothing was chosen: of 3 trials 3 have no sharpe over these 8 hours (sharpe takes 2 days)"
+    assert why in done.err
+    (page,) = Path("results").glob("*/walk_forward.html")
+    assert page.read_text().count(f"In training, {why}.") == 1
+
+
+def test_why_no_trial_is_chosen(study_file: Callable[..., Path], tmp_path: Path) -> None:
+    run = load_run_file(study_file('constraint = "trades >= 5"'))
+    study = open_study(run, tmp_path / "results")
+
+    def tried(values: list[float] | None, trades: int, reason: str = "", *, met: bool = False) -> Tried:
+        return Tried(0, {}, values, met, {"trades": trades}, [], [], None, reason)
+
+    found = why_none(study, [tried(None, 0), tried([0.1], 2), tried(None, 0, "too dear")])
+    assert found == (
+        "nothing was chosen: of 3 trials 1 have no net_return over these 24 hours, and 1 of them made no trade; "
+        "1 do not meet the constraint trades >= 5; 1 could not be run: too dear"
+    )
+    assert why_none(study, [tried([0.1], 9, met=True)]) == ""
 
 
 def test_days_that_two_tests_share_are_compounded() -> None:
