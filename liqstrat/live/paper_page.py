@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -178,7 +179,7 @@ def _positions(positions: Sequence[Facts], quote: str) -> str:
 def _resting(orders: Sequence[Facts]) -> str:
     rows = [
         f'<tr><td class="text">{escape(one["symbol"])}</td><td class="text">{escape(one["role"])}</td>'
-        f'<td class="text">{escape(one["side"])}</td><td>{one["contracts"]}</td><td>{escape(one["price"])}</td>'
+        f'<td class="text">{escape(one["side"])}</td><td>{one["contracts"]}</td><td>{_grouped(one["price"])}</td>'
         f'<td class="text">{escape(one["type"].replace("_", " "))}</td>'
         f'<td class="text">{escape(one["strategy"])}</td></tr>'
         for one in orders
@@ -208,6 +209,14 @@ def _empty(text: str) -> str:
 
 def _colour(value: float) -> str:
     return "gain" if value > 0 else "loss" if value < 0 else ""
+
+
+def _grouped(price: str) -> str:
+    """An order's price as the exchange has it, easier to read."""
+    try:
+        return f"{Decimal(price):,}"
+    except InvalidOperation:
+        return escape(price)
 
 
 def _clock(iso: str) -> str:

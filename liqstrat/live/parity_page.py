@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import compress
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -18,6 +20,8 @@ from liqstrat.report.theme import ACCENT, MUTED, dress
 PAGE = "parity.html"
 _ROWS, _POINTS = 50, 3000
 _WORDS = ' class="text words"'
+#: What only the one has, and what only the other.
+_LATE, _ABSENT = ("known at once", "heard late"), ("always there", "as it was there")
 #: Over each other: the first lies on top.
 _LINES = (
     ("plain backtest", {"color": MUTED, "width": 1.5, "dash": "dot"}),
@@ -45,8 +49,8 @@ def write_parity_page(found: Parity, name: str, folder: Path, quote: str) -> Pat
         '<section><h2>Equity</h2><p class="how">Below: on paper less the backtest that knew the same.</p>'
         f"{plot_html('equity', _equity(found, quote), 'Equity on paper and in backtests')}</section>"
         f"{''.join(_unexplained(kind, one, quote) for kind, one in found.unexplained.items() if len(one))}"
-        f"{_listed('Because what history knows at once was heard late', found.late, ('plain', 'heard'), quote)}"
-        f"{_listed('Because nobody was there, or late', found.absent, ('there', 'absent'), quote)}"
+        f"{_listed('Because what history knows at once was heard late', found.late, _LATE, quote)}"
+        f"{_listed('Because nobody was there, or late', found.absent, _ABSENT, quote)}"
     )
     return write_page(folder / PAGE, title + (" SIMULATED" if found.simulated else ""), body)
 
@@ -90,14 +94,17 @@ def _listed(heading: str, difference: Difference, whose: tuple[str, str], quote:
             f"{at_ns(time_ns):%m-%d %H:%M:%S.%f}"[:-3],
             name,
             *(str(row.get(key) or "") for key in ("symbol", "strategy", "role", "side", "quantity")),
-            str(row.get("price") or row.get("first_trigger") or ""),
+            str(row.get("price") or row.get("first_trigger") or row.get("type") or "").replace("_", " "),
             str(row.get("amount") or ""),
         )
         for time_ns, name, row in rows[:_ROWS]
     ]
+    # Payments have no price, and orders no amount.
+    filled = [bool(any(column)) for column in zip(*cells, strict=True)]
     more = f'<p class="how">The first {_ROWS} of {len(rows):,}.</p>' if len(rows) > _ROWS else ""
-    heads = ("*Time, UTC", "*Only", "*Symbol", "*Strategy", "*For", "*Side", "Contracts", "Price", quote)
-    return f"<section><h2>{escape(heading)}</h2>{more}{_table(heads, cells)}</section>"
+    heads = ("*Time, UTC", "*Only where", "*Symbol", "*Strategy", "*For", "*Side", "Contracts", "Price", quote)
+    table = _table(list(compress(heads, filled)), [list(compress(row, filled)) for row in cells])
+    return f"<section><h2>{escape(heading)}</h2>{more}{table}</section>"
 
 
 def _time(row: Row) -> int:
@@ -135,5 +142,7 @@ def _equity(found: Parity, quote: str) -> go.Figure:
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(type="date")
     figure.update_yaxes(title={"text": f"equity, {quote}"}, tickformat=",~f", row=1, col=1)
-    figure.update_yaxes(title={"text": "difference"}, nticks=4, rangemode="tozero", row=2, col=1)
+    # A line of nothing but zeros lies in the middle, where it is seen.
+    far = 1.1 * float(np.abs(away.y).max(initial=0.0)) or 1.0
+    figure.update_yaxes(title={"text": "difference"}, nticks=4, range=[-far, far], row=2, col=1)
     return figure

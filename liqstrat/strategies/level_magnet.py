@@ -53,7 +53,7 @@ class LevelMagnet(LevelStrategy):
             return
         price = self.price
         away = (stronger.price - price) * self.params.stop_ratio
-        reason = f"pull {ratio:.1f} times that of {weaker.price:.10g} on the other side"
+        reason = f"pull {ratio:.1f} times that of {weaker.price:.6g} on the other side"
         if self.enter(
             "long" if up else "short", stop=price - away, target=stronger.price, level=stronger, reason=reason
         ):

@@ -66,7 +66,7 @@ def test_the_page_says_what_a_session_does(browse: Browse, tmp_path: Path, width
     found = browse(write_paper_page(tmp_path, shown(now())), width, LOOK)
     text = found["text"]
     assert found["title"] == "fade SIMULATED PAPER"
-    for part in ("none leaves for a real one", "100,100.25", "+0.10%", "1.250", "59800.0", "stop market",
+    for part in ("none leaves for a real one", "100,100.25", "+0.10%", "1.250", "59,800.0", "stop market",
                  "−150.25", "62,000.0 to 62,200.0", "+3.00%", "8.00 M", "so long that",
                  "2024-03-02 11:35:02", "trading"):  # fmt: skip
         assert part in text, part
