@@ -22,7 +22,7 @@ from liqstrat.calibration.evidence import History
 from liqstrat.calibration.maximum import curvature, maximum
 from liqstrat.calibration.mix import MixFit, drawn
 from liqstrat.calibration.posterior import Level, mix_of, prior_precision
-from liqstrat.liquidation.band import book_error
+from liqstrat.liquidation.band import share_error
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.grid import Floats, Ints
@@ -136,7 +136,7 @@ def fit_seen(seen: Seen, tiers: Ints, centre: Floats, level: Level) -> MixFit:
         tiers=tiers,
         shares=mix_of(point[:-3]),
         draws=drawn(point[:-3], spread),
-        allowing=drawn(point[:-3], spread + book_error(tiers)),
+        allowing=drawn(point[:-3], spread + share_error(tiers)),
         level=float(np.exp(point[-3:-1]).mean()),
         overdispersion=posterior.overdispersion,
         explained=float(1 - posterior.residuals(point).var() / seen.outcome.var()),

@@ -15,7 +15,7 @@ from liqstrat.calibration.evidence import History
 from liqstrat.calibration.maximum import curvature, maximum
 from liqstrat.calibration.mix import MixFit, drawn
 from liqstrat.calibration.posterior import mix_of, prior_precision
-from liqstrat.liquidation.band import book_error
+from liqstrat.liquidation.band import share_error
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.grid import Floats, Ints
@@ -94,7 +94,7 @@ def fit_falls(
         tiers=tiers,
         shares=mix_of(point[:-1]),
         draws=drawn(point[:-1], spread),
-        allowing=drawn(point[:-1], spread + book_error(tiers)),
+        allowing=drawn(point[:-1], spread + share_error(tiers)),
         level=float(np.exp(point[-1])),
         overdispersion=posterior.overdispersion,
         explained=float(1 - posterior.residuals(point).var() / posterior.total),

@@ -21,10 +21,9 @@ MEMBERS = 24
 LEVEL = 0.9
 _WIDER = 2.0
 _SEED = 1
-#: What a book's holders, who close by other laws than real ones, add to the error of logarithms of shares: standard
-#: deviations of a tilt over a factor of ten of leverage, and of each tier by itself (measured on markets of two
-#: mechanisms, see `tests/benchmarks/calibrations.py`).
-_BOOK_TILT, _BOOK_ALONE = 0.65, 0.25
+#: How far off a book's logarithms of shares may be where nothing tells it better: standard deviations of a tilt over a
+#: factor of ten of leverage, and of each tier by itself.
+_TILT, _ALONE = 0.65, 0.25
 #: Standard deviations of the other settings: of logarithms, then as they are.
 _FACTORS = {"turnover": 0.5, "taker_weight": 0.5, "unrest": 0.7, "seed_spread": 0.4}
 _SHIFTS = {"haste": 0.25, "first_against": 0.15}
@@ -38,10 +37,11 @@ _MOST = {
 }
 
 
-def book_error(tiers: Ints) -> Floats:
-    """Covariance of what a book gets wrong of logarithms of shares."""
-    tilt = np.log(tiers) / np.log(10.0)
-    found: Floats = _BOOK_TILT**2 * np.outer(tilt, tilt) + _BOOK_ALONE**2 * np.eye(len(tiers))
+def share_error(tiers: Ints, tilt: float = _TILT, alone: float = _ALONE) -> Floats:
+    """Covariance of errors of logarithms of shares, by standard deviations of a tilt over a factor of ten of leverage
+    and of each tier by itself."""
+    powers = np.log(tiers) / np.log(10.0)
+    found: Floats = tilt**2 * np.outer(powers, powers) + alone**2 * np.eye(len(tiers))
     return found
 
 
@@ -51,7 +51,7 @@ def others(settings: ModelSettings, count: int = MEMBERS) -> list[ModelSettings]
     held = {tier: share for tier, share in settings.leverage.items() if share > 0}
     tiers = np.array(sorted(held), dtype=np.int64)
     logs = np.log([held[int(tier)] for tier in tiers])
-    sizes, axes = np.linalg.eigh(book_error(tiers))
+    sizes, axes = np.linalg.eigh(share_error(tiers))
     found = []
     for _ in range(count):
         drawn = logs + axes @ (np.sqrt(np.maximum(sizes, 0.0)) * rng.standard_normal(len(tiers)))

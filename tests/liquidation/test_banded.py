@@ -15,7 +15,7 @@ from liqstrat.liquidation.model import Since
 from liqstrat.liquidation.settings import ModelSettings
 from tests.liquidation.test_book import STEP, interval
 
-SETTINGS = ModelSettings(bin_width=0.001)
+SETTINGS = ModelSettings(bin_width=0.001, bin_parts=2)
 INTEREST, STEPS = 20_000.0, 120
 
 
@@ -55,6 +55,12 @@ def calm() -> Liquidations:
     return liquidated(np.ones(STEPS))
 
 
+@pytest.fixture(scope="module")
+def known(calm: Liquidations) -> BandedBook:
+    """A book that is stepped to the end, and not further."""
+    return stepped(calm)
+
+
 def width(book: BandedBook) -> float:
     low, high = band(book).bins
     return float((high - low).sum())
@@ -66,30 +72,30 @@ def band(book: BandedBook) -> Band:
     return found
 
 
-def test_the_map_is_the_books_and_lies_in_its_band(calm: Liquidations) -> None:
-    book, alone = stepped(calm), LiquidationBook(SETTINGS, "BTCUSDT")
+def test_the_map_is_the_books_and_lies_in_its_band(known: BandedBook) -> None:
+    book, alone = known, LiquidationBook(SETTINGS, "BTCUSDT")
     for flow in FLOWS:
         alone.step(flow, INTEREST)
-    levels, known = book.map(), alone.map()
-    np.testing.assert_array_equal(levels.longs, known.longs)
-    np.testing.assert_array_equal(levels.shorts, known.shorts)
+    levels, without = book.map(), alone.map()
+    np.testing.assert_array_equal(levels.longs, without.longs)
+    np.testing.assert_array_equal(levels.shorts, without.shorts)
     contracts = np.stack([levels.longs.sum(axis=0), levels.shorts.sum(axis=0)])
     low, high = band(book).bins
     dense = contracts > contracts.max() / 10
     assert ((low <= contracts) & (contracts <= high))[dense].all()
     assert (high[dense] > 1.2 * low[dense]).all()
     assert not high[:, levels.middles > levels.price * 1.001][0].any()
-    assert [one.band for one in find_clusters(known)] == [None] * len(find_clusters(known))
+    assert [one.band for one in find_clusters(without)] == [None] * len(find_clusters(without))
     found = list(find_clusters(levels))
-    assert [replace(one, band=None) for one in found] == list(find_clusters(known))
+    assert [replace(one, band=None) for one in found] == list(find_clusters(without))
     for one in found:
         assert (one.low, one.high) == pytest.approx(band(book).between(one.side, one.price_low, one.price_high))
         assert one.low < one.contracts < one.high
     assert found[1] == find_clusters(levels)[1]
 
 
-def test_what_price_ran_through_since_is_in_no_band(calm: Liquidations) -> None:
-    book = stepped(calm)
+def test_what_price_ran_through_since_is_in_no_band(known: BandedBook) -> None:
+    book = known
     whole = book.map()
     reached = whole.price * 0.97
     levels = book.map(Since(book.time_ns + 1, reached, whole.price, reached), span=0.1)
@@ -107,18 +113,18 @@ def test_what_price_ran_through_since_is_in_no_band(calm: Liquidations) -> None:
     np.testing.assert_allclose(high[0, far], before[far])
 
 
-def test_a_band_is_as_wide_as_what_was_reached_was_far_off(calm: Liquidations) -> None:
+def test_a_band_is_as_wide_as_what_was_reached_was_far_off(calm: Liquidations, known: BandedBook) -> None:
     rng = np.random.default_rng(3)
     wild = liquidated(np.exp(rng.normal(0, 1.5, STEPS)))
     usual = stepped()
-    assert width(stepped(wild)) > 1.3 * width(stepped(calm))
+    assert width(stepped(wild)) > 1.3 * width(known)
     larger = liquidated(np.ones(STEPS), 100.0)
-    assert width(stepped(larger)) > 1.3 * width(stepped(calm))
+    assert width(stepped(larger)) > 1.3 * width(known)
     thin = calm.only(np.arange(len(calm.time_ns)) % 20 == 0)
     assert band(stepped(thin)).out == pytest.approx(band(usual).out)
 
 
-def test_a_band_does_not_know_what_comes_after(calm: Liquidations) -> None:
+def test_a_band_does_not_know_what_comes_after(calm: Liquidations, known: BandedBook) -> None:
     until = STEPS - 30
     end = FLOWS[until - 1].end_ns
     later = calm.time_ns >= end
@@ -131,7 +137,7 @@ def test_a_band_does_not_know_what_comes_after(calm: Liquidations) -> None:
     # What is not on record any more is not nothing.
     frozen, gone_on = stepped(cut, until), stepped(cut, STEPS, until)
     assert (band(frozen).lump, band(frozen).intervals) == (band(gone_on).lump, band(gone_on).intervals)
-    assert band(stepped(calm)).intervals > band(frozen).intervals
+    assert band(known).intervals > band(frozen).intervals
 
 
 def test_a_book_that_restores_what_was_saved_goes_on_as_it_would(calm: Liquidations) -> None:

@@ -17,7 +17,9 @@ from liqstrat.report.tables import read_results
 from liqstrat.run_file import run_from
 from tests.backtest.runs import run_file, wandering_market
 
-_START_HOURS = 1.5
+_START_HOURS, _HOURS = 1.0, 2.5
+#: Wide bins: of bounds, not of maps, is what is looked at.
+_MODEL = {"bin_width": 0.002, "bin_parts": 1}
 
 
 class LooksAtLows(LevelStrategy):
@@ -30,7 +32,7 @@ class LooksAtLows(LevelStrategy):
 def market(folder: Path, later: float) -> Path:
     """A market with liquidations on record, whose sizes are `later` times as large from the start of the run on."""
     folder.mkdir()
-    database = wandering_market(folder, 4.0)
+    database = wandering_market(folder, _HOURS)
     with duckdb.connect(str(database)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         create_tables(connection, "liquidations")
@@ -40,7 +42,7 @@ def market(folder: Path, later: float) -> Path:
             select timestamp '2024-03-01' + to_seconds(90 * i + 1) as timestamp, 'BTCUSDT' as symbol,
                    if(i % 2 = 0, 'sell', 'buy') as side, 60000 as price,
                    (1 + i % 5) * if(i * 90 < {_START_HOURS * 3600}, 1.0, {later}) as quantity
-            from range(160) as _(i)
+            from range({round(_HOURS * 40)}) as _(i)
             """
         )
     os.utime(database, (1.7e9, 1.7e9))
@@ -50,8 +52,8 @@ def market(folder: Path, later: float) -> Path:
 def seen(folder: Path, database: Path, **changes: Any) -> list[tuple[float, float, float]]:
     LooksAtLows.seen.clear()
     strategies = [{"use": f"{__name__}:LooksAtLows"}]
-    settings: dict[str, Any] = {"strategies": strategies, "band": True, "resolution": "1m", **changes}
-    run_backtest(run_file(folder, database, hours=4.0, start_hours=_START_HOURS, **settings), folder, report=False)
+    settings: dict[str, Any] = {"strategies": strategies, "band": True, "resolution": "1m", "model": _MODEL, **changes}
+    run_backtest(run_file(folder, database, hours=_HOURS, start_hours=_START_HOURS, **settings), folder, report=False)
     return list(LooksAtLows.seen)
 
 
@@ -76,9 +78,9 @@ class TradesOnce(LevelStrategy):
 
 def test_results_have_the_bounds_of_the_last_map_and_of_levels_that_were_traded(tmp_path: Path) -> None:
     database = market(tmp_path / "a", 1.0)
-    settings: dict[str, Any] = {"strategies": [{"use": f"{__name__}:TradesOnce"}], "resolution": "1m"}
+    settings: dict[str, Any] = {"strategies": [{"use": f"{__name__}:TradesOnce"}], "resolution": "1m", "model": _MODEL}
     for band in (True, False):
-        run = run_file(tmp_path, database, hours=4.0, start_hours=_START_HOURS, band=band, **settings)
+        run = run_file(tmp_path, database, hours=_HOURS, start_hours=_START_HOURS, band=band, **settings)
         results = read_results(run_backtest(run, tmp_path, report=True))
         (trade,) = results.positions.to_pylist()
         levels = results.last_map("BTCUSDT")
