@@ -23,8 +23,8 @@ from liqstrat.live.rest import AnswerError, Rest
 from liqstrat.live.stream import Frame, Streams
 from liqstrat.market.ingest import ingest
 
-#: What this computer's clock may be off before it is worth a word, ms.
-_SKEW = 1_000
+#: What this computer's clock may be off, or go off further, before it is worth a word, ms; and how often that is asked.
+_SKEW, _CLOCK_EVERY_SECONDS = 1_000, 600.0
 _HAND_OVER_EVERY_SECONDS = 30.0
 _LONGEST_ODD = 200
 #: So many odd messages are shown; the rest are counted.
@@ -83,6 +83,7 @@ class Recorder:
         self.markets: dict[str, Market] = {}
         self._others = Recording(settings.folder, _OTHERS, "forceOrder", "E")
         self._finished: list[Path] = []
+        self._told_skew = 0
 
     def run(self, show: Callable[["Recorder"], None]) -> None:
         """Record until it is interrupted or the time is over; `show` is called each second.
@@ -126,7 +127,13 @@ class Recorder:
                 begun=self._begun,
                 odd=self._odd,
             )
-            work = [streams.run(), self._show(show), self._hand_over(), *(one() for one in self._besides)]
+            work = [
+                streams.run(),
+                self._show(show),
+                self._hand_over(),
+                self._keep_clock(asked),
+                *(one() for one in self._besides),
+            ]
             for market in self.markets.values():
                 work += [market.polls.run(), market.fill_gaps()]
             with suppress(TimeoutError):
@@ -135,9 +142,7 @@ class Recorder:
 
     async def _begin(self, asked: Rest) -> None:
         try:
-            begin = time.time()
-            clock = await asked.probe("/fapi/v1/time")
-            self.connection.skew_ms = round((begin + time.time()) * 500 - int(clock["serverTime"]))
+            await self._look_at_clock(asked)
             listed = {entry["symbol"] for entry in (await asked.get("/fapi/v1/exchangeInfo"))["symbols"]}
         except (AnswerError, KeyError, TypeError, ValueError) as error:
             raise LiqstratError(f"{self.settings.rest_url}: cannot be asked for its markets: {error}") from None
@@ -147,9 +152,21 @@ class Recorder:
             self.markets[symbol] = Market(
                 symbol, self.settings.folder, asked, self.gaps, self._say, self._listener, self._after.get(symbol)
             )
-        if abs(self.connection.skew_ms) > _SKEW:
-            ahead = "ahead of" if self.connection.skew_ms > 0 else "behind"
-            self._say(f"this computer's clock is {abs(self.connection.skew_ms) / 1000:,.1f} s {ahead} the exchange's")
+
+    async def _look_at_clock(self, asked: Rest) -> None:
+        """Note how far this computer's clock is off; it may be set anew while it is recorded for weeks."""
+        clock = await asked.probe("/fapi/v1/time")
+        skew = self.connection.skew_ms = round((asked.sent_at + time.time()) * 500 - int(clock["serverTime"]))
+        if abs(skew - self._told_skew) > _SKEW:
+            self._told_skew = skew
+            ahead = "ahead of" if skew > 0 else "behind"
+            self._say(f"this computer's clock is {abs(skew) / 1000:,.1f} s {ahead} the exchange's")
+
+    async def _keep_clock(self, asked: Rest) -> None:
+        while True:
+            await asyncio.sleep(_CLOCK_EVERY_SECONDS)
+            with suppress(AnswerError, KeyError, TypeError, ValueError):
+                await self._look_at_clock(asked)
 
     def _stream_names(self) -> list[str]:
         kinds = ["aggTrade", "markPrice@1s", *([] if self.settings.everything else ["forceOrder"])]

@@ -33,11 +33,12 @@ def something_else(path: str, answer: Any) -> AnswerError:
 
 
 class Rest:
-    """Asks the exchange. say: told what a user should know, once for each trouble."""
+    """Asks the exchange. say: told what a user should know, once for each trouble. sent_at: when it asked last, seconds
+    of this computer's clock: after it has waited where the exchange had asked for a rest."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, say: Callable[[str], None]) -> None:
         self._session, self._base_url, self._say = session, base_url.rstrip("/"), say
-        self._resting_until = 0.0
+        self._resting_until = self.sent_at = 0.0
 
     async def get(self, path: str, **parameters: str | int) -> Any:
         """The answer to one request; raises `RefusedError`, or `AnswerError` where none comes in several attempts."""
@@ -51,6 +52,7 @@ class Rest:
         trouble = ""
         for attempt in range(attempts):
             await asyncio.sleep(max(self._resting_until - time.monotonic(), 2.0**attempt - 1 if attempt else 0.0))
+            self.sent_at = time.time()
             try:
                 async with self._session.get(self._base_url + path, params=parameters, timeout=_TIMEOUT) as answer:
                     if answer.status in _BANNED:

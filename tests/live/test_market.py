@@ -3,8 +3,9 @@
 import asyncio
 import json
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liqstrat.live import market as module
+from liqstrat.live import recorder as recorder_module
 from liqstrat.live.gaps import Gaps
 from liqstrat.live.listener import Listener
 from liqstrat.live.market import Market
@@ -144,3 +146,43 @@ def test_trades_that_the_exchange_does_not_have_yet_are_no_gap(tmp_path: Path, m
         assert ["1 trades from" in text for text in said] == [True]
 
     with_market(tmp_path, answers, work)
+
+
+def test_this_computer_s_clock_is_held_against_the_exchange_s_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "_CLOCK_EVERY_SECONDS", 0.05)
+    said, ahead, asked = list[str](), [0, 0, 0, 90, 90.2], list[str]()
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        if len(asked) == 1:
+            # What was asked for before the rest was over would make the clock seem to be off by half of it.
+            return web.json_response({}, status=429, headers={"Retry-After": "3"})
+        if request.path == "/fapi/v1/exchangeInfo":
+            return web.json_response({"symbols": [{"symbol": SYMBOL}]})
+        late = ahead.pop(0) if len(ahead) > 1 else ahead[0]
+        return web.json_response({"serverTime": round((time.time() - late) * 1000)})
+
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_get("/{tail:.*}", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        at = f"127.0.0.1:{runner.addresses[0][1]}"
+        settings = recorder_module.Settings([SYMBOL], tmp_path, rest_url=f"http://{at}", stream_url=f"ws://{at}")
+        recorder = recorder_module.Recorder(settings, said.append)
+        recording = asyncio.create_task(recorder._run(lambda _: None))
+        async with asyncio.timeout(60):
+            while len(ahead) > 1 or recorder.connection.skew_ms < 90_000:
+                await asyncio.sleep(0.02)
+        recording.cancel()
+        with suppress(asyncio.CancelledError):
+            await recording
+        await runner.cleanup()
+
+    asyncio.run(run())
+    clocks = [text for text in said if "clock" in text]
+    assert clocks == [clocks[0]], "told when it has been set, and once"
+    assert "90.0 s ahead of the exchange's" in clocks[0]
