@@ -1,5 +1,6 @@
 """A watch that is killed goes on, and tells nothing twice."""
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Start, exchanges
+from tests.live.conftest import SYMBOL, Start, exchanges
 from tests.live.redis_server import Server
 from tests.live.watcher import Watcher, entries
 
@@ -29,6 +30,9 @@ def test_a_watch_that_is_killed_goes_on_and_tells_no_signal_and_no_alert_twice(
 ) -> None:
     addresses = played("--speed", "120", "--start", CUT.isoformat())
     watcher = Watcher(tmp_path, simulated_database, addresses, CUT, server)
+    listener = server.client.pubsub(ignore_subscribe_messages=True)
+    listener.subscribe(f"liquidation:signals:{SYMBOL}")
+    assert listener.get_message(timeout=60) is None, "it is subscribed"
     first = watcher.start()
     latest = time.monotonic() + 240
     while not entries(server, "signals") or not watcher.alerts() or len(entries(server, "maps")) < 4:
@@ -48,6 +52,19 @@ def test_a_watch_that_is_killed_goes_on_and_tells_no_signal_and_no_alert_twice(
     assert second.returncode == 130, err
     told = entries(server, "signals")
     assert told[: len(before)] == before
+    for one in told:
+        assert one.keys() - {"confidence"} == {
+            "symbol", "price", "side", "timestamp", "source", "signal_id", "kind", "strength", "reason", "level",
+        }  # fmt: skip
+        assert (one["symbol"], one["source"]) == (SYMBOL, "liqstrat")
+        assert 0 < one.get("confidence", 0.5) < 1
+    heard = []
+    while (message := listener.get_message(timeout=1)) is not None:
+        heard.append(json.loads(message["data"]))
+    listener.close()
+    # Who listens hears the same; what was told in the moment of the kill stands in the stream alone.
+    assert heard == [one for one in told if one in heard]
+    assert len(heard) >= max(len(told) - 1, 1)
     seen: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in told:
         for other in seen.setdefault((one["kind"], one["side"]), []):
