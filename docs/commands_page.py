@@ -1,6 +1,7 @@
-"""Puts every command's options on the page of commands, when the site is built."""
+"""Puts every command's options on the page of commands, and the list of changes on its page, when the site is built."""
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 from typer.main import get_command
@@ -8,9 +9,13 @@ from typer.main import get_command
 from liqstrat.cli.program import app
 
 PLACE = "<!-- commands -->"
+CHANGES = Path(__file__).parents[1] / "CHANGELOG.md"
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    if page.file.src_uri == "changes.md":
+        # Its links are from where the file lies, outside of the site's folder.
+        return CHANGES.read_text(encoding="utf-8").replace("](docs/", "](")
     return markdown.replace(PLACE, _commands()) if PLACE in markdown else markdown
 
 
