@@ -264,9 +264,10 @@ def _bracket_sql(brackets: BracketTable, lowest: Decimal, highest: Decimal) -> s
 def _ordered(groups: pa.Table, interval: Ints, intervals: int, brackets: int) -> _Groups:
     slot, bins, last = (groups[name].to_numpy().astype(np.int64) for name in ("slot", "bin", "last_id"))
     taken = slot % (2 * brackets)
-    order = np.lexsort((taken, bins, interval))
+    # Where an interval has several buckets, some groups differ in these alone: threads deliver them in any order.
+    order = np.lexsort((slot, taken, bins, interval))
     contracts, low, high, close = (groups[name].to_numpy()[order] for name in ("contracts", "low", "high", "close"))
-    interval, taken, last = interval[order], taken[order], last[order]
+    interval, bins, taken, last = interval[order], bins[order], taken[order], last[order]
     bounds = np.searchsorted(interval, np.arange(intervals + 1))
     traded = np.flatnonzero(np.diff(bounds))
     starts = bounds[traded]
@@ -274,7 +275,12 @@ def _ordered(groups: pa.Table, interval: Ints, intervals: int, brackets: int) ->
     if len(traded):
         latest = np.repeat(np.maximum.reduceat(last, starts), np.diff(bounds)[traded]) == last
         prices[:, traded] = np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts), close[latest]
-    return _Groups(bounds, bins[order], taken >= brackets, taken % brackets, contracts, *prices)
+    keys = np.stack((interval, bins, taken))
+    first = np.flatnonzero(np.any(np.diff(keys, prepend=-1) != 0, axis=0))
+    if len(first) < len(order):
+        contracts, (interval, bins, taken) = np.add.reduceat(contracts, first), keys[:, first]
+        bounds = np.searchsorted(interval, np.arange(intervals + 1))
+    return _Groups(bounds, bins, taken >= brackets, taken % brackets, contracts, *prices)
 
 
 def _split(groups: _Groups, before: int, times: Times) -> Iterator[Flow]:
