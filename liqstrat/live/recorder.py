@@ -152,11 +152,15 @@ class Recorder:
             self.markets[symbol] = Market(
                 symbol, self.settings.folder, asked, self.gaps, self._say, self._listener, self._after.get(symbol)
             )
+        self._tell_clock()
 
     async def _look_at_clock(self, asked: Rest) -> None:
         """Note how far this computer's clock is off; it may be set anew while it is recorded for weeks."""
         clock = await asked.probe("/fapi/v1/time")
-        skew = self.connection.skew_ms = round((asked.sent_at + time.time()) * 500 - int(clock["serverTime"]))
+        self.connection.skew_ms = round((asked.sent_at + time.time()) * 500 - int(clock["serverTime"]))
+
+    def _tell_clock(self) -> None:
+        skew = self.connection.skew_ms
         if abs(skew - self._told_skew) > _SKEW:
             self._told_skew = skew
             ahead = "ahead of" if skew > 0 else "behind"
@@ -167,6 +171,7 @@ class Recorder:
             await asyncio.sleep(_CLOCK_EVERY_SECONDS)
             with suppress(AnswerError, KeyError, TypeError, ValueError):
                 await self._look_at_clock(asked)
+                self._tell_clock()
 
     def _stream_names(self) -> list[str]:
         kinds = ["aggTrade", "markPrice@1s", *([] if self.settings.everything else ["forceOrder"])]
