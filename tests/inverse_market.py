@@ -5,6 +5,11 @@ import io
 import zipfile
 from pathlib import Path
 
+import pytest
+
+from liqstrat.market.ingest import ingest
+from tests.once import made_once
+
 SYMBOL = "BTCUSD_PERP"
 _SIZE = 100
 #: Columns of amounts, and that of the price by which they become contracts, by kind of file.
@@ -12,6 +17,16 @@ _AMOUNTS = {
     "aggTrades": (("quantity",), "price"),
     "liquidationSnapshot": (("original_quantity", "last_fill_quantity", "accumulated_fill_quantity"), "price"),
 }
+
+
+def inverse_database(archive: Path, factory: pytest.TempPathFactory) -> Path:
+    """A database of BTCUSD_PERP, made of archive files of BTCUSDT."""
+
+    def make(folder: Path) -> None:
+        report = ingest([inverse_archive(archive, folder / "cm")], folder / "coin.duckdb")
+        assert not report.refused, report.refused[0].reason
+
+    return made_once(factory, "inverse-database", make) / "coin.duckdb"
 
 
 def inverse_archive(source: Path, target: Path) -> Path:

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from liqstrat.market.ingest import ingest
-from tests.inverse_market import SYMBOL, inverse_archive
+from tests.inverse_market import SYMBOL, inverse_database
 from tests.market.archive_files import rows
-from tests.once import made_once
 from tests.shell import Shell
 
 DB = ("--db", "coin.duckdb")
@@ -25,11 +23,7 @@ use = "LevelFade"
 
 @pytest.fixture(scope="module")
 def database(simulated_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    def make(folder: Path) -> None:
-        report = ingest([inverse_archive(simulated_archive, folder / "cm")], folder / "coin.duckdb")
-        assert not report.refused, report.refused[0].reason
-
-    return made_once(tmp_path_factory, "inverse-database", make) / "coin.duckdb"
+    return inverse_database(simulated_archive, tmp_path_factory)
 
 
 @pytest.fixture

@@ -5,16 +5,14 @@ import re
 import shutil
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from liqstrat.market.ingest import ingest
 from liqstrat.market.store import open_store
 from tests.market.archive_files import METRICS_HEADER, ArchiveWriter, states, trade_lines
-from tests.once import made_once
 from tests.shell import Shell
+from tests.usdc_market import SYMBOL, usdc_database
 
-SYMBOL = "BTCUSDC"
 DB = ("--db", "catalog/market.duckdb")
 #: A user's own words are left as they are.
 WORDS = "beside my USDT account"
@@ -43,16 +41,7 @@ params = {{ per_day = 200.0, hold_minutes = 20.0 }}
 @pytest.fixture(scope="module")
 def renamed(simulated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The SIMULATED market under another name."""
-
-    def make(folder: Path) -> None:
-        folder.mkdir()
-        shutil.copy(simulated_database, folder / "market.duckdb")
-        with duckdb.connect(str(folder / "market.duckdb")) as connection:
-            named = "select table_name from duckdb_columns() where column_name = 'symbol'"
-            for (table,) in connection.execute(named).fetchall():
-                connection.execute(f"update {table} set symbol = '{SYMBOL}'")
-
-    return made_once(tmp_path_factory, "usdc-database", make) / "market.duckdb"
+    return usdc_database(simulated_database, tmp_path_factory)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from liqstrat.serve.params import Leverages, Model, Moment, Nothing, Side, Symbo
 from liqstrat.serve.refusals import RefusedError
 
 _CALCULATOR = ("entry_price", "leverage_levels", "maintenance_margin_rate", "notional")
-_MAP = ("data", "symbol", "model", "timeframe", "at", "side", "leverage", "leverage_weights", "min_usdt", "band")
+_MAP = ("data", "symbol", "model", "timeframe", "at", "side", "leverage", "leverage_weights", "min_notional", "band")
 _LEVERAGES = "5,10,25,50,100,125"
 _NOTIONAL = 10_000.0
 
@@ -39,7 +39,7 @@ class LevelsQuery(Nothing):
     side: Side | None = None
     leverage: Leverages | None = None
     leverage_weights: Weights | None = None
-    min_usdt: Annotated[float | None, Field(ge=0, le=1e15)] = None
+    min_notional: Annotated[float | None, Field(ge=0, le=1e15)] = None
     band: bool | None = None
 
     def mixed(self) -> str | None:

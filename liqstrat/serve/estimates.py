@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from liqstrat.liquidation.clusters import find_clusters
+from liqstrat.liquidation.contract import Contract
 from liqstrat.liquidation.grid import Floats, Ints, bin_at, log_step, low_edge
 from liqstrat.liquidation.lumps import Band
 from liqstrat.liquidation.map import LiquidationMap
@@ -44,6 +45,7 @@ class Estimates:
     unplaced: Floats
     width: float
     clusters: list[dict[str, Any]]
+    contract: Contract
     remarks: list[str]
     band: dict[str, Any] | None = None
 
@@ -71,6 +73,7 @@ def make_estimates(
 ) -> Estimates:
     """Maps at `moments` (ascending), from the shelf or made now; `span` and `banded`: see `liqstrat.maps.maps_at`."""
     settings = with_bin_width(store, symbol, settings, moments[0])
+    contract = store.contract(symbol)
     key = shelf.key(
         {
             "data": store.fingerprint(symbol, moments[0] - warmup, moments[-1]),
@@ -79,41 +82,42 @@ def make_estimates(
             "moments": [moment.isoformat() for moment in moments],
             "warmup": warmup,
             "span": span,
-            **({"banded": True} if banded else {}),
+            **({"banded": "notional"} if banded else {}),
+            **({"contract": contract.size} if contract.inverse else {}),
         }
     )
     kept = shelf.get(key)
     if kept is not None:
         # A file that holds something else is made anew.
         with suppress(KeyError, TypeError, ValueError):
-            return _read(kept, moments)
+            return _read(kept, moments, contract)
     maps = list(maps_at(store, symbol, moments, settings, warmup, progress, span, banded=banded))
     table = _table(maps, store.remarks)
     shelf.put(key, table)
-    return _read(table, moments)
+    return _read(table, moments, contract)
 
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """`usdt[bin, map]`: USDT, at the liquidation prices, in each price bin; `edges` has one entry more than bins."""
+    """`notional[bin, map]`: amounts at the liquidation prices, by price bin; `edges` has one entry more than bins."""
 
     edges: Floats
-    usdt: Floats
+    notional: Floats
 
 
 def matrix_of(estimates: Estimates, rows: pa.Table, bin_size: float | None = None) -> Matrix:
-    """Rows of maps as a matrix; `bin_size` (USDT) makes even bins in place of the model's, in which what a bin holds
-    is spread evenly."""
+    """Rows of maps as a matrix; `bin_size` (of price) makes even bins in place of the model's, in which what a bin
+    holds is spread evenly."""
     if not len(rows):
         return Matrix(np.empty(0), np.empty((0, len(estimates.moments))))
     columns = columns_of(estimates.moments, rows["time"])
     lows, highs = (np.asarray(rows[name], dtype=np.float64) for name in ("price_low", "price_high"))
-    usdt = np.asarray(rows["contracts"], dtype=np.float64) * np.sqrt(lows * highs)
+    notional = np.asarray(rows["contracts"], dtype=np.float64) * estimates.contract.worth(np.sqrt(lows * highs))
     if bin_size is None:
         bins = np.rint(np.log(lows) / log_step(estimates.width)).astype(np.int64)
         first, count = int(bins.min()), int(bins.max() - bins.min()) + 1
         edges = low_edge(first + np.arange(count + 1), estimates.width)
-        return Matrix(edges, _summed(bins - first, columns, usdt, count, len(estimates.moments)))
+        return Matrix(edges, _summed(bins - first, columns, notional, count, len(estimates.moments)))
     first, last = int(lows.min() // bin_size), int(-(-highs.max() // bin_size))
     edges = bin_size * np.arange(first, last + 1, dtype=np.float64)
     sums = np.zeros((last - first, len(estimates.moments)))
@@ -121,9 +125,9 @@ def matrix_of(estimates: Estimates, rows: pa.Table, bin_size: float | None = Non
     # Bins are no wider than even ones, so that each lies in two of these at most.
     border = (start + 1) * bin_size
     below = np.clip((border - lows) / (highs - lows), 0, 1)
-    sums += _summed(start - first, columns, usdt * below, *sums.shape)
+    sums += _summed(start - first, columns, notional * below, *sums.shape)
     above = below < 1
-    sums += _summed((start + 1 - first)[above], columns[above], (usdt * (1 - below))[above], *sums.shape)
+    sums += _summed((start + 1 - first)[above], columns[above], (notional * (1 - below))[above], *sums.shape)
     return Matrix(edges, sums)
 
 
@@ -134,12 +138,12 @@ def columns_of(moments: list[datetime], times: pa.ChunkedArray) -> Ints:
 
 
 def widest_bin(estimates: Estimates, rows: pa.Table) -> float:
-    """USDT that the widest price bin of the rows is wide."""
+    """How wide, in the quote currency, the widest price bin of the rows is."""
     return float(pc.max(pc.subtract(rows["price_high"], rows["price_low"])).as_py() or 0.0)
 
 
-def _summed(bins: Ints, columns: Ints, usdt: Floats, count: int, maps: int) -> Floats:
-    flat = np.bincount(bins * maps + columns, weights=usdt, minlength=count * maps)
+def _summed(bins: Ints, columns: Ints, notional: Floats, count: int, maps: int) -> Floats:
+    flat = np.bincount(bins * maps + columns, weights=notional, minlength=count * maps)
     return np.asarray(flat.reshape(count, maps))
 
 
@@ -158,22 +162,22 @@ def _table(maps: list[LiquidationMap], remarks: list[str]) -> pa.Table:
 
 
 def _band(levels: LiquidationMap, band: Band) -> dict[str, Any]:
-    """Words on a band, and the least and the most of the sums from price outwards, USDT, by the edge they reach to."""
-    worth = band.expected * levels.middles / levels.price
+    """Words on a band, and the least and the most of the sums from price outwards, by the edge they reach to."""
+    worth = band.expected * levels.contract.worth(levels.middles) / levels.contract.worth(levels.price)
     at = bin_at(levels.price, levels.width) - levels.first_bin
-    sums = []
+    sums, one = [], float(levels.contract.worth(levels.price))
     for side, name in enumerate(("long", "short")):
         outwards = slice(at, None, -1) if name == "long" else slice(at, None)
         edges = levels.low_edges[outwards] if name == "long" else levels.high_edges[outwards]
         low, high = band.bounds(np.cumsum(worth[:, side, outwards], axis=1))
         sums += [
-            {"side": name, "price": price, "usdt_low": least * levels.price, "usdt_high": most * levels.price}
+            {"side": name, "price": price, "notional_low": least * one, "notional_high": most * one}
             for price, least, most in zip(edges.tolist(), low.tolist(), high.tolist(), strict=True)
         ]
     return {"words": band_words(band), "sums": sums}
 
 
-def _read(table: pa.Table, moments: list[datetime]) -> Estimates:
+def _read(table: pa.Table, moments: list[datetime], contract: Contract) -> Estimates:
     told = json.loads(table.schema.metadata[_ABOUT])
     arrays: dict[str, npt.NDArray[np.float64]] = {
         name: np.array(told[name], dtype=np.float64) for name in ("price", "open_interest", "seeded_share", "unplaced")
@@ -187,6 +191,7 @@ def _read(table: pa.Table, moments: list[datetime]) -> Estimates:
         unplaced=arrays["unplaced"],
         width=float(told["width"]),
         clusters=told["clusters"],
+        contract=contract,
         remarks=told["remarks"],
         band=told["band"],
     )

@@ -7,7 +7,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from liqstrat.errors import did_you_mean
 from liqstrat.inputs import minutes_of, parse_time
-from liqstrat.liquidation.contract import LINEAR, contract_of
 from liqstrat.liquidation.settings import Kind, ModelSettings
 from liqstrat.serve.limits import MOST_LEVERAGES, MOST_WARMUP_DAYS
 
@@ -18,11 +17,6 @@ Window = Literal["12h", "24h", "48h", "3d", "7d", "14d", "30d", "60d", "90d", "1
 
 _HOURS = {"12h": 12, "24h": 24, "48h": 48, "3d": 72, "7d": 168, "14d": 336, "30d": 720, "60d": 1440, "90d": 2160}
 _HOURS |= {"180d": 4320, "1y": 8760}
-
-
-def shown(symbol: str) -> bool:
-    """Whether answers and pages, whose amounts are USDT, can be of a market."""
-    return contract_of(symbol) == LINEAR
 
 
 def window_length(window: str) -> timedelta:
@@ -98,17 +92,9 @@ Moment = Annotated[
 ]
 
 
-def _checked_quote(symbol: str) -> str:
-    if not shown(symbol):
-        quote = contract_of(symbol).quote
-        raise ValueError(f'amounts here are USDT, and "{symbol}" is in {quote}; `liqstrat levels {symbol}` shows it')
-    return symbol
-
-
 Symbol = Annotated[
     str,
     Field(pattern=r"^\w{1,40}(\.[A-Z]{1,20})?$", description="The market's name, as BTCUSDT or BTCUSDT.BYBIT."),
-    AfterValidator(_checked_quote),
 ]
 Model = Annotated[Kind, BeforeValidator(_kind), Field(description="conserving, large_trades, oi_candle or ensemble.")]
 Timeframe = Annotated[
@@ -166,7 +152,7 @@ class OfMap(OfSymbol):
     leverage_weights: Weights | None = None
     side: Annotated[Side, Field(description="Positions that would be liquidated.")] = "both"
     leverage: Annotated[Leverages | None, Field(description="Only these tiers, as 10,25.")] = None
-    min_usdt: Annotated[float, Field(ge=0, le=1e15, description="Leave out what holds less, USDT a price bin.")] = 0.0
+    min_notional: Annotated[float, Field(ge=0, le=1e15, description="Leave out price bins that hold less.")] = 0.0
 
     @property
     def settings(self) -> ModelSettings:

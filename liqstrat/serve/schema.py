@@ -21,16 +21,17 @@ class Health(_Shape):
 
 
 class SymbolThere(_Shape):
+    """quote: currency of prices and amounts. contract_size: of an inverse contract, which is that much of `quote`."""
+
     symbol: str
     simulated: bool
+    quote: str
+    contract_size: float | None
 
 
 class Database(_Shape):
-    """not_shown: markets whose amounts are another currency than USDT, of which nothing is answered here."""
-
     data: str
     symbols: list[SymbolThere]
-    not_shown: list[str]
 
 
 class Symbols(_Shape):
@@ -125,9 +126,13 @@ class Verdict(BaseModel):
 
 
 class MapFacts(_Shape):
-    """What any map says of itself. `origin` is SIMULATED or real. data_until: the last open interest on record."""
+    """What any map says of itself. `origin` is SIMULATED or real. data_until: the last open interest on record.
+
+    quote: the currency of prices and of amounts (`notional`).
+    """
 
     symbol: str
+    quote: str
     data: str
     model: str
     origin: Literal["SIMULATED", "real"]
@@ -160,7 +165,7 @@ class Level(_Shape):
     price_low: float
     price_high: float
     contracts: float
-    usdt: float
+    notional: float
     distance: float
     low: float | None = None
     high: float | None = None
@@ -196,8 +201,8 @@ class BandSum(_Shape):
 
     side: Literal["long", "short"]
     price: float
-    usdt_low: float
-    usdt_high: float
+    notional_low: float
+    notional_high: float
 
 
 class MapBand(_Shape):
@@ -208,12 +213,10 @@ class MapBand(_Shape):
 
 
 class Map(OneMap):
-    """The estimated map with all that is in it. words: the imbalance and the nearest strong levels, in sentences. band:
-    with a band."""
+    """The estimated map with all that is in it. band: with a band."""
 
     clusters: list[Cluster]
     band: MapBand | None
-    words: list[str]
     levels: list[MapRow]
 
 
@@ -224,12 +227,12 @@ class HeatmapFacts(MapFacts):
 
 
 class Heatmap(HeatmapFacts):
-    """Maps over time as a matrix: `usdt[i][j]` is what stands from `price_edges[i]` up to the next, known at
+    """Maps over time as a matrix: `notional[i][j]` is what stands from `price_edges[i]` up to the next, known at
     `times[j]`; prices and open_interest (contracts) have one entry a map."""
 
     times: list[datetime]
     price_edges: list[float]
-    usdt: list[list[float]]
+    notional: list[list[float]]
     prices: list[float]
     open_interest: list[float]
     largest: float
@@ -240,7 +243,7 @@ class HeatmapRow(_Shape):
     time: datetime
     price_low: float
     price_high: float
-    usdt: float
+    notional: float
 
 
 class HeatmapSeries(HeatmapFacts):
@@ -253,7 +256,7 @@ class Liquidation(_Shape):
     side: Literal["long", "short"]
     price: float
     contracts: float
-    usdt: float
+    notional: float
 
 
 class LiquidationSum(_Shape):
@@ -261,11 +264,12 @@ class LiquidationSum(_Shape):
     side: Literal["long", "short"]
     count: int
     contracts: float
-    usdt: float
+    notional: float
 
 
 class History(_Shape):
     symbol: str
+    quote: str
     origin: Literal["SIMULATED", "real"]
     aggregate: str | None
     recorded: int
@@ -283,6 +287,7 @@ class Compared(_Shape):
 
 class Comparison(_Shape):
     symbol: str
+    quote: str
     data: str
     origin: Literal["SIMULATED", "real"]
     time: datetime
@@ -293,6 +298,7 @@ class Comparison(_Shape):
 
 class Signals(_Shape):
     symbol: str
+    quote: str
     data: str
     model: str
     origin: Literal["SIMULATED", "real"]

@@ -8,6 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from liqstrat.serve.app import create_app
+from tests.inverse_market import inverse_database
+from tests.usdc_market import usdc_database
 
 HERE = "http://localhost"
 
@@ -22,6 +24,19 @@ def folders(
     shutil.copy(simulated_database, root / "catalog" / "demo" / "market.duckdb")
     shutil.copytree(demo_results, root / "results" / demo_results.name)
     return root / "catalog", root / "results"
+
+
+@pytest.fixture(scope="package")
+def other_markets(simulated_database: Path, simulated_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog folder with a market in USDC and one in inverse contracts."""
+    catalog = tmp_path_factory.mktemp("others")
+    for name, database in (
+        ("usdc", usdc_database(simulated_database, tmp_path_factory)),
+        ("coin", inverse_database(simulated_archive, tmp_path_factory)),
+    ):
+        (catalog / name).mkdir()
+        shutil.copy(database, catalog / name / "market.duckdb")
+    return catalog
 
 
 @pytest.fixture(scope="package")

@@ -48,7 +48,8 @@ def history(folders: tuple[Path, Path]) -> lq.History:
 def test_finds_what_lies_in_the_catalog(client: TestClient) -> None:
     assert get(client, "/health")["databases"] == ["demo"]
     (found,) = get(client, "/symbols")["databases"]
-    assert found == {"data": "demo", "symbols": [{"symbol": "BTCUSDT", "simulated": True}], "not_shown": []}
+    market = {"symbol": "BTCUSDT", "simulated": True, "quote": "USDT", "contract_size": None}
+    assert found == {"data": "demo", "symbols": [market]}
 
 
 def test_the_map_is_that_of_the_package(client: TestClient, history: lq.History) -> None:
@@ -69,11 +70,11 @@ def test_every_parameter_of_a_map_has_an_effect(client: TestClient) -> None:
     longs = get(client, f"{MAP}&side=long")
     assert {row["side"] for row in longs["levels"]} == {"long"}
     assert {row["leverage"] for row in get(client, f"{MAP}&leverage=10,26x")["levels"]} == {10}
-    large = get(client, f"{MAP}&min_usdt=1e6")["levels"]
+    large = get(client, f"{MAP}&min_notional=1e6")["levels"]
     assert 0 < len(large) < len(whole["levels"])
     by_bin: dict[tuple[str, float], float] = {}
     for row in large:
-        by_bin[row["side"], row["price_low"]] = by_bin.get((row["side"], row["price_low"]), 0) + row["usdt"]
+        by_bin[row["side"], row["price_low"]] = by_bin.get((row["side"], row["price_low"]), 0) + row["notional"]
     assert min(by_bin.values()) >= 1e6
     mixed = get(client, f"{MAP}&leverage_weights=7:50,33:50")
     assert {row["leverage"] for row in mixed["levels"]} == {7, 33}
@@ -92,7 +93,7 @@ def test_a_map_knows_nothing_of_what_came_after(client: TestClient) -> None:
 
 def _column(heat: dict[str, Any], time: str) -> dict[float, float]:
     at = heat["times"].index(time)
-    return {edge: row[at] for edge, row in zip(heat["price_edges"], heat["usdt"], strict=False) if row[at]}
+    return {edge: row[at] for edge, row in zip(heat["price_edges"], heat["notional"], strict=False) if row[at]}
 
 
 def test_the_heatmap_sums_the_map(client: TestClient) -> None:
@@ -101,11 +102,11 @@ def test_the_heatmap_sums_the_map(client: TestClient) -> None:
     known = arrow(client, f"{MAP}&at={heat['times'][-1]}").to_pandas()
     edges, price = np.array(heat["price_edges"]), heat["prices"][-1]
     near = np.abs(np.sqrt(edges[1:] * edges[:-1]) / price - 1) < 0.2
-    drawn = np.array(heat["usdt"])[near, -1].sum()
-    assert drawn == pytest.approx(known[known.distance.abs() < 0.2].usdt.sum(), rel=0.02)
-    assert len(heat["usdt"]) == len(heat["price_edges"]) - 1
+    drawn = np.array(heat["notional"])[near, -1].sum()
+    assert drawn == pytest.approx(known[known.distance.abs() < 0.2].notional.sum(), rel=0.02)
+    assert len(heat["notional"]) == len(heat["price_edges"]) - 1
     rows = arrow(client, HEAT).to_pandas()
-    assert rows.usdt.sum() == pytest.approx(np.sum(heat["usdt"]))
+    assert rows.notional.sum() == pytest.approx(np.sum(heat["notional"]))
 
 
 def test_a_map_tells_between_which_bounds_it_lies_where_it_is_asked(client: TestClient, history: lq.History) -> None:
@@ -124,14 +125,14 @@ def test_a_map_tells_between_which_bounds_it_lies_where_it_is_asked(client: Test
     assert [one["band"] for one in told["clusters"]] == [pytest.approx(one.band) for one in levels.clusters]
     sums = pd.DataFrame(told["band"]["sums"]).query("side == 'short'").reset_index(drop=True)
     assert sums.price.is_monotonic_increasing
-    assert (np.diff(sums.usdt_low) >= -1e-3 * sums.usdt_low.iloc[1:]).all()
+    assert (np.diff(sums.notional_low) >= -1e-3 * sums.notional_low.iloc[1:]).all()
     far = sums.iloc[-1]
-    shorts = pd.DataFrame(told["levels"]).query("side == 'short'").usdt.sum()
-    assert far.usdt_low < shorts < far.usdt_high
+    shorts = pd.DataFrame(told["levels"]).query("side == 'short'").notional.sum()
+    assert far.notional_low < shorts < far.notional_high
     together = get(client, f"/liquidations/levels?symbol=BTCUSDT&at={at}&band=true")["long_liquidations"]
     assert all(0 <= row["low"] <= row["high"] for row in together)
     assert arrow(client, f"{MAP}&at={at}&band=true").column_names[-2:] == ["low", "high"]
-    longs = get(client, f"{MAP}&at={at}&band=true&side=long&min_usdt=1e6")["levels"]
+    longs = get(client, f"{MAP}&at={at}&band=true&side=long&min_notional=1e6")["levels"]
     assert longs
     assert all(row["high"] > 0 for row in longs)
 
@@ -139,7 +140,7 @@ def test_a_map_tells_between_which_bounds_it_lies_where_it_is_asked(client: Test
 def test_even_bins_keep_the_sum(client: TestClient) -> None:
     path = "/liquidations/heatmap-timeseries?symbol=BTCUSDT&time_window=12h&interval=4h"
     plain, even = (arrow(client, path + more).to_pandas() for more in ("", "&price_bin_size=500"))
-    assert even.usdt.sum() == pytest.approx(plain.usdt.sum())
+    assert even.notional.sum() == pytest.approx(plain.notional.sum())
     assert set(np.round(even.price_high - even.price_low, 6)) == {500.0}
     assert (even.price_low % 500 == 0).all()
     refused = get(client, f"{path}&price_bin_size=1", 422)["detail"]
@@ -157,7 +158,7 @@ def test_the_calculator_follows_the_formula(client: TestClient) -> None:
     simple = get(client, "/liquidations/levels?entry_price=60000&leverage_levels=10&maintenance_margin_rate=0.01")
     assert simple["long_liquidations"][0]["liquidation_price"] == pytest.approx(60_000 * 0.9 / 0.99)
     estimated = get(client, "/liquidations/levels?symbol=BTCUSDT&timeframe=1")
-    assert all(row["distance"] < 0 for row in estimated["long_liquidations"] if row["usdt"] > 1)
+    assert all(row["distance"] < 0 for row in estimated["long_liquidations"] if row["notional"] > 1)
 
 
 def test_candles_are_as_asked(client: TestClient, history: lq.History) -> None:
@@ -183,13 +184,13 @@ REFUSED = {
     f"{MAP}&band=true&leverage=10": (422, "a band is of all leverages together"),
     f"{HEAT}&band=true": (422, 'there is no parameter "band"'),
     "/liquidations/levels?entry_price=1&band=true": (422, "expected one of both"),
-    f"{MAP}&min_usdt=-1": (422, "greater than or equal to 0"),
-    f"{MAP}&min_usdt=inf": (422, "min_usdt"),
+    f"{MAP}&min_notional=-1": (422, "greater than or equal to 0"),
+    f"{MAP}&min_notional=inf": (422, "min_notional"),
     f"{MAP}&data=../../etc/passwd": (404, "there is no data"),
     "/liquidations/map?symbol=BTCUSD": (404, 'did you mean "BTCUSDT"?'),
     "/liquidations/map?symbol=';%20drop%20table": (422, "symbol"),
     "/liquidations/map?symbol=..%2F..%2Fetc": (422, "symbol"),
-    "/liquidations/map?symbol=BTCUSD_PERP": (422, 'amounts here are USDT, and "BTCUSD_PERP" is in USD'),
+    "/liquidations/map?symbol=BTCUSD_PERP": (404, "BTCUSD_PERP"),
     "/liquidations/map": (422, '"symbol" is missing'),
     "/liquidations/levels": (422, "expected entry_price, for the calculator, or symbol"),
     "/liquidations/levels?entry_price=1&symbol=BTCUSDT": (422, "expected one of both"),
@@ -269,9 +270,9 @@ def test_liquidations_are_those_on_record(client: TestClient, folders: tuple[Pat
         expected = store.liquidations("BTCUSDT").to_pandas()
     assert rows["recorded"] == len(rows["liquidations"]) == len(expected)
     total = (expected.price * expected.contracts).sum()
-    assert sum(row["usdt"] for row in rows["liquidations"]) == pytest.approx(total)
+    assert sum(row["notional"] for row in rows["liquidations"]) == pytest.approx(total)
     sums = get(client, "/liquidations/history?symbol=BTCUSDT&aggregate=1h")["liquidations"]
-    assert sum(row["usdt"] for row in sums) == pytest.approx(total)
+    assert sum(row["notional"] for row in sums) == pytest.approx(total)
     assert sum(row["count"] for row in sums) == len(expected)
     assert all(row["time"].endswith(":00:00Z") for row in sums)
     longs = get(client, "/liquidations/history?symbol=BTCUSDT&side=long&limit=3")

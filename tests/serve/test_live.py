@@ -50,25 +50,25 @@ def live(browser: Browser, market: Market, name: str, width: int = 1400) -> Iter
 
 def of_map(page: Page) -> dict[tuple[str, int, int], float]:
     rows = page.evaluate("shown.answer.levels")
-    return {(row["side"], row["leverage"], round(row["price_low"])): row["usdt"] for row in rows}
+    return {(row["side"], row["leverage"], round(row["price_low"])): row["notional"] for row in rows}
 
 
 def map_of(snapshot: dict[str, Any]) -> dict[tuple[str, int, int], float]:
     edges, tiers, found = snapshot["price_low"], snapshot["leverages"], {}
     for side in ("long", "short"):
         for tier, at, contracts in snapshot[side]:
-            usdt = contracts * sqrt(edges[at] * edges[at + 1])
-            found[side, tiers[tier], round(edges[at])] = usdt
+            notional = contracts * sqrt(edges[at] * edges[at + 1])
+            found[side, tiers[tier], round(edges[at])] = notional
     return found
 
 
 def of_heatmap(page: Page) -> dict[tuple[int, int], float]:
-    heat = page.evaluate("({ ms: shown.heat.ms, edges: shown.heat.price_edges, usdt: shown.heat.usdt })")
+    heat = page.evaluate("({ ms: shown.heat.ms, edges: shown.heat.price_edges, notional: shown.heat.notional })")
     return {
-        (moment, round(heat["edges"][row])): usdt
-        for row, cells in enumerate(heat["usdt"])
-        for moment, usdt in zip(heat["ms"], cells, strict=True)
-        if usdt
+        (moment, round(heat["edges"][row])): notional
+        for row, cells in enumerate(heat["notional"])
+        for moment, notional in zip(heat["ms"], cells, strict=True)
+        if notional
     }
 
 

@@ -4,12 +4,10 @@ import hashlib
 import json
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
@@ -126,7 +124,7 @@ SELECTORS = {
         ("select", "model", "large_trades"),
     ],
 }
-LOOKS = {"map": [("scale", "log")], "heatmap": [("scale", "log")], "compare": [("height", "usdt")]}
+LOOKS = {"map": [("scale", "log")], "heatmap": [("scale", "log")], "compare": [("height", "notional")]}
 LOOKS |= {"liquidations": [("measure", "count")]}
 
 
@@ -243,7 +241,7 @@ def test_exports_are_files_of_what_is_shown(browser: Browser, address: str, tmp_
     import pyarrow.parquet as pq
 
     with opened(browser, f"{address}/heatmap?window=12h&interval=1h") as page:
-        sums = page.evaluate("window.shown.heat.usdt.flat().reduce((sum, one) => sum + one, 0)")
+        sums = page.evaluate("window.shown.heat.notional.flat().reduce((sum, one) => sum + one, 0)")
         files: dict[str, Path] = {}
         for kind in ("png", "csv", "parquet"):
             with page.expect_download() as waiting:
@@ -251,9 +249,9 @@ def test_exports_are_files_of_what_is_shown(browser: Browser, address: str, tmp_
             files[kind] = tmp_path / waiting.value.suggested_filename
             waiting.value.save_as(files[kind])
     assert files["png"].read_bytes().startswith(b"\x89PNG")
-    assert pyarrow.csv.read_csv(files["csv"])["usdt"].to_pandas().sum() == pytest.approx(sums)
+    assert pyarrow.csv.read_csv(files["csv"])["notional"].to_pandas().sum() == pytest.approx(sums)
     table = pq.read_table(files["parquet"])
-    assert table["usdt"].to_pandas().sum() == pytest.approx(sums)
+    assert table["notional"].to_pandas().sum() == pytest.approx(sums)
     assert json.loads(table.schema.metadata[b"about"])["origin"] == "SIMULATED"
 
 
@@ -383,29 +381,34 @@ def test_completion_offers_what_fits(browser: Browser, address: str) -> None:
         page.wait_for_selector("#errors .fine")
 
 
-def test_markets_in_another_currency_are_refused_in_a_sentence(
-    browser: Browser, house: tuple[Path, Path, Path], tmp_path: Path
+#: All that is written on canvases from now on.
+WRITTEN = """() => {
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  window.written = [];
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+    window.written.push(text);
+    return fillText.call(this, text, ...rest);
+  };
+}"""
+
+
+def test_markets_in_another_currency_say_which(
+    browser: Browser, house: tuple[Path, Path, Path], other_markets: Path
 ) -> None:
-    """Not as if there were nothing, and no other market is shown in their place."""
-    usdc = tmp_path / "catalog" / "usdc" / "market.duckdb"
-    usdc.parent.mkdir(parents=True)
-    shutil.copy(house[0] / "demo" / "market.duckdb", usdc)
-    with duckdb.connect(str(usdc)) as connection:
-        named = "select table_name from duckdb_columns() where column_name = 'symbol'"
-        for (table,) in connection.execute(named).fetchall():
-            connection.execute(f"update {table} set symbol = 'BTCUSDC'")
-    told = "amounts in USDT, and BTCUSDC is in another currency: liqstrat levels BTCUSDC"
-    with serving(tmp_path / "catalog", house[1], house[2]) as address:
-        for name in DRAWN:
-            with opened(browser, f"{address}/{name}") as page:
-                assert told in page.inner_text(".state.told")
-        shutil.copytree(house[0] / "demo", tmp_path / "catalog" / "demo")
-        time.sleep(2.1)  # databases are looked for again
-        with opened(browser, f"{address}/map?symbol=BTCUSDC") as page:
-            assert told in page.inner_text(".state.told")
-            page.select_option("[name=symbol]", "BTCUSDT")
-            until(page, "!document.querySelector('.state.told') && window.shown")
-            assert "symbol=BTCUSDT" in page.url
+    with serving(other_markets, house[1], house[2]) as address:
+        for symbol, data, quote in (("BTCUSDC", "usdc", "USDC"), ("BTCUSD_PERP", "coin", "USD")):
+            for name in DRAWN:
+                with opened(browser, f"{address}/{name}?data={data}&symbol={symbol}") as page:
+                    assert not page.locator(".state.told").count()
+                    page.evaluate(WRITTEN)
+                    page.set_viewport_size({"width": 1390, "height": 900})
+                    until(page, "window.written.length")
+                    page.focus("main canvas[tabindex]") if name != "compare" else page.hover("main canvas >> nth=0")
+                    page.keyboard.press("ArrowRight")
+                    settle(page)
+                    told = [page.inner_text("main"), *page.evaluate("window.written")]
+                    assert any(re.search(rf"\b{quote}\b", text) for text in told), name
+                    assert not any("USDT" in text for text in told), name
 
 
 def test_an_empty_house_says_what_to_do(browser: Browser, tmp_path: Path) -> None:

@@ -23,7 +23,6 @@ from liqstrat.serve.refusals import RefusedError, as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.served import Here, Served, open_interest_span
 from liqstrat.serve.sources import Source
-from liqstrat.serve.words import words_on
 
 router = APIRouter(prefix="/liquidations", tags=["liquidations"])
 
@@ -64,7 +63,7 @@ async def levels(request: Request, here: Here, asked: Annotated[LevelsQuery, Que
 
     def make(store: Store) -> Answer:
         maps, about = one_map(here, source, store, wanted)
-        rows = by_price(rows_of(maps, wanted), wanted.min_usdt)
+        rows = by_price(rows_of(maps, wanted), wanted.min_notional)
         sides = {side: rows.filter(pc.equal(rows["side"], side)).to_pylist() for side in ("long", "short")}
         return Answer(about, rows, shown={f"{side}_liquidations": part for side, part in sides.items()})
 
@@ -80,13 +79,13 @@ async def map_at(request: Request, here: Here, asked: Annotated[MapQuery, Query(
     def make(store: Store) -> Answer:
         maps, about = one_map(here, source, store, asked)
         rows = rows_of(maps, asked)
-        if asked.min_usdt:
-            kept = by_price(rows, asked.min_usdt).select(["side", "price_low"])
+        if asked.min_notional:
+            kept = by_price(rows, asked.min_notional).select(["side", "price_low"])
             rows = rows.join(kept, ["side", "price_low"], join_type="inner").sort_by(
                 [("side", "ascending"), ("price_low", "ascending"), ("leverage", "ascending")]
             )
         clusters = [one for one in maps.clusters if asked.side in ("both", one["side"])]
-        about |= {"clusters": clusters, "words": words_on(rows, about["price"], clusters), "band": maps.band}
+        about |= {"clusters": clusters, "band": maps.band}
         return Answer(about, rows, "levels")
 
     source = here.sources.get(asked.data)
@@ -111,19 +110,19 @@ async def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Q
         moments = _moments(asked.symbol, span, end - window_length(asked.window), end, every)
         maps = _estimates(here, store, asked, moments, SPAN)
         matrix = matrix_of(maps, maps.wanted(asked.side, asked.tiers))
-        _within(matrix.usdt.size)
-        usdt = np.where(matrix.usdt >= max(asked.min_usdt, 0.5), np.round(matrix.usdt), 0.0)
+        _within(matrix.notional.size)
+        notional = np.where(matrix.notional >= max(asked.min_notional, 0.5), np.round(matrix.notional), 0.0)
         about = _facts(here, source, store, asked, span[1]) | _times(moments, every)
         shown = {
             "times": moments,
             "price_edges": np.round(matrix.edges, 8).tolist(),
-            "usdt": usdt.astype(np.int64).tolist(),
+            "notional": notional.astype(np.int64).tolist(),
             "prices": maps.prices.tolist(),
             "open_interest": maps.open_interest.tolist(),
-            "largest": float(usdt.max(initial=0.0)),
+            "largest": float(notional.max(initial=0.0)),
             "remarks": maps.remarks,
         }
-        return Answer(about, _long(moments, matrix.edges, usdt), shown=shown)
+        return Answer(about, _long(moments, matrix.edges, notional), shown=shown)
 
     source = here.sources.get(asked.data)
     return await here.answer(request, source, ("heatmap", asked.model_dump_json()), make)
@@ -135,14 +134,15 @@ class SeriesQuery(OfMap):
     end_time: Moment | None = None
     interval: Every = "1h"
     price_bin_size: Annotated[
-        float | None, Field(gt=0, le=1e9, description="USDT; by default the model's bins, which are shares of price.")
+        float | None,
+        Field(gt=0, le=1e9, description="In `quote`; by default the model's bins, which are shares of price."),
     ] = None
     timeframe: Timeframe = WARMUP
 
 
 @router.get("/heatmap-timeseries", response_model=schema.HeatmapSeries, responses=as_rows())
 async def heatmap_timeseries(request: Request, here: Here, asked: Annotated[SeriesQuery, Query()]) -> Response:
-    """Maps over time as rows: USDT by moment and price bin."""
+    """Maps over time as rows: amounts by moment and price bin."""
     if asked.time_window and asked.start_time:
         raise RefusedError("time_window and start_time both say where to begin, expected one of them")
     if asked.start_time and asked.end_time and asked.end_time < asked.start_time:
@@ -157,17 +157,17 @@ async def heatmap_timeseries(request: Request, here: Here, asked: Annotated[Seri
         rows = maps.wanted(asked.side, asked.tiers)
         if asked.price_bin_size is not None and asked.price_bin_size < (widest := widest_bin(maps, rows)):
             raise RefusedError(
-                f"price_bin_size is {asked.price_bin_size:g}, expected at least {widest:.8g} USDT: bins of the model "
+                f"price_bin_size is {asked.price_bin_size:g}, expected at least {widest:.8g}: bins of the model "
                 f"are {maps.width:.2%} of price wide"
             )
         matrix = matrix_of(maps, rows, asked.price_bin_size)
-        _within(matrix.usdt.size)
-        usdt = np.where(matrix.usdt >= max(asked.min_usdt, 1e-9), matrix.usdt, 0.0)
-        table = _long(moments, matrix.edges, usdt)
+        _within(matrix.notional.size)
+        notional = np.where(matrix.notional >= max(asked.min_notional, 1e-9), matrix.notional, 0.0)
+        table = _long(moments, matrix.edges, notional)
         if len(table) > MOST_ROWS:
             raise RefusedError(
                 f"{len(table):,} rows, expected at most {MOST_ROWS:,}: ask for a shorter time, a longer interval, "
-                "larger bins or a higher min_usdt"
+                "larger bins or a higher min_notional"
             )
         about = _facts(here, source, store, asked, span[1]) | _times(moments, asked.interval)
         return Answer(about | {"price_bin_size": asked.price_bin_size}, table, "rows")
@@ -219,9 +219,10 @@ def _known_by(store: Store, symbol: str, moment: datetime) -> datetime:
 
 def _facts(here: Served, source: Source, store: Store, asked: OfMap, last: datetime) -> dict[str, Any]:
     """What any map says of itself."""
-    settings = {"side": asked.side, "leverage": asked.tiers, "min_usdt": asked.min_usdt}
+    settings = {"side": asked.side, "leverage": asked.tiers, "min_notional": asked.min_notional}
     return {
         "symbol": asked.symbol,
+        "quote": store.contract(asked.symbol).quote,
         "data": source.name,
         "model": asked.model,
         "origin": "SIMULATED" if store.simulated(asked.symbol) else "real",
@@ -269,17 +270,17 @@ def _within(cells: int) -> None:
         raise RefusedError(f"{cells:,} cells, expected at most {MOST_CELLS:,}: ask for a longer interval")
 
 
-def _long(moments: list[datetime], edges: Any, usdt: Any) -> pa.Table:
+def _long(moments: list[datetime], edges: Any, notional: Any) -> pa.Table:
     """The cells of a matrix that hold something, as rows."""
-    columns, bins = np.nonzero(usdt.T)
+    columns, bins = np.nonzero(notional.T)
     times = pa.array(moments, pa.timestamp("us", "UTC")).take(pa.array(columns))
     return pa.table(
-        {"time": times, "price_low": edges[bins], "price_high": edges[bins + 1], "usdt": usdt.T[columns, bins]}
+        {"time": times, "price_low": edges[bins], "price_high": edges[bins + 1], "notional": notional.T[columns, bins]}
     )
 
 
 def rows_of(maps: Estimates, asked: OfMap) -> pa.Table:
-    """The rows of one map, with USDT and distance from price."""
+    """The rows of one map, with amounts and distance from price."""
     rows = maps.wanted(asked.side, asked.tiers)
     lows, highs = (np.asarray(rows[name], dtype=np.float64) for name in ("price_low", "price_high"))
     middle = np.sqrt(lows * highs)
@@ -290,20 +291,22 @@ def rows_of(maps: Estimates, asked: OfMap) -> pa.Table:
             "price_high": highs,
             "leverage": rows["leverage"],
             "contracts": rows["contracts"],
-            "usdt": np.asarray(rows["contracts"], dtype=np.float64) * middle,
+            "notional": np.asarray(rows["contracts"], dtype=np.float64) * maps.contract.worth(middle),
             "distance": middle / maps.prices[0] - 1,
             **{name: rows[name] for name in _BAND if name in rows.column_names},
         }
     )
 
 
-def by_price(rows: pa.Table, min_usdt: float) -> pa.Table:
+def by_price(rows: pa.Table, min_notional: float) -> pa.Table:
     """All leverages of a bin together, less the bins that hold too little."""
     bins, bounds = (
         ["side", "price_low", "price_high", "distance"],
         [name for name in _BAND if name in rows.column_names],
     )
-    by = rows.group_by([*bins, *bounds]).aggregate([("contracts", "sum"), ("usdt", "sum")])
-    by = by.rename_columns([*bins, *bounds, "contracts", "usdt"])
-    by = by.filter(pc.greater_equal(by["usdt"], min_usdt)).sort_by([("side", "ascending"), ("price_low", "ascending")])
-    return by.select(["side", "price_low", "price_high", "contracts", "usdt", "distance", *bounds])
+    by = rows.group_by([*bins, *bounds]).aggregate([("contracts", "sum"), ("notional", "sum")])
+    by = by.rename_columns([*bins, *bounds, "contracts", "notional"])
+    by = by.filter(pc.greater_equal(by["notional"], min_notional)).sort_by(
+        [("side", "ascending"), ("price_low", "ascending")]
+    )
+    return by.select(["side", "price_low", "price_high", "contracts", "notional", "distance", *bounds])

@@ -16,7 +16,7 @@ from liqstrat.market.store import Store
 from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer, Given
 from liqstrat.serve.limits import LONGEST, MOST_CANDLES
-from liqstrat.serve.params import Between, Interval, Nothing, OfSymbol, minutes, shown
+from liqstrat.serve.params import Between, Interval, Nothing, OfSymbol, minutes
 from liqstrat.serve.refusals import RefusedError, as_rows
 from liqstrat.serve.replies import reply
 from liqstrat.serve.served import Here
@@ -54,12 +54,12 @@ async def symbols(request: Request, here: Here, _: Annotated[Nothing, Query()]) 
 
 
 def _symbols(store: Store) -> dict[str, Any]:
-    there = store.symbols()
-    names = [name for name in there if shown(name)]
-    return {
-        "symbols": [{"symbol": name, "simulated": store.simulated(name)} for name in names],
-        "not_shown": [name for name in there if not shown(name)],
-    }
+    found = []
+    for name in store.symbols():
+        contract = store.contract(name)
+        told = {"symbol": name, "simulated": store.simulated(name), "quote": contract.quote}
+        found.append({**told, "contract_size": contract.size})
+    return {"symbols": found}
 
 
 @router.get("/data/date-range", response_model=schema.DateRange)
@@ -101,7 +101,7 @@ async def klines(request: Request, here: Here, asked: Annotated[KlinesQuery, Que
 
 @router.get("/data/open-interest", response_model=schema.OpenInterest, responses=as_rows())
 async def open_interest(request: Request, here: Here, asked: Annotated[Between, Query()]) -> Response:
-    """Open interest as recorded, contracts and USDT; the time is when it was known."""
+    """Open interest as recorded, contracts and what they were worth; the time is when it was known."""
 
     def make(store: Store) -> Answer:
         start, end = bounded(asked.start_time, asked.end_time, LONGEST)

@@ -79,7 +79,7 @@ async def compare_models(request: Request, here: Here, asked: Annotated[CompareQ
                 }
             )
             tables.append(rows.add_column(0, "model", pa.array([kind] * len(rows), pa.string())))
-        shared = {key: about[key] for key in ("symbol", "data", "origin", "time", "data_until", "price")}
+        shared = {key: about[key] for key in ("symbol", "quote", "data", "origin", "time", "data_until", "price")}
         return Answer(shared, pa.concat_tables(tables), shown={"models": found})
 
     source = here.sources.get(asked.data)
@@ -106,6 +106,7 @@ async def signals(request: Request, here: Here, asked: Annotated[SignalsQuery, Q
         rules = SignalRules.of({} if asked.watch is None else {"watch": asked.watch})
         about = {
             "symbol": asked.symbol,
+            "quote": store.contract(asked.symbol).quote,
             "data": source.name,
             "model": asked.model,
             "origin": "SIMULATED" if store.simulated(asked.symbol) else "real",

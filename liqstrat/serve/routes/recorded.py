@@ -24,7 +24,7 @@ router = APIRouter(prefix="/liquidations", tags=["liquidations"])
 class HistoryQuery(Between):
     side: Annotated[Side, Field(description="Of the positions that were liquidated.")] = "both"
     aggregate: Annotated[Interval | None, Field(description="Sums by interval and side, in place of each one.")] = None
-    min_usdt: Annotated[float, Field(ge=0, le=1e15, description="Leave out smaller ones.")] = 0.0
+    min_notional: Annotated[float, Field(ge=0, le=1e15, description="Leave out smaller ones.")] = 0.0
     limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="The latest of the range are given.")] = 5000
 
 
@@ -35,17 +35,20 @@ async def history(request: Request, here: Here, asked: Annotated[HistoryQuery, Q
     def make(store: Store) -> Answer:
         start, end = bounded(asked.start_time, asked.end_time, LONGEST)
         rows = store.liquidations(asked.symbol, start, end)
-        rows = rows.append_column("usdt", pc.multiply(rows["price"], rows["contracts"]))
+        contract = store.contract(asked.symbol)
+        worth = contract.worth(np.asarray(rows["price"], dtype=np.float64))
+        rows = rows.append_column("notional", pa.array(worth * np.asarray(rows["contracts"], dtype=np.float64)))
         if asked.side != "both":
             rows = rows.filter(pc.equal(rows["side"], asked.side))
-        if asked.min_usdt:
-            rows = rows.filter(pc.greater_equal(rows["usdt"], asked.min_usdt))
+        if asked.min_notional:
+            rows = rows.filter(pc.greater_equal(rows["notional"], asked.min_notional))
         recorded = len(rows)
         if asked.aggregate is not None:
             rows = _summed(rows, int(minutes(asked.aggregate).total_seconds()))
         kept = rows.slice(max(len(rows) - asked.limit, 0))
         about = {
             "symbol": asked.symbol,
+            "quote": contract.quote,
             "origin": "SIMULATED" if store.simulated(asked.symbol) else "real",
             "aggregate": asked.aggregate,
             "recorded": recorded,
@@ -63,8 +66,8 @@ def _summed(rows: pa.Table, seconds: int) -> pa.Table:
     opened = np.asarray(rows["time"].cast(pa.int64())) // step * step
     times = pa.array(opened, pa.int64()).cast(pa.timestamp("us", "UTC"))
     by = rows.set_column(0, "time", times).group_by(["time", "side"])
-    sums = by.aggregate([("contracts", "count"), ("contracts", "sum"), ("usdt", "sum")])
-    sums = sums.select(["time", "side", "contracts_count", "contracts_sum", "usdt_sum"])
-    return sums.rename_columns(["time", "side", "count", "contracts", "usdt"]).sort_by(
+    sums = by.aggregate([("contracts", "count"), ("contracts", "sum"), ("notional", "sum")])
+    sums = sums.select(["time", "side", "contracts_count", "contracts_sum", "notional_sum"])
+    return sums.rename_columns(["time", "side", "count", "contracts", "notional"]).sort_by(
         [("time", "ascending"), ("side", "ascending")]
     )

@@ -34,7 +34,7 @@ function build() {
     const stage = document.createElement("div"), canvas = document.createElement("canvas");
     stage.className = "stage small";
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `USDT by price of the model ${NAMES[one.model]}`);
+    canvas.setAttribute("aria-label", `What would be liquidated, by price, of the model ${NAMES[one.model]}`);
     stage.append(canvas);
     const words = document.createElement("span");
     words.className = `verdict ${one.verdict.better ? "good" : "weak"}`;
@@ -66,7 +66,7 @@ function facts(one, at) {
   for (const [name, value, more] of [
     ["agrees with the first", at ? `rank ${number(one.agreement.rank)}, overlap ${one.agreement.overlap == null ? "–" : percent(one.agreement.overlap, 0).slice(1)}` : "the first"],
     ["lift at equal distance", lift && lift[0] != null ? `${number(lift[0])}${lift[1] == null ? "" : ` (${number(lift[1])} to ${number(lift[2])})`}` : "not scored", one.verdict.reason],
-    ["largest level", strongest ? `${price(strongest.price)} (${percent(strongest.distance)}), ${amount(strongest.notional)} USDT` : "none"],
+    ["largest level", strongest ? `${price(strongest.price)} (${percent(strongest.distance)}), ${amount(strongest.notional)} ${answer.quote}` : "none"],
   ]) {
     const dt = document.createElement("dt"), dd = document.createElement("dd");
     dt.textContent = name;
@@ -82,11 +82,11 @@ function draw(context, width, height, model) {
   context.fillRect(0, 0, width, height);
   const [low, high] = range(), wide = width - LEFT - RIGHT, tall = height - TOP - BOTTOM;
   const rows = inView(model), kind = state.get("height");
-  const total = (one) => inView(one).reduce((sum, row) => sum + row.usdt, 0) || 1;
-  const most = (one) => Math.max(...inView(one).map((row) => row.usdt), 1);
-  const largest = kind === "own" ? most(model) : kind === "usdt" ? Math.max(...answer.models.map(most)) : total(model) * Math.max(...answer.models.map((one) => most(one) / total(one)));
-  const text = kind === "share" ? (usdt) => `${((100 * usdt) / total(model)).toFixed(1)}%` : amount;
-  const x = (value) => LEFT + ((value - low) / (high - low)) * wide, y = (usdt) => TOP + tall * (1 - usdt / largest);
+  const total = (one) => inView(one).reduce((sum, row) => sum + row.notional, 0) || 1;
+  const most = (one) => Math.max(...inView(one).map((row) => row.notional), 1);
+  const largest = kind === "own" ? most(model) : kind === "notional" ? Math.max(...answer.models.map(most)) : total(model) * Math.max(...answer.models.map((one) => most(one) / total(one)));
+  const text = kind === "share" ? (notional) => `${((100 * notional) / total(model)).toFixed(1)}%` : amount;
+  const x = (value) => LEFT + ((value - low) / (high - low)) * wide, y = (notional) => TOP + tall * (1 - notional / largest);
   context.font = FONT;
   context.textBaseline = "middle";
   const unit = kind === "share" ? total(model) : 1;
@@ -102,16 +102,16 @@ function draw(context, width, height, model) {
   for (const row of rows) {
     context.fillStyle = colour(row.side);
     const left = Math.max(LEFT, x(row.price_low));
-    context.fillRect(left, y(row.usdt), Math.max(1, x(row.price_high) - left - 0.4), TOP + tall - y(row.usdt));
+    context.fillRect(left, y(row.notional), Math.max(1, x(row.price_high) - left - 0.4), TOP + tall - y(row.notional));
   }
   context.fillStyle = colour("text");
   context.fillRect(Math.round(x(answer.price)), TOP, 1, tall);
   if (pointed === null || pointed < low || pointed > high) return;
-  const here = rows.filter((row) => pointed >= row.price_low && pointed < row.price_high).reduce((sum, row) => sum + row.usdt, 0);
+  const here = rows.filter((row) => pointed >= row.price_low && pointed < row.price_high).reduce((sum, row) => sum + row.notional, 0);
   context.globalAlpha = 0.5;
   context.fillRect(Math.round(x(pointed)), TOP, 1, tall);
   context.globalAlpha = 1;
-  label(context, `${price(pointed)}  ${percent(pointed / answer.price - 1)}  ${amount(here)} USDT`, x(pointed) > width / 2 ? x(pointed) - 6 : x(pointed) + 6, 11, { align: x(pointed) > width / 2 ? "right" : "left" });
+  label(context, `${price(pointed)}  ${percent(pointed / answer.price - 1)}  ${amount(here)} ${answer.quote}`, x(pointed) > width / 2 ? x(pointed) - 6 : x(pointed) + 6, 11, { align: x(pointed) > width / 2 ? "right" : "left" });
 }
 
 state.bind(form, async (name) => {

@@ -12,7 +12,7 @@ const day = (time) => new Date(time).toISOString().slice(0, 19);
 export class Growing {
   #asked = null;
 
-  /** least: USDT below which cells are empty, asked for each time. show: hears the heat, its data, and how much is new. */
+  /** least: the amount below which cells are empty, asked for each time. show: hears the heat, its data, and how much is new. */
   constructor(state, { least, show }) {
     Object.assign(this, { state, least, show });
   }
@@ -82,9 +82,9 @@ export class Growing {
 /** Sums of history, and those of what was liquidated since. */
 function summed(before, bubbles) {
   const found = new Map(before.map((row) => [row[0], [...row]]));
-  for (const { time, usdt, side } of bubbles) {
+  for (const { time, notional, side } of bubbles) {
     const start = Math.floor(time / 900_000) * 900_000, row = found.get(start) ?? [start, 0, 0];
-    row[side === "long" ? 1 : 2] += side === "long" ? usdt : -usdt;
+    row[side === "long" ? 1 : 2] += side === "long" ? notional : -notional;
     found.set(start, row);
   }
   return [...found.values()].sort((a, b) => a[0] - b[0]);

@@ -31,7 +31,9 @@ export class Chart {
     });
   }
 
-  set(heat, data) {
+  /** quote: what amounts are in. */
+  set(heat, data, quote) {
+    this.quote = quote;
     this.heat = heat;
     this.data = data;
     this.rows = heat.price_edges.length ? rowsOf(heat.price_edges) : null;
@@ -236,7 +238,7 @@ export class Chart {
     const size = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 2 });
     for (const [share, align] of [[0, "left"], [0.5, "center"], [1, "right"]]) {
       context.textAlign = align;
-      context.fillText(`${size.format(share ? this.scale.decode(share) : 0)}${share === 1 ? "+ USDT" : ""}`, left + share * 174, top + 14);
+      context.fillText(`${size.format(share ? this.scale.decode(share) : 0)}${share === 1 ? `+ ${this.quote}` : ""}`, left + share * 174, top + 14);
     }
   }
 
@@ -266,22 +268,22 @@ export class Chart {
 
   /** The map of one column as bars at the right, longer for more. */
   #profile(context, width, profile, tall, y, column) {
-    const { price_edges: edges, usdt, prices } = this.heat, [, , low, high] = this.#range();
+    const { price_edges: edges, notional, prices } = this.heat, [, , low, high] = this.#range();
     const left = width - profile;
     context.fillStyle = colour("plot");
     context.fillRect(left, 0, profile, tall);
     let largest = 1;
     const seen = [];
-    for (let at = 0; at < usdt.length; at++) {
+    for (let at = 0; at < notional.length; at++) {
       if (edges[at + 1] < low || edges[at] > high) continue;
-      largest = Math.max(largest, usdt[at][column]);
+      largest = Math.max(largest, notional[at][column]);
       seen.push(at);
     }
     for (const at of seen) {
-      const long = usdt[at][column] && edges[at] < prices[column];
+      const long = notional[at][column] && edges[at] < prices[column];
       context.fillStyle = colour(long ? "long" : "short");
       const top = y(edges[at + 1]), bottom = y(edges[at]);
-      context.fillRect(left, top, (usdt[at][column] / largest) * (profile - 8), Math.max(0.7, bottom - top - 0.3));
+      context.fillRect(left, top, (notional[at][column] / largest) * (profile - 8), Math.max(0.7, bottom - top - 0.3));
     }
     context.fillStyle = colour("text");
     context.fillRect(left, y(prices[column]), profile, 1);
@@ -331,19 +333,19 @@ export class Chart {
   }
 
   #cross(time, value) {
-    const { ms, step, price_edges: edges, usdt, prices } = this.heat;
+    const { ms, step, price_edges: edges, notional, prices } = this.heat;
     const column = Math.min(Math.max(Math.floor((time - ms[0]) / step), 0), this.upTo);
     const bin = edges.findLastIndex((edge) => edge <= value), known = prices[column];
     let sum = 0;
-    for (let at = 0; at < usdt.length; at++) {
+    for (let at = 0; at < notional.length; at++) {
       const middle = (edges[at] + edges[at + 1]) / 2;
-      if ((value < known && middle >= value && middle <= known) || (value >= known && middle <= value && middle >= known)) sum += usdt[at][column];
+      if ((value < known && middle >= value && middle <= known) || (value >= known && middle <= value && middle >= known)) sum += notional[at][column];
     }
     const candle = this.candles.findLast(([opened]) => opened <= time && time < opened + this.data.length);
     this.cross = { time, price: value, column };
     const { width, height } = this.main, axes = this.#axes(width, height);
     const swept = this.layers.has("swept") && this.swept.find((one) => Math.abs(axes.x(one.time) - axes.x(time)) < NEAR && axes.y(one.high) - NEAR < axes.y(value) && axes.y(value) < axes.y(one.low) + NEAR);
-    this.pointed({ time, price: value, known, swept, usdt: usdt[bin]?.[column] ?? 0, sum, candle });
+    this.pointed({ time, price: value, known, swept, notional: notional[bin]?.[column] ?? 0, sum, candle });
     this.over.ask();
   }
 

@@ -18,20 +18,20 @@ export function palette(theme) {
   return colours;
 }
 
-/** From USDT to 0…255, by what is known up to a column: the few highest share the end of the scale. */
+/** From amounts to 0…255, by what is known up to a column: the few highest share the end of the scale. */
 export function scaleOf(heat, upTo, kind) {
   const sample = [];
-  const columns = upTo + 1, step = Math.max(1, Math.floor((heat.usdt.length * columns) / 40000));
+  const columns = upTo + 1, step = Math.max(1, Math.floor((heat.notional.length * columns) / 40000));
   let at = 0;
-  for (const row of heat.usdt) for (let j = 0; j < columns; j++) if (at++ % step === 0 && row[j] > 0) sample.push(row[j]);
+  for (const row of heat.notional) for (let j = 0; j < columns; j++) if (at++ % step === 0 && row[j] > 0) sample.push(row[j]);
   if (!sample.length) return { highest: 1, code: () => 0, decode: () => 0 };
   sample.sort((a, b) => a - b);
   const highest = sample[Math.floor(TOP_SHARE * (sample.length - 1))], median = sample[sample.length >> 1];
   const power = kind === "linear" || median >= highest ? 1 : Math.min(1, Math.max(0.4, Math.log(MEDIAN_BRIGHT) / Math.log(median / highest)));
   const floor = highest / SPREAD;
   const code = kind === "log"
-    ? (usdt) => (usdt <= 0 ? 0 : Math.min(255, Math.max(1, Math.round((255 * Math.log(usdt / floor)) / Math.log(SPREAD)))))
-    : (usdt) => (usdt <= 0 ? 0 : Math.min(255, Math.max(1, Math.round(255 * (usdt / highest) ** power))));
+    ? (notional) => (notional <= 0 ? 0 : Math.min(255, Math.max(1, Math.round((255 * Math.log(notional / floor)) / Math.log(SPREAD)))))
+    : (notional) => (notional <= 0 ? 0 : Math.min(255, Math.max(1, Math.round(255 * (notional / highest) ** power))));
   const decode = kind === "log" ? (share) => floor * SPREAD ** share : (share) => highest * share ** (1 / power);
   return { highest, code, decode };
 }
@@ -64,8 +64,8 @@ export function paint(canvas, heat, upTo, scale, colours, rows = rowsOf(heat.pri
     const start = (tall - 1 - row) * wide;
     if (rows.bins[row] === before) pixels.copyWithin(start, painted, painted + wide);
     else {
-      const usdt = heat.usdt[rows.bins[row]];
-      for (let j = 0; j <= upTo; j++) pixels[start + j] = colours[scale.code(usdt[j])];
+      const notional = heat.notional[rows.bins[row]];
+      for (let j = 0; j <= upTo; j++) pixels[start + j] = colours[scale.code(notional[j])];
       [before, painted] = [rows.bins[row], start];
     }
   }
@@ -77,6 +77,6 @@ export function paint(canvas, heat, upTo, scale, colours, rows = rowsOf(heat.pri
 export function paintColumn(canvas, heat, column, scale, colours, rows) {
   const tall = rows.bins.length, context = canvas.getContext("2d"), image = context.createImageData(1, tall);
   const pixels = new Uint32Array(image.data.buffer);
-  for (let row = 0; row < tall; row++) pixels[tall - 1 - row] = colours[scale.code(heat.usdt[rows.bins[row]][column])];
+  for (let row = 0; row < tall; row++) pixels[tall - 1 - row] = colours[scale.code(heat.notional[rows.bins[row]][column])];
   context.putImageData(image, column, 0);
 }

@@ -44,7 +44,7 @@ const mode = new LiveMode("heatmap", state, place, {
 });
 const question = () => ({
   data: state.get("data"), symbol: state.get("symbol"), model: state.get("model"), window: state.get("window"),
-  interval: state.get("interval"), side: state.get("side"), min_usdt: least() || "",
+  interval: state.get("interval"), side: state.get("side"), min_notional: least() || "",
 });
 
 async function load() {
@@ -63,7 +63,7 @@ async function load() {
   if (!heat.largest) tell(place, "Nothing is left of these maps: lower the threshold, or show both sides.");
   showOrigin(heat);
   showVerdict();
-  chart.set(heat, found.data);
+  chart.set(heat, found.data, state.quote);
   slider.max = heat.ms.length - 1;
   slider.disabled = latestButton.disabled = false;
   slide(state.get("known") ? Math.max(0, heat.ms.findLastIndex((time) => time <= Date.parse(`${state.get("known")}Z`))) : heat.ms.length - 1);
@@ -71,7 +71,7 @@ async function load() {
 }
 
 function showThreshold() {
-  document.getElementById("threshold-text").textContent = least() ? `${amount(least())} USDT` : "none";
+  document.getElementById("threshold-text").textContent = least() ? `${amount(least())} ${state.quote}` : "none";
 }
 
 /** The market as it runs: what is drawn has grown. */
@@ -82,7 +82,7 @@ function grown(shown, data, { what, now }) {
     const index = Number(slider.value), kept = follows ? null : chart.heat?.ms[index];
     showOrigin(heat);
     if (heat.verdict) showVerdict();
-    chart.set(heat, data);
+    chart.set(heat, data, state.quote);
     slider.max = heat.ms.length - 1;
     slider.disabled = latestButton.disabled = false;
     slide(kept === null || kept === undefined ? heat.ms.length - 1 : Math.max(0, heat.ms.indexOf(kept)));
@@ -111,11 +111,11 @@ function read(at) {
   if (!heat) return;
   if (!at) {
     const index = Number(slider.value);
-    box.replaceChildren(...pairs([["", `${heat.symbol} ${price(heat.prices[index])}`], ["map every", heat.interval], ["open interest", `${amount(heat.open_interest[index] * heat.prices[index])} USDT`], ["", "point at the picture to read its values"]]));
+    box.replaceChildren(...pairs([["", `${heat.symbol} ${price(heat.prices[index])}`], ["map every", heat.interval], ["open interest", `${amount(heat.open_interest[index] * state.worth(heat.prices[index]))} ${state.quote}`], ["", "point at the picture to read its values"]]));
     return;
   }
-  const rows = [["", moment(at.time)], ["price", price(at.price)], ["from price", percent(at.price / at.known - 1)], ["here", `${amount(at.usdt)} USDT`], ["sum to price", `${amount(at.sum)} USDT`]];
-  if (at.swept) rows.push([`run through by ${moment(at.swept.time).slice(5)}`, `${amount(at.swept.usdt)} USDT of ${at.swept.side}s`]);
+  const rows = [["", moment(at.time)], ["price", price(at.price)], ["from price", percent(at.price / at.known - 1)], ["here", `${amount(at.notional)} ${state.quote}`], ["sum to price", `${amount(at.sum)} ${state.quote}`]];
+  if (at.swept) rows.push([`run through by ${moment(at.swept.time).slice(5)}`, `${amount(at.swept.notional)} ${state.quote} of ${at.swept.side}s`]);
   if (at.candle) rows.push(["O H L C", at.candle.slice(1).map(price).join("  ")]);
   box.replaceChildren(...pairs(rows));
 }

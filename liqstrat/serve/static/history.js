@@ -13,7 +13,7 @@ export async function around(range, { length, interval, run }, signal) {
   });
   const [candles, interest, funding, each, sums, trades] = await Promise.all([
     optional("/prices/klines", { interval: length, limit: 20000 }), optional("/data/open-interest"), optional("/data/funding"),
-    optional("/liquidations/history", { limit: 5000, min_usdt: 5000 }), optional("/liquidations/history", { aggregate: interval, limit: 20000 }),
+    optional("/liquidations/history", { limit: 5000, min_notional: 5000 }), optional("/liquidations/history", { aggregate: interval, limit: 20000 }),
     run ? ask(`/runs/${encodeURIComponent(run)}/trades`, {}, { signal }) : null,
   ]);
   return {
@@ -23,7 +23,7 @@ export async function around(range, { length, interval, run }, signal) {
     funding: (funding?.funding ?? []).map((row) => [ms(row), 100 * row.rate]),
     sums: bySide(sums?.liquidations ?? []),
     sumStep: LENGTH[interval] * 60000,
-    bubbles: (each?.liquidations ?? []).map((row) => ({ time: ms(row), price: row.price, usdt: row.usdt, side: row.side })),
+    bubbles: (each?.liquidations ?? []).map((row) => ({ time: ms(row), price: row.price, notional: row.notional, side: row.side })),
     trades: (trades?.rows ?? []).filter((row) => row.symbol === range.symbol).map((row) => ({
       opened: Date.parse(row.opened), closed: row.closed ? Date.parse(row.closed) : null, side: row.side, entry: row.entry_price, exit: row.exit_price, pnl: row.pnl,
     })),
@@ -35,7 +35,7 @@ function bySide(rows) {
   const found = new Map();
   for (const row of rows) {
     const known = found.get(row.time) ?? [ms(row), 0, 0];
-    known[row.side === "long" ? 1 : 2] = row.side === "long" ? row.usdt : -row.usdt;
+    known[row.side === "long" ? 1 : 2] = row.side === "long" ? row.notional : -row.notional;
     found.set(row.time, known);
   }
   return [...found.values()];

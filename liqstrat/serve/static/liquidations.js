@@ -6,7 +6,7 @@ import { fillSymbols, NOTHING, showOrigin, State } from "./state.js";
 const form = document.getElementById("controls");
 const place = document.getElementById("state");
 const latest = new Latest(place);
-const state = new State({ data: "", symbol: "", window: "7d", until: "", interval: "1h", measure: "usdt", model: "conserving" });
+const state = new State({ data: "", symbol: "", window: "7d", until: "", interval: "1h", measure: "notional", model: "conserving" });
 const MINUTES = { "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1440 };
 const RIGHT = 62, BOTTOM = 24, PRICE_SHARE = 0.36;
 let shown = null, pointed = null;
@@ -28,7 +28,7 @@ async function load() {
   const step = MINUTES[state.get("interval")] * 60000;
   const expected = expectation(found.maps, found.candles.klines);
   const bars = new Map();
-  const bar = (time) => bars.get(time) ?? bars.set(time, { time, long: { usdt: 0, count: 0 }, short: { usdt: 0, count: 0 } }).get(time);
+  const bar = (time) => bars.get(time) ?? bars.set(time, { time, long: { notional: 0, count: 0 }, short: { notional: 0, count: 0 } }).get(time);
   for (const row of found.sums.liquidations) bar(Date.parse(row.time))[row.side] = row;
   for (const [time, one] of expected) bar(time).expected = one;
   shown = { step, bars: [...bars.values()].sort((a, b) => a.time - b.time), candles: found.candles.klines.map((row) => [Date.parse(row.time), row.high, row.low, row.close]), from: Date.parse(found.maps.start_time), to: Date.parse(found.maps.end_time) };
@@ -49,7 +49,7 @@ function expectation(maps, candles) {
     const time = Date.parse(row.time), column = at.get(time);
     if (column === undefined) continue;
     const known = maps.prices[column], sums = { long: 0, short: 0 };
-    maps.usdt.forEach((cells, bin) => {
+    maps.notional.forEach((cells, bin) => {
       const middle = Math.sqrt(maps.price_edges[bin] * maps.price_edges[bin + 1]);
       if (middle < known && middle >= row.low) sums.long += cells[column];
       else if (middle > known && middle <= row.high) sums.short += cells[column];
@@ -66,7 +66,7 @@ function draw(context, width, height) {
   const { from, to, step, bars, candles } = shown, wide = width - RIGHT, split = (height - BOTTOM) * PRICE_SHARE;
   const x = (time) => ((time - from) / (to - from || 1)) * wide;
   priceLine(context, x, candles, wide, split, step);
-  const measure = state.get("measure"), hopes = state.get("model") && measure === "usdt";
+  const measure = state.get("measure"), hopes = state.get("model") && measure === "notional";
   const most = (side) => Math.max(...bars.map((bar) => Math.max(bar[side][measure], hopes ? (bar.expected?.[side] ?? 0) : 0)), 1e-9);
   const up = most("long"), down = most("short"), top = split + 14, bottom = height - BOTTOM;
   const middle = top + ((bottom - top) * up) / (up + down), each = (bottom - top) / (up + down);
@@ -78,7 +78,7 @@ function draw(context, width, height) {
     context.fillStyle = colour("grid");
     context.fillRect(0, Math.round(y(value)), wide, 1);
     context.fillStyle = colour("muted");
-    context.fillText(measure === "usdt" ? amount(Math.abs(value)) : Math.abs(value), wide + 6, y(value));
+    context.fillText(measure === "notional" ? amount(Math.abs(value)) : Math.abs(value), wide + 6, y(value));
   }
   context.save();
   context.beginPath();
@@ -139,17 +139,17 @@ function priceLine(context, x, candles, wide, split, step) {
 function showSums({ sums, each, maps }) {
   const total = (side, name) => shown.bars.reduce((sum, bar) => sum + bar[side][name], 0);
   const words = [];
-  for (const side of ["long", "short"]) words.push(`${side === "long" ? "Longs" : "Shorts"}: ${total(side, "count").toLocaleString("en")} liquidations, ${amount(total(side, "usdt"))} USDT.`);
+  for (const side of ["long", "short"]) words.push(`${side === "long" ? "Longs" : "Shorts"}: ${total(side, "count").toLocaleString("en")} liquidations, ${amount(total(side, "notional"))} ${state.quote}.`);
   if (state.get("model")) {
     const hoped = shown.bars.reduce((sum, bar) => sum + (bar.expected?.long ?? 0) + (bar.expected?.short ?? 0), 0);
-    words.push(`The map held ${amount(hoped)} USDT where price went, ${(hoped / Math.max(1, total("long", "usdt") + total("short", "usdt"))).toFixed(2)} times what is on record.`);
+    words.push(`The map held ${amount(hoped)} ${state.quote} where price went, ${(hoped / Math.max(1, total("long", "notional") + total("short", "notional"))).toFixed(2)} times what is on record.`);
     words.push(`This model: ${maps.verdict.words}.`);
   }
   document.getElementById("words").replaceChildren(...words.map(paragraph));
   document.getElementById("record").replaceChildren(...(maps.verdict.record ?? [maps.verdict.reason]).map(paragraph));
-  const rows = each.liquidations.toSorted((a, b) => b.usdt - a.usdt).slice(0, 10).map((row) => {
+  const rows = each.liquidations.toSorted((a, b) => b.notional - a.notional).slice(0, 10).map((row) => {
     const tr = document.createElement("tr");
-    for (const [text, kind] of [[row.time.slice(5, 16).replace("T", " ")], [price(row.price), row.side], [amount(row.usdt)]]) {
+    for (const [text, kind] of [[row.time.slice(5, 16).replace("T", " ")], [price(row.price), row.side], [amount(row.notional)]]) {
       const td = document.createElement("td");
       td.textContent = text;
       td.className = kind ?? "";
@@ -158,7 +158,8 @@ function showSums({ sums, each, maps }) {
     return tr;
   });
   document.querySelector("#largest tbody").replaceChildren(...rows);
-  document.getElementById("expected-key").hidden = !state.get("model") || state.get("measure") !== "usdt";
+  document.getElementById("quote").textContent = state.quote;
+  document.getElementById("expected-key").hidden = !state.get("model") || state.get("measure") !== "notional";
 }
 
 function paragraph(text) {
@@ -173,7 +174,7 @@ function read() {
     box.textContent = "Point at a bar to read it.";
     return;
   }
-  const parts = [moment(bar.time), ...["long", "short"].map((side) => `${side}s ${amount(bar[side].usdt)} USDT (${bar[side].count})`)];
+  const parts = [moment(bar.time), ...["long", "short"].map((side) => `${side}s ${amount(bar[side].notional)} ${state.quote} (${bar[side].count})`)];
   if (bar.expected && state.get("model")) parts.push(`the map held ${amount(bar.expected.long)} and ${amount(bar.expected.short)}`);
   box.replaceChildren(...parts.map((part) => {
     const span = document.createElement("span");
@@ -206,7 +207,7 @@ moves(canvas, {
 });
 state.bind(form, async (name) => {
   if (name === "measure" && shown) {
-    document.getElementById("expected-key").hidden = !state.get("model") || state.get("measure") !== "usdt";
+    document.getElementById("expected-key").hidden = !state.get("model") || state.get("measure") !== "notional";
     return drawing.ask();
   }
   if (name === "data") await fillSymbols(form, state);

@@ -19,10 +19,10 @@ export class LiveHeat {
       this.height = message.height;
       for (const one of message.columns) this.#put(one);
       for (const one of message.candles) this.#candle(one);
-      const known = new Set(this.bubbles.map(({ time, price, usdt }) => `${time} ${price} ${usdt}`));
+      const known = new Set(this.bubbles.map(({ time, price, notional }) => `${time} ${price} ${notional}`));
       for (const one of message.liquidations) {
         const bubble = bubbleOf(one);
-        if (!known.has(`${bubble.time} ${bubble.price} ${bubble.usdt}`)) this.bubbles.push(bubble);
+        if (!known.has(`${bubble.time} ${bubble.price} ${bubble.notional}`)) this.bubbles.push(bubble);
       }
       return "anew";
     }
@@ -61,7 +61,7 @@ export class LiveHeat {
     this.candles.set(at, known ? [at, known[1], Math.max(known[2], rest[1]), Math.min(known[3], rest[2]), rest[3]] : [at, ...rest]);
   }
 
-  /** The maps as the API's answer has them, in even columns and rows; cells of less than `least` USDT are empty. */
+  /** The maps as the API's answer has them, in even columns and rows; cells of less than `least` are empty. */
   heat(least) {
     const first = Math.min(...this.columns.keys()), count = this.last - first + 1;
     let low = Infinity, high = -Infinity;
@@ -73,7 +73,7 @@ export class LiveHeat {
     const heat = {
       symbol: this.symbol, origin: this.origin, interval: "5m", step: STEP_MS, first: low, largest: 0,
       ms: Array.from({ length: count }, (_, at) => (first + at) * STEP_MS), price_edges: edges,
-      usdt: Array.from({ length: high - low }, () => new Array(count).fill(0)), prices: new Array(count), open_interest: new Array(count),
+      notional: Array.from({ length: high - low }, () => new Array(count).fill(0)), prices: new Array(count), open_interest: new Array(count),
     };
     heat.times = heat.ms;
     let before = this.columns.get(first);
@@ -88,9 +88,9 @@ export class LiveHeat {
   /** Write the last column into what `heat` has given; false where it does not fit in. */
   refresh(heat, least) {
     const column = this.columns.get(this.last), offset = column.first - heat.first;
-    if (offset < 0 || offset + column.contracts.length > heat.usdt.length) return false;
+    if (offset < 0 || offset + column.contracts.length > heat.notional.length) return false;
     const at = heat.ms.length - 1;
-    for (const row of heat.usdt) row[at] = 0;
+    for (const row of heat.notional) row[at] = 0;
     this.#fill(heat, at, column, least);
     return true;
   }
@@ -99,11 +99,11 @@ export class LiveHeat {
     heat.prices[at] = price;
     heat.open_interest[at] = open_interest;
     contracts.forEach((one, row) => {
-      const place = first - heat.first + row, usdt = one * Math.sqrt(heat.price_edges[place] * heat.price_edges[place + 1]);
-      heat.usdt[place][at] = usdt >= Math.max(least, 0.5) ? usdt : 0;
-      heat.largest = Math.max(heat.largest, heat.usdt[place][at]);
+      const place = first - heat.first + row, notional = one * Math.sqrt(heat.price_edges[place] * heat.price_edges[place + 1]);
+      heat.notional[place][at] = notional >= Math.max(least, 0.5) ? notional : 0;
+      heat.largest = Math.max(heat.largest, heat.notional[place][at]);
     });
   }
 }
 
-const bubbleOf = ({ time, price, usdt, side }) => ({ time: Date.parse(time), price, usdt, side });
+const bubbleOf = ({ time, price, usdt, side }) => ({ time: Date.parse(time), price, notional: usdt, side });

@@ -4,6 +4,7 @@ import { amount, moment, percent, price } from "./format.js";
 import { LiveMap } from "./live-map.js";
 import { LiveMode } from "./live-mode.js";
 import { fillSymbols, NOTHING, showOrigin, State } from "./state.js";
+import { wordsOn } from "./words.js";
 
 const form = document.getElementById("controls");
 const place = document.getElementById("state");
@@ -17,7 +18,7 @@ const LEFT = 58, RIGHT = 62, TOP = 14, BOTTOM = 34;
 const SPAN = 0.15, FURTHEST = 0.6;
 
 let map = null; // the answer
-let bins = []; // { low, high, side, usdt, by: {leverage: usdt}, sum }
+let bins = []; // { low, high, side, notional, by: {leverage: notional}, sum }
 let tiers = [];
 let view = null; // [low, high] in price
 let pointed = null; // index into the bars drawn
@@ -73,7 +74,7 @@ const switchedOff = () => new Set(state.get("off").split(",").filter(Boolean));
 
 async function load() {
   const threshold = least();
-  document.getElementById("threshold-text").textContent = threshold ? `${amount(threshold)} USDT` : "none";
+  document.getElementById("threshold-text").textContent = threshold ? `${amount(threshold)} ${state.quote}` : "none";
   if (mode.on) return grow();
   const off = switchedOff();
   const wanted = tiers.filter((tier) => !off.has(String(tier)));
@@ -83,7 +84,7 @@ async function load() {
   }
   const answer = await latest.run((signal) => ask("/liquidations/map", {
     data: state.get("data"), symbol: state.get("symbol"), model: state.get("model"), timeframe: state.get("timeframe"),
-    at: state.get("at"), side: state.get("side"), min_usdt: threshold || "",
+    at: state.get("at"), side: state.get("side"), min_notional: threshold || "",
     leverage: off.size && tiers.length ? wanted.join(",") : "", band: banded(off) ? "true" : "",
   }, { signal }));
   if (!answer) return;
@@ -112,17 +113,17 @@ function binned({ levels }) {
   const found = new Map();
   for (const row of levels) {
     const key = `${row.side}${row.price_low}`;
-    const worth = Math.sqrt(row.price_low * row.price_high), bounds = row.high == null ? null : [row.low * worth, row.high * worth];
-    const bin = found.get(key) ?? { low: row.price_low, high: row.price_high, side: row.side, usdt: 0, by: {}, bounds };
-    bin.usdt += row.usdt;
-    bin.by[row.leverage] = row.usdt;
+    const worth = state.worth(Math.sqrt(row.price_low * row.price_high)), bounds = row.high == null ? null : [row.low * worth, row.high * worth];
+    const bin = found.get(key) ?? { low: row.price_low, high: row.price_high, side: row.side, notional: 0, by: {}, bounds };
+    bin.notional += row.notional;
+    bin.by[row.leverage] = row.notional;
     found.set(key, bin);
   }
   const all = [...found.values()].sort((a, b) => a.low - b.low);
   let sum = 0;
-  for (const bin of all) if (bin.side === "short") bin.sum = sum += bin.usdt;
+  for (const bin of all) if (bin.side === "short") bin.sum = sum += bin.notional;
   sum = 0;
-  for (const bin of all.toReversed()) if (bin.side === "long") bin.sum = sum += bin.usdt;
+  for (const bin of all.toReversed()) if (bin.side === "long") bin.sum = sum += bin.notional;
   return all;
 }
 
@@ -140,14 +141,14 @@ function draw(context, width, height) {
   const x = (value) => LEFT + ((value - low) / (high - low)) * wide;
   const inside = bins.filter((bin) => bin.high > low && bin.low < high);
   bars = joined(inside, (high - low) / wide);
-  const largest = Math.max(...bars.map((bar) => bar.bounds?.[1] ?? bar.usdt), 1);
+  const largest = Math.max(...bars.map((bar) => bar.bounds?.[1] ?? bar.notional), 1);
   const log = state.get("scale") === "log";
   const floor = log ? largest / 1e4 : 0;
-  const share = log ? (usdt) => Math.max(0, Math.log(usdt / floor) / Math.log(largest / floor)) : (usdt) => usdt / largest;
-  const y = (usdt) => TOP + tall - share(usdt) * tall * 0.94;
+  const share = log ? (notional) => Math.max(0, Math.log(notional / floor) / Math.log(largest / floor)) : (notional) => notional / largest;
+  const y = (notional) => TOP + tall - share(notional) * tall * 0.94;
   const sums = (map.band?.sums ?? []).filter((one) => one.price >= low && one.price <= high && (state.get("side") === "both" || one.side === state.get("side")));
-  const most = Math.max(...inside.map((bin) => bin.sum), ...sums.map((one) => one.usdt_high), 1);
-  const ySum = (usdt) => TOP + tall - (usdt / most) * tall * 0.94;
+  const most = Math.max(...inside.map((bin) => bin.sum), ...sums.map((one) => one.notional_high), 1);
+  const ySum = (notional) => TOP + tall - (notional / most) * tall * 0.94;
   axes({ context, width, height, low, high, x, y, ySum, largest, most, log, floor });
   context.save();
   context.beginPath();
@@ -158,14 +159,14 @@ function draw(context, width, height) {
     const left = x(bar.low), right = Math.max(left + 1, x(bar.high) - (x(bar.high) - left > 3 ? 1 : 0));
     let below = 0;
     for (const [n, tier] of tiers.entries()) {
-      const usdt = bar.by[tier];
-      if (!usdt) continue;
-      const from = log ? TOP + tall - (below / bar.usdt) * share(bar.usdt) * tall * 0.94 : y(below);
-      const to = log ? TOP + tall - ((below + usdt) / bar.usdt) * share(bar.usdt) * tall * 0.94 : y(below + usdt);
+      const notional = bar.by[tier];
+      if (!notional) continue;
+      const from = log ? TOP + tall - (below / bar.notional) * share(bar.notional) * tall * 0.94 : y(below);
+      const to = log ? TOP + tall - ((below + notional) / bar.notional) * share(bar.notional) * tall * 0.94 : y(below + notional);
       context.fillStyle = tierColour(n, tiers.length);
       context.globalAlpha = pointed === null || pointed === at ? 1 : 0.55;
       context.fillRect(left, to, right - left, from - to);
-      below += usdt;
+      below += notional;
     }
   });
   context.globalAlpha = 1;
@@ -193,7 +194,7 @@ function whiskers(context, x, y) {
   for (const bar of bars) {
     if (!bar.bounds) continue;
     const middle = x((bar.low + bar.high) / 2), cap = Math.min((x(bar.high) - x(bar.low)) / 4, 5);
-    const [least, most] = bar.bounds.map((usdt) => Math.round(y(usdt)) + 0.5);
+    const [least, most] = bar.bounds.map((notional) => Math.round(y(notional)) + 0.5);
     context.globalAlpha = cap > 1.5 ? 0.6 : 0.3;
     line(context, middle, least, middle, most);
     if (cap > 1.5) for (const end of [least, most]) line(context, middle - cap, end, middle + cap, end);
@@ -205,8 +206,8 @@ function whiskers(context, x, y) {
 function around(context, sums, side, x, y) {
   if (!sums.length) return;
   context.beginPath();
-  for (const one of sums) context.lineTo(x(one.price), y(one.usdt_high));
-  for (const one of sums.toReversed()) context.lineTo(x(one.price), y(one.usdt_low));
+  for (const one of sums) context.lineTo(x(one.price), y(one.notional_high));
+  for (const one of sums.toReversed()) context.lineTo(x(one.price), y(one.notional_low));
   context.closePath();
   context.globalAlpha = 0.16;
   context.fillStyle = colour(side);
@@ -221,10 +222,10 @@ function joined(inside, perPixel) {
     const last = found.at(-1);
     if (last && last.side === bin.side && bin.high - last.low <= 3 * perPixel) {
       last.high = bin.high;
-      last.usdt += bin.usdt;
+      last.notional += bin.notional;
       // As if the bins of a bar were wrong together: no band of theirs is wider.
-      if (bin.bounds) last.bounds = last.bounds.map((usdt, at) => usdt + bin.bounds[at]);
-      for (const [tier, usdt] of Object.entries(bin.by)) last.by[tier] = (last.by[tier] ?? 0) + usdt;
+      if (bin.bounds) last.bounds = last.bounds.map((notional, at) => notional + bin.bounds[at]);
+      for (const [tier, notional] of Object.entries(bin.by)) last.by[tier] = (last.by[tier] ?? 0) + notional;
       last.sum = Math.max(last.sum, bin.sum);
     } else found.push({ ...bin, by: { ...bin.by } });
   }
@@ -235,10 +236,10 @@ function curve(context, part, side, x, y, bottom) {
   if (!part.length) return;
   context.beginPath();
   if (side === "short") {
-    context.moveTo(x(part[0].low), y(part[0].sum - part[0].usdt));
+    context.moveTo(x(part[0].low), y(part[0].sum - part[0].notional));
     for (const bin of part) context.lineTo(x(bin.high), y(bin.sum));
   } else {
-    context.moveTo(x(part.at(-1).high), y(part.at(-1).sum - part.at(-1).usdt));
+    context.moveTo(x(part.at(-1).high), y(part.at(-1).sum - part.at(-1).notional));
     for (const bin of part.toReversed()) context.lineTo(x(bin.low), y(bin.sum));
   }
   context.strokeStyle = colour(side);
@@ -282,9 +283,9 @@ function axes({ context, width, height, low, high, x, y, ySum, largest, most, lo
   for (const value of ticks(0, most, 6)) context.fillText(amount(value), width - RIGHT + 7, ySum(value));
   context.textAlign = "center";
   for (const value of ticks(low, high, (width - LEFT - RIGHT) / 90)) context.fillText(value.toLocaleString("en", { maximumSignificantDigits: 7 }), x(value), height - BOTTOM + 13);
-  context.fillText("price, USDT", LEFT + (width - LEFT - RIGHT) / 2, height - 7);
+  context.fillText(`price, ${state.quote}`, LEFT + (width - LEFT - RIGHT) / 2, height - 7);
   context.textAlign = "left";
-  context.fillText("USDT", 8, 8);
+  context.fillText(state.quote, 8, 8);
   context.textAlign = "right";
   context.fillText("sum", width - 8, 8);
 }
@@ -306,9 +307,9 @@ function point(index) {
     const rows = tiers.filter((tier) => bar.by[tier]).map((tier) => [`${tier}x`, amount(bar.by[tier]), tierColour(tiers.indexOf(tier), tiers.length)]).reverse();
     tip.replaceChildren(bold(`${price(bar.low)} – ${price(bar.high)}`), list([
       ["distance", percent(middle / map.price - 1)],
-      [`${bar.side}s here`, `${amount(bar.usdt)} USDT`],
-      ...(bar.bounds ? [["90 % band", bar.bounds.map((usdt) => amount(usdt)).join(" – ")]] : []),
-      ["sum to price", `${amount(bar.sum)} USDT`],
+      [`${bar.side}s here`, `${amount(bar.notional)} ${state.quote}`],
+      ...(bar.bounds ? [["90 % band", bar.bounds.map((notional) => amount(notional)).join(" – ")]] : []),
+      ["sum to price", `${amount(bar.sum)} ${state.quote}`],
       ...sumBand(bar),
       ...rows,
     ]));
@@ -324,7 +325,7 @@ function point(index) {
 function sumBand(bar) {
   const edge = bar.side === "long" ? bar.low : bar.high;
   const found = map.band?.sums.find((one) => one.side === bar.side && Math.abs(one.price / edge - 1) < 1e-6);
-  return found ? [["its band", `${amount(found.usdt_low)} – ${amount(found.usdt_high)}`]] : [];
+  return found ? [["its band", `${amount(found.notional_low)} – ${amount(found.notional_high)}`]] : [];
 }
 
 function bold(text) {
@@ -376,7 +377,7 @@ function showTiers(off) {
 function showSide(answer) {
   const words = document.getElementById("words");
   const none = state.get("band") === "on" && !answer.band && !mode.on ? ["There is no band here: it is of the model conserving, and of all leverages together."] : [];
-  const told = [...answer.words, ...(answer.band ? [answer.band.words] : none)];
+  const told = [...wordsOn(answer, state.quote), ...(answer.band ? [answer.band.words] : none)];
   words.replaceChildren(...[`${answer.symbol} at ${price(answer.price)}, as known at ${moment(answer.time)} UTC.`, ...told].map(paragraph));
   const rows = answer.clusters.toSorted((a, b) => b.price - a.price).map((one) => {
     const [tier] = Object.entries(one.leverage).sort((a, b) => b[1] - a[1])[0];
@@ -384,6 +385,7 @@ function showSide(answer) {
     return row([[price(one.price), one.side], [percent(one.distance)], [amount(one.notional), null, bounds], [`${tier}x`]]);
   });
   document.querySelector("#clusters tbody").replaceChildren(...rows);
+  document.getElementById("quote").textContent = state.quote;
   const trust = document.getElementById("verdict");
   const verdict = paragraph(answer.verdict.words);
   verdict.className = answer.verdict.better ? "good" : "weak";

@@ -10,17 +10,17 @@ const REACH = 0.15;
 /** Of what the largest holds, what is worth a mark. */
 const LEAST = 0.04;
 
-/** Levels that were run through, the largest first: `{time, low, high, price, usdt, side}`; known at `time`. */
-export function sweptOf({ usdt, prices, price_edges: edges, ms }) {
+/** Levels that were run through, the largest first: `{time, low, high, price, notional, side}`; known at `time`. */
+export function sweptOf({ notional, prices, price_edges: edges, ms }) {
   const found = [];
   for (let column = 1; column < ms.length; column++) {
     const low = Math.min(prices[column - 1], prices[column]) * (1 - REACH), high = Math.max(prices[column - 1], prices[column]) * (1 + REACH);
     let open = null;
-    for (let bin = 0; bin <= usdt.length; bin++) {
-      const before = usdt[bin]?.[column - 1] ?? 0, gone = before - (usdt[bin]?.[column] ?? 0);
+    for (let bin = 0; bin <= notional.length; bin++) {
+      const before = notional[bin]?.[column - 1] ?? 0, gone = before - (notional[bin]?.[column] ?? 0);
       if (before && gone >= LOST * before && edges[bin] > low && edges[bin] < high) {
-        open ??= { time: ms[column], low: edges[bin], usdt: 0, most: 0 };
-        open.usdt += gone;
+        open ??= { time: ms[column], low: edges[bin], notional: 0, most: 0 };
+        open.notional += gone;
         open.high = edges[bin + 1];
         if (gone > open.most) [open.most, open.price] = [gone, Math.sqrt(edges[bin] * edges[bin + 1])];
       } else if (open) {
@@ -29,18 +29,18 @@ export function sweptOf({ usdt, prices, price_edges: edges, ms }) {
       }
     }
   }
-  return found.sort((a, b) => b.usdt - a.usdt);
+  return found.sort((a, b) => b.notional - a.notional);
 }
 
 export function drawSwept(context, swept, x, y) {
-  const largest = swept[0]?.usdt ?? 1;
+  const largest = swept[0]?.notional ?? 1;
   for (const ground of [true, false]) {
     context.strokeStyle = colour(ground ? "plot" : "text");
     context.lineWidth = ground ? 4 : 1.5;
     context.beginPath();
     for (const one of swept) {
-      if (one.usdt < LEAST * largest) continue;
-      const left = x(one.time), size = 2 + 3.5 * Math.sqrt(one.usdt / largest), middle = y(one.price);
+      if (one.notional < LEAST * largest) continue;
+      const left = x(one.time), size = 2 + 3.5 * Math.sqrt(one.notional / largest), middle = y(one.price);
       context.moveTo(left - size, middle - size);
       context.lineTo(left + size, middle + size);
       context.moveTo(left - size, middle + size);
@@ -52,11 +52,11 @@ export function drawSwept(context, swept, x, y) {
 }
 
 export function drawBubbles(context, bubbles, x, y, [from, to]) {
-  const seen = bubbles.filter((one) => one.time >= from && one.time <= to).sort((a, b) => b.usdt - a.usdt).slice(0, MOST_BUBBLES);
-  const largest = seen[0]?.usdt ?? 1;
+  const seen = bubbles.filter((one) => one.time >= from && one.time <= to).sort((a, b) => b.notional - a.notional).slice(0, MOST_BUBBLES);
+  const largest = seen[0]?.notional ?? 1;
   for (const one of seen) {
     context.beginPath();
-    context.arc(x(one.time), y(one.price), 1.5 + 10 * Math.sqrt(one.usdt / largest), 0, 2 * Math.PI);
+    context.arc(x(one.time), y(one.price), 1.5 + 10 * Math.sqrt(one.notional / largest), 0, 2 * Math.PI);
     context.fillStyle = context.strokeStyle = colour(one.side);
     context.globalAlpha = 0.16;
     context.fill();

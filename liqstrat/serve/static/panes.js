@@ -9,7 +9,7 @@ export function panesOf(data, layers, until) {
   const known = (rows) => rows.filter(([time]) => time <= until);
   if (layers.has("oi") && data.openInterest.length) found.push({ name: "Open interest", unit: "contracts", kind: "line", rows: known(data.openInterest) });
   if (layers.has("funding") && data.funding.length) found.push({ name: "Funding", unit: "%", kind: "bars", rows: known(data.funding) });
-  if (layers.has("sums") && data.sums.length) found.push({ name: "Liquidated", unit: "USDT", kind: "sides", rows: known(data.sums) });
+  if (layers.has("sums") && data.sums.length) found.push({ name: "Liquidated", unit: "", kind: "sides", rows: known(data.sums) });
   return found;
 }
 

@@ -1,6 +1,6 @@
 // What a page shows is in its address, so that a link holds all of it. Controls have the names of its parts.
 
-import { ask, Refused } from "./api.js";
+import { ask } from "./api.js";
 import { ago, moment } from "./format.js";
 
 export class State {
@@ -13,6 +13,20 @@ export class State {
 
   get(name) {
     return this.values[name];
+  }
+
+  /** What amounts of the symbol are in. */
+  get quote() {
+    return this.#market?.quote ?? "";
+  }
+
+  /** What a contract of the symbol is worth at a price. */
+  worth(price) {
+    return this.#market?.contract_size ?? price;
+  }
+
+  get #market() {
+    return this.markets?.get(this.values.symbol);
   }
 
   set(changes) {
@@ -50,35 +64,19 @@ function carry(link, values) {
   link.href = url.pathname + url.search;
 }
 
-/** Fill the selectors of data and symbol with what there is; false where there is nothing, and throws `Refused` where what is
- * asked for, or all that there is, cannot be shown. */
+/** Fill the selectors of data and symbol with what there is; false where there is nothing. */
 export async function fillSymbols(form, state) {
   const { databases } = await ask("/symbols");
   const full = databases.filter((one) => one.symbols.length);
-  const others = [...new Set(databases.flatMap((one) => one.not_shown))];
-  if (!full.length) {
-    if (others.length) throw new Refused(inOther(others));
-    return false;
-  }
+  if (!full.length) return false;
   const data = full.find((one) => one.data === state.get("data")) ?? full[0];
   options(form.elements.data, full.map((one) => one.data), data.data);
-  if (others.includes(state.get("symbol"))) {
-    const asked = state.get("symbol");
-    options(form.elements.symbol, data.symbols.map((one) => one.symbol), "");
-    form.elements.symbol.selectedIndex = -1;
-    state.set({ data: data.data, symbol: "" });
-    throw new Refused(`${inOther([asked])} Or choose another symbol above.`);
-  }
   const symbol = data.symbols.find((one) => one.symbol === state.get("symbol")) ?? data.symbols[0];
   options(form.elements.symbol, data.symbols.map((one) => one.symbol), symbol.symbol);
   for (const field of form.querySelectorAll('[data-only="many-data"]')) field.hidden = full.length < 2;
+  state.markets = new Map(data.symbols.map((one) => [one.symbol, one]));
   state.set({ data: data.data, symbol: symbol.symbol });
   return true;
-}
-
-function inOther(symbols) {
-  const named = symbols.length > 4 ? `${symbols.slice(0, 4).join(", ")} and ${symbols.length - 4} more` : symbols.join(", ");
-  return `Pages show amounts in USDT, and ${named} ${symbols.length > 1 ? "are" : "is"} in another currency: \`liqstrat levels ${symbols[0]}\` and \`liqstrat heatmap ${symbols[0]}\` show the map. Results has reports of its runs.`;
 }
 
 function options(select, names, chosen) {
