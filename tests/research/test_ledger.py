@@ -171,6 +171,19 @@ def test_who_is_killed_while_parts_are_put_together_leaves_no_entry_twice(tmp_pa
 
 
 @pytest.mark.slow
+def test_two_put_parts_together_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
+    """Each writes so many that parts become one several times, now by one of them and now by the other."""
+    both = [writer(tmp_path, 100, name, 0.0) for name in ("one", "other")]
+    for process in both:
+        go(process)
+    assert [process.wait(120) for process in both] == [0, 0]
+    table = read_ledger(tmp_path).to_pandas()
+    assert sorted(table["run"]) == sorted(f"{name}-{i}" for name in ("one", "other") for i in range(100))
+    assert sorted(table["number"]) == list(range(1, 201)), "each has its own number"
+    assert list((tmp_path / "ledger").glob("together-*.parquet")), "they were put together"
+
+
+@pytest.mark.slow
 def test_who_reads_while_parts_are_put_together_misses_nothing(tmp_path: Path) -> None:
     append(tmp_path, [entry(-1)])
     process = writer(tmp_path, 150, "w", 0.0)
