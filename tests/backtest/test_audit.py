@@ -60,7 +60,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "audited-days", make) / "days.duckdb"
 
 
-@pytest.fixture(scope="module", params=["tick", "1m"])
+@pytest.fixture(scope="module", params=[pytest.param("tick", marks=pytest.mark.slow), "1m"])
 def audit(history: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Audit:
     folder = tmp_path_factory.mktemp("audit")
     run = RunFile.model_validate(

@@ -31,7 +31,7 @@ def results(folder: Path) -> dict[str, Any]:
     return said
 
 
-@pytest.mark.parametrize("resolution", ["tick", "1m"])
+@pytest.mark.parametrize("resolution", [pytest.param("tick", marks=pytest.mark.slow), "1m"])
 def test_results_are_those_of_a_run_that_found_nothing(market: Path, tmp_path: Path, resolution: str) -> None:
     def run(catalog: str, seed: int) -> dict[str, Any]:
         strategies = [{"use": "RandomEntry", "params": {"seed": seed, "per_day": 50}}]

@@ -217,7 +217,9 @@ def test_an_order_tells_how_much_was_asked_for_not_what_was_left(tmp_path: Path)
     assert entry.quantity == stop.quantity == target.quantity > 0
 
 
-@pytest.mark.parametrize(("resolution", "start"), [("1m", 1.0), ("5m", 1.0), ("1m", 62 / 60)])
+@pytest.mark.parametrize(
+    ("resolution", "start"), [("1m", 1.0), ("5m", 1.0), pytest.param("1m", 62 / 60, marks=pytest.mark.slow)]
+)
 def test_a_run_of_bars_sees_the_maps_of_a_run_by_trades(tmp_path: Path, resolution: str, start: float) -> None:
     """Whether the book ended an interval right at the start, or two minutes before."""
     database = write_history(tmp_path / "m.duckdb", random_trades(5), {START: 1_000.0, **open_interest_every(5, 5)})

@@ -24,7 +24,7 @@ def test_one_model_or_few_days_say_nothing() -> None:
     assert may_be_best({"one": losses[:13], "other": losses[:13] + 1}) is None
 
 
-@pytest.mark.parametrize("days", [14, 28])
+@pytest.mark.parametrize("days", [14, pytest.param(28, marks=pytest.mark.slow)])
 def test_the_best_is_seldom_left_out(days: int) -> None:
     rng = np.random.default_rng(days)
     kept = []

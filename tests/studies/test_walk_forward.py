@@ -100,6 +100,7 @@ def test_what_is_best_in_training_is_traded_on_the_test(study_file: Callable[...
     assert len(read_ledger(out)) == len(ledger)
 
 
+@pytest.mark.slow
 def test_a_training_that_allows_no_choice_says_why(liqstrat: Shell, study_file: Callable[..., Path]) -> None:
     """Eight hours have no Sharpe ratio, whatever the constraint."""
     path = study_file(WALK, **{'objective = "net_return"': 'objective = "sharpe"\nconstraint = "trades >= 0"'})

@@ -71,7 +71,7 @@ def same(one: LiquidationMap, other: LiquidationMap) -> None:
         (0.0, 5, {}),
         (2.0, 5, {}),
         (2.04, 5, {}),
-        (2.04, 60, {}),
+        pytest.param(2.04, 60, {}, marks=pytest.mark.slow),
         (2.04, 5, {"kind": "large_trades", "large_by": "top", "large": 3}),
         (2.04, 5, {"kind": "ensemble", "large_by": "portion", "large": 0.3}),
     ],

@@ -92,7 +92,7 @@ def _replayed(prepared: Prepared, folder: Path) -> tuple[list[Any], Replayed]:
         {"params": {"every": 40, "decide_seconds": 20, "maps": True}},
         {"resolution": "1m", "params": {"maps": True}},
         {"resolution": "5m", "params": {"every": 7}, "model": {"bin_width": 0.001, "kind": "ensemble"}},
-        {"resolution": "1m", "params": {"every": 9, "maps": True}, "band": True},
+        pytest.param({"resolution": "1m", "params": {"every": 9, "maps": True}, "band": True}, marks=pytest.mark.slow),
     ],
     ids=["ticks", "ticks, seldom", "bars", "bars, seldom, a mixture", "bars, with a band"],
 )
