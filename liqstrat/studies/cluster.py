@@ -35,7 +35,8 @@ class ClusterWorkers:
         self._waits = False
         self._out: set[Any] = set()
         # What it says of connections that end is said below, in a sentence.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self._client: Any = self._library.Client(address, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError, ImportError) as error:

@@ -85,16 +85,13 @@ class Journal:
             trials: Sequence[FrozenTrial] = self._study.get_trials(deepcopy=False)
             for trial in trials:
                 if trial.state == TrialState.RUNNING and not self._lives(trial.user_attrs.get(_OWNER)):
-                    return self._take(optuna.trial.Trial(self._study, trial._trial_id), trial.number, trial.params)
+                    return self._take_over(trial)
             number = len(trials)
             if number >= self._space.trials:
                 return None
             if any(not trial.state.is_finished() for trial in trials[: waits_for(self._space, number)]):
                 return None
-            params = propose(self._space, number, trials)
-            self._study.enqueue_trial(params)
-            asked = self._study.ask(self._space.distributions)
-            return self._take(asked, asked.number, asked.params)
+            return self._begin(number, propose(self._space, number, trials))
 
     def finish(self, number: int, figures: dict[str, Any], days: Sequence[int], returns: Sequence[float]) -> None:
         """Write down what a claimed trial has made; where somebody else has done so, it is the same."""
@@ -137,11 +134,22 @@ class Journal:
             reason=trial.user_attrs.get(_REASON, ""),
         )
 
-    def _take(self, trial: Any, number: int, params: dict[str, Any]) -> Claim:
+    def _begin(self, number: int, params: dict[str, Any]) -> Claim:
         settings = self._space.settings_of(params)
-        trial.set_user_attr(_OWNER, self._name)
-        trial.set_user_attr(_SETTINGS, settings)
+        # In one line of the journal: who is stopped here leaves a whole trial or none.
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.RUNNING,
+                params=params,
+                distributions=self._space.distributions,
+                user_attrs={_OWNER: self._name, _SETTINGS: settings},
+            )
+        )
         return Claim(number, settings)
+
+    def _take_over(self, trial: FrozenTrial) -> Claim:
+        optuna.trial.Trial(self._study, trial._trial_id).set_user_attr(_OWNER, self._name)
+        return Claim(trial.number, trial.user_attrs[_SETTINGS])
 
     def _running(self, number: int) -> Any:
         found = self._study.get_trials(deepcopy=False)[number]

@@ -52,6 +52,18 @@ class Cluster:
             shutil.copytree(catalog, place / "copy", ignore=shutil.ignore_patterns("prepared", "kept"))
         return self._start("dask_worker", place, self.address, "--nthreads", "1", "--no-nanny", "--name", name)
 
+    def client(self, path: Path, out: Path) -> subprocess.Popen[str]:
+        """A sweep that was given to the worker "one", which has begun."""
+        command = [sys.executable, "-m", "liqstrat", "sweep", str(path), "--out", str(out), "--scheduler", self.address]
+        client = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        deadline = time.monotonic() + 60
+        while not (self.folder / "one" / "copy" / "prepared").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return client
+
+    def lose_scheduler(self) -> None:
+        self.started[0].kill()
+
     def _start(self, module: str, place: Path, *words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.{module}", *words, "--no-dashboard"]
         environment = {**os.environ, "LIQSTRAT_CATALOG": "copy"}
@@ -125,11 +137,7 @@ def test_a_worker_that_is_killed_loses_nothing(here: Callable[..., Path], cluste
     killed = cluster.add("one", Path("nautilus"))
     out = Path("shared")
     study = open_study(load_run_file(path), out, path)
-    command = [sys.executable, "-m", "liqstrat", "sweep", str(path), "--out", str(out), "--scheduler", cluster.address]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as client:
-        deadline = time.monotonic() + 60
-        while not (cluster.folder / "one" / "copy" / "prepared").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+    with cluster.client(path, out) as client:
         # It replays its first trial now, and nobody else could have.
         killed.send_signal(signal.SIGKILL)
         cluster.add("two", Path("nautilus"))
@@ -139,6 +147,21 @@ def test_a_worker_that_is_killed_loses_nothing(here: Callable[..., Path], cluste
     for name in FILES:
         assert (out / study.name / name).read_bytes() == (alone / name).read_bytes(), name
     assert sorted(read_ledger(out)["run"].to_pylist()) == [f"{study.name}/{number:05}" for number in range(6)]
+
+
+@pytest.mark.slow
+def test_without_its_scheduler_a_sweep_ends_with_a_sentence(here: Callable[..., Path], cluster: Cluster) -> None:
+    path = here()
+    sweep(load_run_file(path), Path("alone"), path, trials=1, workers=1)
+    cluster.add("one", Path("nautilus"))
+    with cluster.client(path, Path("shared")) as client:
+        cluster.lose_scheduler()
+        _, said = client.communicate(timeout=120)
+    assert client.returncode == 1, said
+    assert "the scheduler is gone" in said
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+    assert "ERROR" not in said
 
 
 @pytest.mark.slow

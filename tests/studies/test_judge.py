@@ -77,20 +77,6 @@ def test_of_several_objectives_the_best_are_those_that_none_beats(
     assert [trial.number for trial in study.best(trials)] == [0, 1]
 
 
-def test_a_part_of_a_grid_can_be_gone_on_with(study_file: Callable[..., Path], tmp_path: Path) -> None:
-    path, out = study_file(), tmp_path / "results"
-    few, all_ = (open_study(load_run_file(path), out, path, trials) for trials in (2, None))
-    assert few.folder == all_.folder
-    with few.journal() as journal:
-        some = [journal.claim() for _ in range(3)]
-    with all_.journal() as journal:
-        # Nobody holds the first two any more.
-        rest = [journal.claim() for _ in range(7)]
-    assert some[2] is rest[6] is None
-    assert rest[:2] == some[:2]
-    assert len({repr(claim.settings) for claim in rest[:6] if claim}) == 6
-
-
 @pytest.mark.slow
 def test_a_sweep_is_judged_and_its_page_says_how(study_file: Callable[..., Path], tmp_path: Path) -> None:
     path = study_file("trials = 3", **{"controls = 0": "controls = 2"})
