@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import kurtosis, norm, skew
 
 from liqstrat.research.edge import EDGE, NONE, NOT_OF_LEVELS, TOO_LITTLE, Against, Evidence, verdict_on
-from liqstrat.research.luck import days_needed, deflated, overfitting, sharpes_of, superiority
+from liqstrat.research.luck import Overfitting, days_needed, deflated, overfitting, sharpes_of, superiority
 from liqstrat.studies.walked import sharpe_by_day
 
 
@@ -118,6 +118,7 @@ def test_a_verdict_needs_every_test_and_enough_of_everything() -> None:
     assert verdict_on(evidence(placebo=Against(0.6, 39))).words == NOT_OF_LEVELS
     assert verdict_on(evidence(random=Against(0.6, 39))).words == NONE
     assert verdict_on(evidence(superiority=0.2)).words == NONE
+    assert verdict_on(evidence(overfitting=Overfitting(0.1, 0.26, 10, 252))).words == NONE
     few = verdict_on(evidence(trades=12))
     assert few.words == TOO_LITTLE
     assert few.needed == ["12 trades: a verdict needs 30, which at this rate are 750 days"]
