@@ -284,6 +284,20 @@ def test_runs_are_tagged_noted_put_aside_and_brought_back(browser: Browser, addr
         assert page.is_hidden("#undo")
 
 
+def test_the_list_of_runs_fits_with_the_figures_that_matter_most(browser: Browser, address: str) -> None:
+    over = "document.getElementById('scroller').scrollWidth - document.getElementById('scroller').clientWidth"
+    with opened(browser, f"{address}/results?sort=win_rate", width=800) as page:
+        assert page.evaluate(over) <= 0
+        narrow = page.evaluate("window.shown.columns")
+        assert {"net_return", "max_drawdown", "sharpe", "win_rate"} <= set(narrow)
+        page.set_viewport_size({"width": 1600, "height": 900})
+        until(page, f"window.shown.columns.length > {len(narrow)}")
+        assert page.evaluate(over) <= 0
+        assert set(narrow) < set(page.evaluate("window.shown.columns"))
+        page.select_option("[name=columns]", "all")
+        until(page, "window.shown.columns.includes('data_hash')")
+
+
 def test_a_report_and_a_comparison_open_inside(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}/results?run=demo-second") as page:
         frame = page.frame_locator("#frame")
@@ -409,6 +423,9 @@ def test_markets_in_another_currency_say_which(
                     told = [page.inner_text("main"), *page.evaluate("window.written")]
                     assert any(re.search(rf"\b{quote}\b", text) for text in told), name
                     assert not any("USDT" in text for text in told), name
+                    if name == "heatmap":
+                        assert page.is_disabled("[data-layer=funding]") == (data == "coin"), "none is on record there"
+                        assert f"Liquidated, {quote}" in told
 
 
 def test_an_empty_house_says_what_to_do(browser: Browser, tmp_path: Path) -> None:
@@ -416,3 +433,4 @@ def test_an_empty_house_says_what_to_do(browser: Browser, tmp_path: Path) -> Non
         for name in (*DRAWN, "results"):
             with opened(browser, f"{address}/{name}") as page:
                 assert "liqstrat demo" in page.inner_text(".state.told")
+                assert name == "results" or page.is_hidden("#controls")

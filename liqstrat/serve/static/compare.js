@@ -61,7 +61,7 @@ function facts(one, at) {
   const list = document.createElement("dl");
   list.className = "facts";
   const lift = one.verdict.lift_at_equal_distance;
-  const number = (value) => (value == null ? "–" : value.toFixed(2));
+  const number = (value) => (value == null ? "–" : value.toFixed(2).replace("-", "−"));
   const strongest = one.largest[0];
   for (const [name, value, more] of [
     ["agrees with the first", at ? `rank ${number(one.agreement.rank)}, overlap ${one.agreement.overlap == null ? "–" : percent(one.agreement.overlap, 0).slice(1)}` : "the first"],

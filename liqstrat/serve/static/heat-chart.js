@@ -84,7 +84,7 @@ export class Chart {
     const times = [...this.candles.map(([time]) => time + this.data.length), ...this.bubbles.map((one) => one.time), ...this.swept.map((one) => one.time), this.heat.ms[this.upTo]];
     return {
       heat: this.heat, until: this.until, ending: this.candles.slice(-2), latest: Math.max(...times), candles: this.candles.length, bubbles: this.bubbles.length, swept: this.swept, trades: this.trades.length,
-      panes: panesOf(this.data, this.layers, this.until).map((pane) => ({ name: pane.name, latest: Math.max(...pane.rows.map(([time]) => time)) })), view: this.#range(),
+      panes: panesOf(this.data, this.layers, this.until, this.quote).map((pane) => ({ name: pane.name, latest: Math.max(...pane.rows.map(([time]) => time)) })), view: this.#range(),
     };
   }
 
@@ -105,7 +105,7 @@ export class Chart {
   }
 
   #layout(width, height) {
-    const panes = this.data ? panesOf(this.data, this.layers, this.until) : [];
+    const panes = this.data ? panesOf(this.data, this.layers, this.until, this.quote) : [];
     const profile = this.layers.has("profile") && width > 560 ? PROFILE : 0;
     const wide = width - AXIS - profile, tall = height - BOTTOM - panes.length * PANE;
     return { panes, profile, wide, tall };
@@ -236,10 +236,14 @@ export class Chart {
     context.fillStyle = colour("text");
     context.textBaseline = "middle";
     const size = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 2 });
-    for (const [share, align] of [[0, "left"], [0.5, "center"], [1, "right"]]) {
-      context.textAlign = align;
-      context.fillText(`${size.format(share ? this.scale.decode(share) : 0)}${share === 1 ? `+ ${this.quote}` : ""}`, left + share * 174, top + 14);
-    }
+    const end = `${size.format(this.scale.decode(1))}+ ${this.quote}`, middle = size.format(this.scale.decode(0.5));
+    context.textAlign = "left";
+    context.fillText("0", left, top + 14);
+    // In the middle where there is room, else left of it.
+    const free = 174 - context.measureText(end).width - 12 - context.measureText(middle).width;
+    context.fillText(middle, left + Math.min(87 - context.measureText(middle).width / 2, free), top + 14);
+    context.textAlign = "right";
+    context.fillText(end, left + 174, top + 14);
   }
 
   #drawOver(context, width, height) {

@@ -34,6 +34,7 @@ const mode = new LiveMode("heatmap", state, place, {
     latest.stop();
     follows = true;
     growing.begin(symbol);
+    showRecorded(null);
   },
   took: (message) => growing.take(message),
   left() {
@@ -64,6 +65,7 @@ async function load() {
   showOrigin(heat);
   showVerdict();
   chart.set(heat, found.data, state.quote);
+  showRecorded(found.data);
   slider.max = heat.ms.length - 1;
   slider.disabled = latestButton.disabled = false;
   slide(state.get("known") ? Math.max(0, heat.ms.findLastIndex((time) => time <= Date.parse(`${state.get("known")}Z`))) : heat.ms.length - 1);
@@ -139,6 +141,15 @@ function showLayers() {
   for (const chip of document.querySelectorAll("[data-layer]")) chip.setAttribute("aria-pressed", String(on.has(chip.dataset.layer)));
   chart.layers = on;
   chart.ask();
+}
+
+/** What is not on record cannot be shown. */
+function showRecorded(data) {
+  for (const [layer, name] of [["bubbles", "bubbles"], ["sums", "sums"], ["oi", "openInterest"], ["funding", "funding"]]) {
+    const chip = document.querySelector(`[data-layer="${layer}"]`);
+    chip.disabled = data !== null && !data[name].length;
+    chip.title = chip.disabled ? "None on record here" : "";
+  }
 }
 
 for (const chip of document.querySelectorAll("[data-layer]")) {

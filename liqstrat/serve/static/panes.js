@@ -4,12 +4,12 @@ import { colour, FONT } from "./canvas.js";
 import { amount, percent } from "./format.js";
 
 /** What each pane shows of the data up to a moment: a name, rows of [time, value…], and how it is drawn. */
-export function panesOf(data, layers, until) {
+export function panesOf(data, layers, until, quote) {
   const found = [];
   const known = (rows) => rows.filter(([time]) => time <= until);
   if (layers.has("oi") && data.openInterest.length) found.push({ name: "Open interest", unit: "contracts", kind: "line", rows: known(data.openInterest) });
   if (layers.has("funding") && data.funding.length) found.push({ name: "Funding", unit: "%", kind: "bars", rows: known(data.funding) });
-  if (layers.has("sums") && data.sums.length) found.push({ name: "Liquidated", unit: "", kind: "sides", rows: known(data.sums) });
+  if (layers.has("sums") && data.sums.length) found.push({ name: "Liquidated", unit: quote, kind: "sides", rows: known(data.sums) });
   return found;
 }
 
@@ -59,7 +59,7 @@ export function drawPane(context, pane, box, x, [from, to]) {
   context.textAlign = "left";
   context.textBaseline = "middle";
   context.fillStyle = colour("muted");
-  context.fillText(pane.name, left + 6, top + 11);
+  context.fillText(pane.unit === "%" ? pane.name : `${pane.name}, ${pane.unit}`, left + 6, top + 11);
   if (values.length) {
     context.fillText(text(pane, high), left + wide + 6, top + 11);
     if (tall > 40) context.fillText(text(pane, low), left + wide + 6, top + tall - 8);

@@ -8,13 +8,13 @@ const table = document.getElementById("runs");
 const latest = new Latest(place);
 const state = new State({ filter: "", sort: "-created", columns: "short", run: "", compare: "", study: "", data: "", symbol: "" });
 const WHAT = ["created", "symbols", "resolution"], FIGURES = ["trades", "net_return", "max_drawdown", "sharpe", "profit_factor", "win_rate", "exposure"];
-// Where there is no room for all, what came of it stands first.
-const SHORT = innerWidth < 1000 ? [...FIGURES, "tags", "note", ...WHAT] : [...WHAT, ...FIGURES, "tags", "note"];
+// Where there is no room for all of the main figures, these go, one after the other.
+const LESSER = ["resolution", "exposure", "win_rate", "profit_factor", "symbols", "created", "note", "tags"];
 const SHARES = new Set(["net_return", "max_drawdown", "win_rate", "exposure", "cagr", "buy_and_hold"]);
 const WORDS = new Set(["symbols", "strategies", "tags", "note", "resolution", "name", "config_hash", "data_hash"]);
 const HEIGHT = 31, AROUND = 12;
 const ROUND = new Intl.NumberFormat("en"), DIGITS = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-let rows = [], columns = [], ticked = new Set();
+let rows = [], columns = [], known = [], ticked = new Set();
 let lines = new Map(); // the rows of the table that have been made, by run
 
 async function load() {
@@ -22,8 +22,7 @@ async function load() {
   if (!answer) return;
   rows = answer.runs;
   ticked = new Set([...ticked].filter((run) => rows.some((row) => row.run === run)));
-  const known = [...new Set(rows.flatMap(Object.keys))].filter((name) => name !== "run" && name !== "simulated");
-  if (known.length) columns = state.get("columns") === "all" ? [...WHAT, ...known.filter((name) => !WHAT.includes(name))] : SHORT;
+  known = [...new Set(rows.flatMap(Object.keys))].filter((name) => name !== "run" && name !== "simulated");
   const simulated = rows.filter((row) => row.simulated).length;
   document.getElementById("count").textContent = `${rows.length.toLocaleString("en")} of ${answer.of.toLocaleString("en")} runs${simulated ? `, ${simulated.toLocaleString("en")} SIMULATED` : ""}`;
   if (!answer.of) tell(place, "There are no runs yet. Make one with `liqstrat backtest configs/fade.toml`, on the page Run, or with `liqstrat demo`; this page finds it then.");
@@ -31,13 +30,28 @@ async function load() {
   const left = Object.entries(answer.left_out);
   if (left.length) document.getElementById("count").textContent += `; ${left.length} left out: ${left[0][1]}`;
   document.getElementById("columns").replaceChildren(...known.map((name) => new Option(name)));
-  head();
-  body(true);
-  // Columns stay as wide as they are while other rows scroll into view.
-  const heads = [...table.tHead.rows[0].cells], wide = heads.map((th) => Math.ceil(th.getBoundingClientRect().width));
-  heads.forEach((th, at) => (th.style.minWidth = `${wide[at]}px`));
+  table.hidden = !answer.of;
+  layOut();
   chosen();
   undoable(answer.put_aside);
+}
+
+/** Choose the columns, and draw them. */
+function layOut() {
+  const all = state.get("columns") === "all", noted = ["tags", "note"].filter((name) => rows.some((row) => row[name]?.length));
+  if (known.length) columns = all ? [...WHAT, ...known.filter((name) => !WHAT.includes(name))] : [...WHAT, ...FIGURES, ...noted];
+  const draw = () => (head(), body(true));
+  draw();
+  const sorted = new Set(state.get("sort").split(","));
+  for (const name of all ? [] : LESSER) {
+    if (scroller.scrollWidth <= scroller.clientWidth) break;
+    if (sorted.has(name) || (sorted.has(`-${name}`) && name !== "created")) continue;
+    columns = columns.filter((one) => one !== name);
+    draw();
+  }
+  // Columns stay as wide as they are while other rows scroll into view.
+  const heads = [...table.tHead.rows[0].cells], wide = heads.map((th) => th.getBoundingClientRect().width);
+  heads.forEach((th, at) => (th.style.minWidth = `${wide[at]}px`));
   window.shown = { rows, columns };
 }
 
@@ -114,6 +128,7 @@ function line(row) {
   const open = document.createElement("button");
   open.type = "button";
   open.textContent = row.run;
+  open.title = [row.tags?.join(", "), row.note].filter(Boolean).join("\n");
   open.dataset.key = `open ${row.run}`;
   open.addEventListener("click", () => show(row.run));
   const name = cell(open, "left name");
@@ -298,7 +313,13 @@ document.getElementById("inside-close").addEventListener("click", () => {
   state.set({ run: "", compare: "", study: "" });
   body();
 });
-scroller.addEventListener("scroll", () => requestAnimationFrame(body), { passive: true });
+scroller.addEventListener("scroll", () => requestAnimationFrame(() => body()), { passive: true });
+let across = innerWidth;
+addEventListener("resize", () => {
+  if (innerWidth === across || !rows.length) return;
+  across = innerWidth;
+  layOut();
+});
 let waiting;
 form.elements.filter.addEventListener("input", () => {
   clearTimeout(waiting);

@@ -68,6 +68,7 @@ function carry(link, values) {
 export async function fillSymbols(form, state) {
   const { databases } = await ask("/symbols");
   const full = databases.filter((one) => one.symbols.length);
+  document.body.classList.toggle("nothing", !full.length);
   if (!full.length) return false;
   const data = full.find((one) => one.data === state.get("data")) ?? full[0];
   options(form.elements.data, full.map((one) => one.data), data.data);
