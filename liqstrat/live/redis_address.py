@@ -11,13 +11,17 @@ def client_of(url: str) -> Any:
     """A client that connects when it sends; raises `LiqstratError` where the library is missing or the address none."""
     try:
         from redis import asyncio as library
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
     except ImportError:
         raise LiqstratError("Redis needs its library: install liqstrat[redis]") from None
     try:
         parts = urlsplit(url)
         if parts.scheme != "unix" and not re.fullmatch(r"(/[0-9]*)?", parts.path):
             raise ValueError(f'"{parts.path[1:]}" is no number of a database')
-        client = library.Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=5.0)
+        # What the library sends again by itself would stand twice.
+        once = Retry(NoBackoff(), 0)
+        client = library.Redis.from_url(url, socket_timeout=5.0, socket_connect_timeout=5.0, retry=once)
         # Nothing is connected yet, but what is no option is found.
         client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     except (ValueError, TypeError) as error:

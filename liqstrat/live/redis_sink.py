@@ -4,8 +4,8 @@ Pub/sub, for who listens now: `liquidation:signals:{symbol}` and `liquidation:fe
 not be lost: `liquidation:stream:signals:{symbol}` and `liquidation:stream:maps:{symbol}`, read by consumer groups.
 
 Signals are numbered by market time, so that one which is sent again, because the answer was lost or the program began
-anew, is refused by Redis and stands there once. Until it stands there it is kept in a file. A message of a map that is
-sent again has the `seq` of the first; a whole map begins a new count.
+anew, is refused by Redis and stands there once. Until it stands there it is kept in a file. A message of a map is sent
+again only where it is not found there; it has the `seq` of the first, and a whole map begins a new count.
 """
 
 import asyncio
@@ -58,7 +58,10 @@ def maps_stream(symbol: str) -> str:
 
 @dataclass
 class _Waiting:
-    """Messages in order: channel or stream, and text; `entry` is an entry's number, None where it is published."""
+    """Messages in order: channel or stream, and text; `entry` is an entry's number, None where it is published.
+
+    tried: whether it was sent before, and no answer came.
+    """
 
     key: str
     text: str
@@ -66,6 +69,7 @@ class _Waiting:
     kept: int = 0
     is_map: bool = False
     is_signal: bool = False
+    tried: bool = False
 
 
 @dataclass
@@ -177,6 +181,9 @@ class RedisSink(Sink):
             return
         from redis.exceptions import ResponseError
 
+        if one.is_map and one.tried and await self._stands(one):
+            return
+        one.tried = True
         try:
             await self._add(one)
         except ResponseError as error:

@@ -1,5 +1,6 @@
 """A real Redis for tests."""
 
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -31,6 +32,13 @@ class Server:
                 return
             assert time.monotonic() < latest
             time.sleep(0.02)
+
+    def pause(self) -> None:
+        """Let it stand still until it may go on; what it is sent meanwhile waits for it."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         self._process.kill()

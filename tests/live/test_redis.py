@@ -124,6 +124,27 @@ def test_maps_that_nobody_can_take_are_dropped_up_to_the_next_whole_one(server: 
     assert len(entries(server, signals_stream(SYMBOL))) == 1
 
 
+@pytest.mark.slow
+def test_a_map_whose_answer_is_lost_stands_once(server: Server, tmp_path: Path) -> None:
+    """Redis stands still for longer than the sink waits, and then does what it was told meanwhile."""
+    said: list[str] = []
+    sink = RedisSink(server.url, tmp_path / "redis.jsonl", said.append)
+
+    async def trouble() -> None:
+        sink.map_message(SYMBOL, whole(1))
+        while not sink.sent:
+            await asyncio.sleep(0.01)
+        server.pause()
+        sink.map_message(SYMBOL, {**whole(2), "type": "gone"})
+        while not said:
+            await asyncio.sleep(0.01)
+        server.go_on()
+        sink.map_message(SYMBOL, {**whole(3), "type": "gone"})
+
+    sent(server, sink, 3, trouble)
+    assert [one["seq"] for one in entries(server, maps_stream(SYMBOL))] == [1, 2, 3]
+
+
 def test_signals_that_wait_are_sent_by_the_program_that_begins_anew(server: Server, tmp_path: Path) -> None:
     said: list[str] = []
     sink = RedisSink(server.url, tmp_path / "redis.jsonl", said.append)
