@@ -85,10 +85,15 @@ def _checked_weights(text: str) -> str:
     return text
 
 
+#: A leverage, a day and a time of it, in patterns.
+_ONE = r"[1-9]|[1-9]\d|1[0-4]\d|150"
+_DAY = r"(19[7-9]\d|20\d\d|21\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_CLOCK = r"([01]\d|2[0-3])(:[0-5]\d){1,2}Z?"
+
 Moment = Annotated[
     datetime,
     BeforeValidator(parse_time),
-    WithJsonSchema({"type": "string", "pattern": r"^(19[7-9]\d|20\d\d|21\d\d)-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])$"}),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_DAY}(T{_CLOCK})?$"}),
 ]
 
 
@@ -100,20 +105,18 @@ Model = Annotated[Kind, BeforeValidator(_kind), Field(description="conserving, l
 Timeframe = Annotated[
     str,
     AfterValidator(_checked_timeframe),
-    WithJsonSchema({"type": "string", "pattern": r"^([1-9]|[1-9]\d|[12]\d\d|3[0-5]\d|36[0-5])d$"}),
+    WithJsonSchema({"type": "string", "pattern": r"^(([1-9]|[1-9]\d|[12]\d\d|3[0-5]\d|36[0-5])d?|[1-9]\d{0,2}h)$"}),
     Field(description="History that fills the book: days as 7 or 7d, hours as 12h."),
 ]
 Leverages = Annotated[
     str,
     AfterValidator(_checked_list),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^([1-9]|[1-9]\d|1[0-4]\d|150)(,([1-9]|[1-9]\d|1[0-4]\d|150)){0,9}$"}
-    ),
+    WithJsonSchema({"type": "string", "pattern": rf"^({_ONE})(,({_ONE})){{0,9}}$"}),
 ]
 Weights = Annotated[
     str,
     AfterValidator(_checked_weights),
-    WithJsonSchema({"type": "string", "pattern": r"^([1-9]|[1-9]\d|1[0-4]\d|150):[1-9]\d?$"}),
+    WithJsonSchema({"type": "string", "pattern": rf"^({_ONE}):[1-9]\d?(,({_ONE}):[1-9]\d?){{0,9}}$"}),
     Field(description="Shares of opened contracts by leverage, as 5:15,10:30; by default the model's."),
 ]
 

@@ -1,5 +1,6 @@
 """The API: what it answers is what the package says, and what it cannot answer it says in a sentence."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -322,3 +323,16 @@ def test_who_waits_is_told_how_far_long_work_is(folders: tuple[Path, Path]) -> N
         assert fresh.get("/liquidations/map?symbol=BTCUSDT&at=2024-03-02T03:07&timeframe=13h").status_code == 200
         assert under_way.count > begun
         assert fresh.get("/under-way").json() == {"tasks": []}
+
+
+def test_the_description_admits_what_it_gives_as_examples(client: TestClient) -> None:
+    told = client.get("/openapi.json").json()["paths"]["/liquidations/map"]["get"]["parameters"]
+    kinds = {one["name"]: one["schema"].get("anyOf", [one["schema"]])[0] for one in told}
+    for name, text in (
+        ("at", "2024-03-31T12:00"),
+        ("at", "2024-03-01"),
+        ("timeframe", "7"),
+        ("timeframe", "12h"),
+        ("leverage_weights", "5:15,10:30"),
+    ):
+        assert re.search(kinds[name]["pattern"], text), (name, text)
