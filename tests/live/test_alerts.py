@@ -17,6 +17,7 @@ from liqstrat.liquidation.clusters import Cluster
 from liqstrat.live.alerts import Alerts
 from liqstrat.moments import MINUTE_NS, nanoseconds
 from liqstrat.run_file import load_alerts
+from tests.live.loopback import answering
 
 SYMBOL = "BTCUSDT"
 NOON = nanoseconds(datetime(2024, 3, 2, 12, tzinfo=UTC))
@@ -189,29 +190,26 @@ def test_an_address_that_is_slow_or_away_keeps_no_other_waiting_and_ends_at_once
         async def take(request: web.Request) -> web.Response:
             return web.Response(status=next(refuse), headers={"Retry-After": "0"})
 
-        app = web.Application()
-        app.router.add_post("/", take)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        places: list[dict[str, Any]] = [
-            {"webhook": "http://127.0.0.1:9/away"},
-            {"command": ["sleep", "0.3"]},
-            {"webhook": f"http://127.0.0.1:{runner.addresses[0][1]}/"},
-        ]
-        alerts = Alerts([AlertSettings(when="signal", cooldown="1s", **one) for one in places], tmp_path, said.append)
-        for number in range(3):
-            alerts.signal(SYMBOL, {**signal(str(number)), "timestamp": f"2024-03-02T12:0{number}:00+00:00"})
-        work = asyncio.create_task(alerts.run())
-        async with asyncio.timeout(120):
-            # Refused for now twice, then taken; the others are under way still.
-            while alerts.sent < 1:
-                await asyncio.sleep(0.01)
-            began = asyncio.get_running_loop().time()
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
-        await runner.cleanup()
+        async with answering("POST", take) as at:
+            places: list[dict[str, Any]] = [
+                {"webhook": "http://127.0.0.1:9/away"},
+                {"command": ["sleep", "0.3"]},
+                {"webhook": f"http://{at}/"},
+            ]
+            alerts = Alerts(
+                [AlertSettings(when="signal", cooldown="1s", **one) for one in places], tmp_path, said.append
+            )
+            for number in range(3):
+                alerts.signal(SYMBOL, {**signal(str(number)), "timestamp": f"2024-03-02T12:0{number}:00+00:00"})
+            work = asyncio.create_task(alerts.run())
+            async with asyncio.timeout(120):
+                # Refused for now twice, then taken; the others are under way still.
+                while alerts.sent < 1:
+                    await asyncio.sleep(0.01)
+                began = asyncio.get_running_loop().time()
+                work.cancel()
+                with suppress(asyncio.CancelledError):
+                    await work
         return asyncio.get_running_loop().time() - began
 
     assert asyncio.run(test()) < 8
@@ -228,28 +226,22 @@ def test_a_webhook_gets_json_and_telegram_what_it_takes(tmp_path: Path, monkeypa
         return web.Response(status=500 if request.path == "/broken" else 200)
 
     async def test() -> None:
-        app = web.Application()
-        app.router.add_post("/{tail:.*}", take)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        rules = [
-            AlertSettings(when="signal", webhook=f"{address}/plain"),
-            AlertSettings(when="signal", webhook=f"{address}/bot${{BOT}}/sendMessage", chat="42", strength=0.5),
-            AlertSettings(when="signal", webhook=f"{address}/broken", kinds=["REVERSAL"]),
-            AlertSettings(when="signal", webhook=f"{address}/plain", kinds=["WITH"]),
-        ]
-        alerts = Alerts(rules, tmp_path, said.append)
-        work = asyncio.create_task(alerts.run())
-        alerts.signal(SYMBOL, signal("one"))
-        async with asyncio.timeout(120):
-            while len(got) < 3 or not said:
-                await asyncio.sleep(0.01)
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
-        await runner.cleanup()
+        async with answering("POST", take) as at:
+            rules = [
+                AlertSettings(when="signal", webhook=f"http://{at}/plain"),
+                AlertSettings(when="signal", webhook=f"http://{at}/bot${{BOT}}/sendMessage", chat="42", strength=0.5),
+                AlertSettings(when="signal", webhook=f"http://{at}/broken", kinds=["REVERSAL"]),
+                AlertSettings(when="signal", webhook=f"http://{at}/plain", kinds=["WITH"]),
+            ]
+            alerts = Alerts(rules, tmp_path, said.append)
+            work = asyncio.create_task(alerts.run())
+            alerts.signal(SYMBOL, signal("one"))
+            async with asyncio.timeout(120):
+                while len(got) < 3 or not said:
+                    await asyncio.sleep(0.01)
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
 
     asyncio.run(test())
     text = "BTCUSDT REVERSAL long at 60000: swept"

@@ -148,7 +148,7 @@ def check_watch(watcher: Watcher, server: Server) -> None:
     watcher.check_maps(entries(server, "maps"))
     numbers: list[int] = []
     assert taken(server, "maps", lambda one: numbers.append(one["seq"])) == len(numbers) > 8
-    assert numbers == sorted(numbers), "prices alone are not kept, all else is, in order"
+    assert numbers == sorted(set(numbers)), "prices alone are not kept, all else is, in order"
     alerts = watcher.alerts()
     assert len(alerts) == len(set(alerts)) > 0
 

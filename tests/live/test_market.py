@@ -4,8 +4,8 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from liqstrat.live.listener import Listener
 from liqstrat.live.market import Market
 from liqstrat.live.rest import AnswerError, Rest
 from tests.live.conftest import SYMBOL
+from tests.live.loopback import answering
 
 BEGIN = 1_709_373_600_000
 TRADE = {"e": "aggTrade", "E": BEGIN, "s": SYMBOL, "a": 7, "p": "60000.0", "q": "0.5", "f": 1, "l": 1, "T": BEGIN,
@@ -60,22 +61,10 @@ def with_market(folder: Path, answers: dict[str, list[Any]], work: Work) -> None
         left = answers[request.path]
         return web.json_response(left.pop(0) if len(left) > 1 else left[0])
 
-    @asynccontextmanager
-    async def exchange() -> AsyncIterator[str]:
-        app = web.Application()
-        app.router.add_get("/{tail:.*}", answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
-
     async def run() -> None:
         said, told = list[str](), Told()
-        async with exchange() as address, aiohttp.ClientSession() as session:
-            rest, gaps = Rest(session, address, said.append), Gaps(folder, said.append)
+        async with answering("GET", answer) as at, aiohttp.ClientSession() as session:
+            rest, gaps = Rest(session, f"http://{at}", said.append), Gaps(folder, said.append)
             market = Market(SYMBOL, folder, rest, gaps, said.append, told)
             try:
                 await work(market, said, told)
@@ -165,22 +154,16 @@ def test_this_computer_s_clock_is_held_against_the_exchange_s_again_and_again(
         return web.json_response({"serverTime": round((time.time() - late) * 1000)})
 
     async def run() -> None:
-        app = web.Application()
-        app.router.add_get("/{tail:.*}", answer)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        at = f"127.0.0.1:{runner.addresses[0][1]}"
-        settings = recorder_module.Settings([SYMBOL], tmp_path, rest_url=f"http://{at}", stream_url=f"ws://{at}")
-        recorder = recorder_module.Recorder(settings, said.append)
-        recording = asyncio.create_task(recorder._run(lambda _: None))
-        async with asyncio.timeout(60):
-            while len(ahead) > 1 or recorder.connection.skew_ms < 90_000:
-                await asyncio.sleep(0.02)
-        recording.cancel()
-        with suppress(asyncio.CancelledError):
-            await recording
-        await runner.cleanup()
+        async with answering("GET", answer) as at:
+            settings = recorder_module.Settings([SYMBOL], tmp_path, rest_url=f"http://{at}", stream_url=f"ws://{at}")
+            recorder = recorder_module.Recorder(settings, said.append)
+            recording = asyncio.create_task(recorder._run(lambda _: None))
+            async with asyncio.timeout(60):
+                while len(ahead) > 1 or recorder.connection.skew_ms < 90_000:
+                    await asyncio.sleep(0.02)
+            recording.cancel()
+            with suppress(asyncio.CancelledError):
+                await recording
 
     asyncio.run(run())
     clocks = [text for text in said if "clock" in text]
