@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from liqstrat.alert_settings import AlertSettings
 from liqstrat.errors import did_you_mean
-from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time, replayable
-from liqstrat.liquidation.contract import contract_of
+from liqstrat.inputs import DEFAULT_CATALOG, DEFAULT_DATABASE, local_path, minutes_of, parse_time
+from liqstrat.liquidation.contract import contract_of, replayable
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.sections import Section
 from liqstrat.study_settings import HoldoutSettings, SweepSettings, WalkForwardSettings

@@ -34,24 +34,6 @@ def parse_time(value: object) -> datetime:
     raise ValueError(f"{str(value)[:80]!r} is not a time, expected YYYY-MM-DD or YYYY-MM-DDTHH:MM")
 
 
-def replayable(symbol: object) -> str:
-    """A symbol that a run can be of; raises `ValueError` for one that Nautilus or the account here does not take."""
-    text = str(symbol)
-    if isinstance(symbol, str) and re.fullmatch(r"\w+\.[A-Z]+", text):
-        raise ValueError(f'"{text}" is a market of another venue, which is not replayed; expected one like BTCUSDT')
-    if not isinstance(symbol, str) or not re.fullmatch(r"[^\W_a-z]{2,}(_\w+)?", text):
-        raise ValueError(f'"{text[:80]}" is not a symbol, expected one like BTCUSDT')
-    if re.search(r"USD_(PERP|[0-9]{6})$", text):
-        raise ValueError(f'"{text}" is a COIN-M contract, which is not replayed; expected a perpetual, as BTCUSDT')
-    if re.search(r"_[0-9]{6}", text):
-        raise ValueError(f'"{text}" is a delivery contract, which is not replayed; expected a perpetual, as BTCUSDT')
-    if not text.isascii():
-        raise ValueError(
-            f'"{text}" has letters beyond ASCII, which Nautilus does not take; levels and scores need it not'
-        )
-    return text
-
-
 def minutes_of(length: str) -> int:
     """Minutes of a length like "15m" or "1h"; raises `ValueError` with the lengths there are."""
     if length not in _MINUTES:

@@ -165,10 +165,12 @@ def test_what_would_break_a_run_later_is_refused_when_it_is_read(case: str) -> N
 @pytest.mark.parametrize(
     ("symbol", "said"),
     [
-        ("\u5e01\u5b89\u4eba\u751fUSDT", "letters beyond ASCII, which Nautilus does not take"),
-        ("BTCUSDT_240329", "is a delivery contract, which is not replayed; expected a perpetual"),
+        ("\u5e01\u5b89\u4eba\u751fUSDT", "is spelled with letters beyond ASCII: levels and scores take it, but"),
+        ("BTCUSDT_240329", "is a delivery contract: levels and scores take it, but backtests"),
         ("ETH_250627USDT", "is a delivery contract"),
         ("BTCUSD_PERP", "is a COIN-M contract"),
+        ("BTCUSDT.BYBIT", "is a market of Bybit"),
+        ("BTCFDUSD", "is quoted in FDUSD: .* perpetuals of Binance in USDT or USDC, as BTCUSDT"),
     ],
 )
 def test_markets_that_are_not_replayed_are_told_as_such(symbol: str, said: str) -> None:

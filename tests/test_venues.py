@@ -81,11 +81,21 @@ def test_inspect_tells_no_gap_by_numbers_that_are_ours(database: Path, liqstrat:
     assert "gap in trades" not in liqstrat("inspect", BYBIT, "--db", str(database)).out
 
 
-def test_a_run_of_another_venue_is_refused_in_one_line(liqstrat: Shell, tmp_path: Path) -> None:
-    (tmp_path / "run.toml").write_text(
-        f'name = "x"\nsymbols = ["{BYBIT}"]\nfrom = 2024-03-01\nto = 2024-03-02\n[[strategies]]\nuse = "LevelFade"\n'
-    )
-    refused = liqstrat("backtest", "run.toml")
+@pytest.mark.parametrize("command", ["backtest", "sweep", "paper"])
+def test_a_run_of_another_venue_is_refused_in_the_words_of_inspect(
+    database: Path, liqstrat: Shell, tmp_path: Path, command: str
+) -> None:
+    run = f'name = "x"\nsymbols = ["{BYBIT}"]\nfrom = 2024-03-01\nto = 2024-03-02\n[[strategies]]\nuse = "LevelFade"\n'
+    sweep = '[sweep.over]\n"model.turnover" = [0.1, 0.2]\n' if command == "sweep" else ""
+    (tmp_path / "run.toml").write_text(run + sweep)
+    refused = liqstrat(command, "run.toml")
     assert refused.code == 1
     assert len(refused.err.strip().splitlines()) == 1
-    assert "is a market of another venue" in refused.err
+    said = (
+        f'"{BYBIT}" is a market of Bybit: levels and scores take it, but backtests, sweeps and paper trading only '
+        "perpetuals of Binance in USDT or USDC, as BTCUSDT"
+    )
+    assert refused.err.strip().endswith(said)
+    inspected = liqstrat("inspect", BYBIT, "--db", str(database)).out
+    assert f"a backtest has all it needs: nowhere, {said}\n" in inspected
+    assert "levels can be estimated: 2024" in inspected

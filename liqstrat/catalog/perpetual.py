@@ -9,8 +9,7 @@ from nautilus_trader.model import CryptoPerpetual, Currency, Money, Price, Quant
 
 from liqstrat.catalog.instruments import instrument_id, money_of
 from liqstrat.errors import LiqstratError
-from liqstrat.inputs import replayable
-from liqstrat.liquidation.contract import KNOWN_QUOTES, contract_of
+from liqstrat.liquidation.contract import KNOWN_QUOTES, contract_of, replayable
 from liqstrat.market.instruments import Instrument
 
 

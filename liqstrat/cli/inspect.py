@@ -102,6 +102,8 @@ def _print_quality(quality: "Quality") -> None:
     ):
         lacking = [kind for kind in needed if kind not in there and not (kind == prices and quality.rests_on)]
         reason = f"no {' and no '.join(lacking)}" if lacking else f"{' and '.join(needed)} are never there together"
+        if "funding" in needed and quality.not_replayed:
+            reason = quality.not_replayed
         shown = _first(ranges, _from_to, "more ranges")
         out.print(f"{what}: {'; '.join(shown) or f'nowhere, {reason}'}", soft_wrap=True)
     if quality.levels:

@@ -78,3 +78,34 @@ def contract_of(symbol: str) -> Contract:
     name = _DELIVERY.sub("", symbol)
     quote = next((quote for quote in _QUOTES if name.endswith(quote) and name != quote), _USUAL_QUOTE)
     return Contract(quote, quote)
+
+
+def replayable(symbol: object) -> str:
+    """A symbol that a run can be of; raises `ValueError` for one that Nautilus or the account here does not take."""
+    text = str(symbol)
+    if not isinstance(symbol, str) or not re.fullmatch(r"[^\W_a-z]{2,}(_\w+)?(\.[A-Z]+)?", text):
+        raise ValueError(f'"{text[:80]}" is not a symbol, expected one like BTCUSDT')
+    if reason := not_replayed(text):
+        raise ValueError(reason)
+    return text
+
+
+def not_replayed(symbol: str) -> str:
+    """Why no run can be of a market, in a sentence that all commands say alike; empty where one can."""
+    contract, venue = contract_of(symbol), symbol.partition(".")[2]
+    if venue:
+        what = f"a market of {venue.capitalize()}"
+    elif contract.inverse:
+        what = "a COIN-M contract"
+    elif re.search(r"_[0-9]{6}", symbol):
+        what = "a delivery contract"
+    elif contract.quote not in KNOWN_QUOTES:
+        what = f"quoted in {contract.quote}"
+    elif not symbol.isascii():
+        what = "spelled with letters beyond ASCII"
+    else:
+        return ""
+    return (
+        f'"{symbol}" is {what}: levels and scores take it, but backtests, sweeps and paper trading only '
+        f"perpetuals of Binance in {' or '.join(KNOWN_QUOTES)}, as BTCUSDT"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from liqstrat.liquidation.contract import not_replayed
 from liqstrat.market.inspect import is_daily, missing_days
 from liqstrat.market.ledger import entries
 from liqstrat.market.quality.ranges import Gap, Range, common, covered, largest, together
@@ -64,8 +65,9 @@ class Quality:
     still: open interest that stood still for an hour or more. outliers: the first of `outlier_count` trades at prices
     far from those before and after. contradictions: moments at which open interest has different values. spikes: values
     of it that go and come back at once. levels: where trades or candles, and open interest, are there, but for short
-    gaps, so that levels can be estimated. whole: where funding is there too, so that a backtest has all that it needs.
-    rests_on: the kinds that levels are made of, each where those before it have nothing.
+    gaps, so that levels can be estimated. whole: where funding is there too, so that a backtest has all that it needs;
+    nowhere if `not_replayed` says why no backtest can be of this market. rests_on: the kinds that levels are made of,
+    each where those before it have nothing.
     """
 
     symbol: str
@@ -79,6 +81,7 @@ class Quality:
     spikes: tuple[Spike, ...]
     levels: tuple[Range, ...]
     whole: tuple[Range, ...]
+    not_replayed: str
     rests_on: tuple[str, ...]
 
     @property
@@ -119,6 +122,7 @@ def examine(
     summaries = [_of_steps(kind, found, origins.get(kind, "unknown")) for kind, found in steps.items()]
     if trades:
         summaries.insert(0, _of_trades(trades, origins.get("trades", "unknown")))
+    refusal = not_replayed(symbol)
     candles = [f"klines_{length}" for length in lengths(store) if f"klines_{length}" in steps]
     levels = common(_covered_by_prices(trades, steps, candles), _covered(steps.get("open_interest"), before=1))
     return Quality(
@@ -132,7 +136,8 @@ def examine(
         contradictions=steps["open_interest"].contradictions if "open_interest" in steps else (),
         spikes=steps["open_interest"].spikes if "open_interest" in steps else (),
         levels=tuple(levels),
-        whole=tuple(common(levels, _covered(steps.get("funding"), before=1, after=1))),
+        whole=() if refusal else tuple(common(levels, _covered(steps.get("funding"), before=1, after=1))),
+        not_replayed=refusal,
         rests_on=(*(["trades"] if trades else []), *candles),
     )
 
