@@ -73,6 +73,9 @@ def prepare(path: Path, known: Known, folder: Path) -> Prepared:
     layout = None if path.suffix.lower() == ".zip" else layout_of(path)
     if layout is not None:
         return _prepare_rows(path, layout, known, folder)
+    if (candles := bybit.candles_named(path.name)) is not None:
+        layout, symbol, interval = candles
+        return _prepare_candles(path, layout, ArchiveName(symbol, None, interval), known, folder)
     if path.suffix.lower() not in (".zip", ".csv"):
         raise RefusedError(f'ends in "{path.suffix}", expected a file of an archive (.zip, .csv, .csv.gz) or JSON')
     name = parse_name(path)
@@ -100,6 +103,15 @@ def _prepare_rows(path: Path, layout: Layout, known: Known, folder: Path) -> Pre
         unpacked.remove()
         raise
     return Recorded(None, sha256, unpacked, Recognised(layout, skip=1, line_end=line_end_of(unpacked.csv)), "")
+
+
+def _prepare_candles(path: Path, layout: Layout, name: ArchiveName, known: Known, folder: Path) -> Prepared:
+    """A table without a header, whose name says of what it is."""
+    sha256 = sha256_of(path)
+    if (sha256, name.symbol) in known:
+        return InAlready(known[sha256, name.symbol], name.symbol)
+    unpacked = unzipped(path, folder)
+    return Archived(name, sha256, unpacked, Recognised(layout, skip=0, line_end=line_end_of(unpacked.csv)))
 
 
 def check_file(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -236,6 +236,60 @@ def test_candles_of_unclear_length_or_other_prices_are_refused(
     file = loaded(tmp_path, database, "klines.jsonl", *pages)
     assert file.state == "refused"
     assert word in file.reason
+    assert not database.exists()
+
+
+def metatrader(*minutes: int, begin: str = "2024.03.01 00:00", volume: str = "1.5") -> list[str]:
+    first = datetime.strptime(begin, "%Y.%m.%d %H:%M")
+    return [
+        f"{first + timedelta(minutes=minute):%Y.%m.%d %H:%M},60000.5,60100,59900,60010,{volume}" for minute in minutes
+    ]
+
+
+MONTH = "BTCUSDT_5_2024-03-01_2024-03-31.csv.gz"
+
+
+def test_candles_of_the_archive_are_of_a_clock_three_hours_ahead(tmp_path: Path, database: Path) -> None:
+    """Two public descriptions of the files say UTC+3; ten months of them that one compared with another exchange's
+    minutes fit best three hours off, in winter as in summer."""
+    path = packed(tmp_path / MONTH, metatrader(0, 5, 10, 20))
+    file = only(ingest([tmp_path], database))
+    assert (file.state, file.kind, file.symbol, file.rows) == ("loaded", "klines_5m", "BTCUSDT.BYBIT", 4)
+    found = rows(database, "select symbol, timestamp, open, high, low, close, volume from klines_5m_history")
+    prices = (Decimal("60000.5"), Decimal(60_100), Decimal(59_900), Decimal(60_010), Decimal("1.5"))
+    assert found == [("BTCUSDT.BYBIT", datetime(2024, 2, 29, 21, minute), *prices) for minute in (0, 5, 10, 20)]
+    assert only(ingest([path], database)).state == "unchanged"
+
+
+def test_candles_of_archive_and_api_are_the_same_candles(tmp_path: Path, database: Path) -> None:
+    loaded(tmp_path, database, "klines.json", candles((0, "60010", "1"), (5, "60020", "2")))
+    file = only(ingest([packed(tmp_path / MONTH, metatrader(180, 185, 190, volume="2.5"))], database))
+    assert file.state == "loaded"
+    found = rows(database, "select epoch(timestamp)::bigint, volume from klines_5m_history where symbol like '%BYBIT'")
+    by_time = {time - BEGIN: float(volume) for time, volume in found}
+    assert by_time.keys() == {0, 300, 600}
+    assert by_time[600] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "said"),
+    [
+        (MONTH, ["time,open,high,low,close,volume", *metatrader(0, 5)], 'line 1: open is "open", expected a number'),
+        (MONTH, ["2024-03-01 00:00,1,1,1,1,1"], 'time is "2024-03-01 00:00", expected a time as 2024.03.01 00:00'),
+        (MONTH, ["2024.03.32 00:00,1,1,1,1,1"], 'time is "2024.03.32 00:00", expected a time as 2024.03.01 00:00'),
+        (MONTH, ["2014.03.02 00:00,1,1,1,1,1"], "expected a time from 2019 on"),
+        (MONTH, metatrader(0, 1, 2), "is named as klines of 5m, but its candles are of 1m"),
+        (MONTH, ["2024.03.01 00:00,60000,60100,59900,60200,1"], "a high not below"),
+        (MONTH, [*metatrader(0), "2024.03.01 00:05,60000,60100"], "has 3 columns, expected 6"),
+        ("BTCUSDT_7_2024-03-01_2024-03-31.csv.gz", metatrader(0, 7), "0:07:00 long"),
+    ],
+)
+def test_candles_of_the_archive_that_are_wrong_are_refused(
+    tmp_path: Path, database: Path, name: str, lines: list[str], said: str
+) -> None:
+    file = only(ingest([packed(tmp_path / name, lines)], database))
+    assert file.state == "refused"
+    assert said in file.reason
     assert not database.exists()
 
 

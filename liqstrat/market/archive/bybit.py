@@ -3,6 +3,10 @@
 Trades: https://public.bybit.com/trading/BTCUSDT/BTCUSDT2024-03-01.csv.gz, one row a fill. They have no number of their
 own: they are numbered by day, in order of time and of the file.
 
+Candles: https://public.bybit.com/kline_for_metatrader4/BTCUSDT/2024/BTCUSDT_1_2024-03-01_2024-03-31.csv.gz, the length
+in minutes in the name, without a header: time, open, high, low, close, volume. Their clock is UTC+3 all year, which the
+files do not say.
+
 The API, https://bybit-exchange.github.io/docs/v5: `/market/open-interest`, whose `openInterest` is the sum of both
 sides (`singleOpenInterest`, where it is given, of one); `/market/kline`, candles as lists of seven values, newest
 first, which do not say how long they are; `/market/funding/history`; `/market/risk-limit`, the brackets; and the
@@ -12,6 +16,7 @@ position's ("Buy": a long) and whose price is the bankruptcy price.
 Symbols get the venue's name behind a point, `BTCUSDT.BYBIT`, so that one database holds both venues' markets.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -29,6 +34,7 @@ from liqstrat.market.archive.layout import (
     epoch_check,
     not_negative,
     positive,
+    time_check,
     zero,
 )
 from liqstrat.market.archive.numbers import above_zero, number
@@ -130,7 +136,42 @@ _KLINES = replace(
 _OF_TRADES, _OF_OTHER_PRICES = 7, 5
 _NEVER = Decimal(10**15)
 
+#: Time is that of the clock that MetaTrader shows, three hours before UTC's.
+_METATRADER_TIME = "try_strptime(\"time\", '%Y.%m.%d %H:%M')"
+_METATRADER = Layout(
+    name="Bybit kline_for_metatrader4",
+    kind="klines",
+    columns=(
+        column("time", "VARCHAR", ".{1,40}"),
+        *(one for one in klines.ARCHIVE.columns if one.name in klines.OHLCV),
+    ),
+    rows={"timestamp": f"({_METATRADER_TIME} - interval 3 hours)", **{name: name for name in klines.OHLCV}},
+    checks=(
+        Check(
+            f"not regexp_full_match(\"time\", '[0-9.]{{10}} [0-9:]{{5}}') or {_METATRADER_TIME} is null",
+            "time",
+            "a time as 2024.03.01 00:00",
+        ),
+        time_check(_METATRADER_TIME, "time"),
+        *klines.CHECKS,
+    ),
+    key=("timestamp",),
+    prefer="volume",
+    conflict=klines.ARCHIVE.conflict,
+)
+_METATRADER_NAME = re.compile(
+    r"(?P<symbol>[A-Z0-9]{2,})_(?P<minutes>[0-9]{1,5})(?:_[0-9]{4}-[0-9]{2}-[0-9]{2}){2}\.csv(\.gz)?"
+)
+
 _ORDER = {"Buy": "sell", "Sell": "buy"}
+
+
+def candles_named(name: str) -> tuple[Layout, str, str] | None:
+    """Of a file of candles for MetaTrader its layout, symbol and length ("5m"), by its name; None where it is none."""
+    found = _METATRADER_NAME.fullmatch(name)
+    if found is None:
+        return None
+    return _METATRADER, f"{found['symbol']}{SUFFIX}", klines.interval_name(int(found["minutes"]) * 60_000)
 
 
 def _listed(entry: Any, kind: type) -> list[Any] | None:

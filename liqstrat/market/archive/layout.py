@@ -133,8 +133,10 @@ def epoch_check(name: str, *, microseconds: bool = False) -> Check:
     return Check(f"not ({allowed})", name, _TIME_EXPECTED)
 
 
-def time_check(name: str) -> Check:
-    return Check(f"{name} < timestamp '2019-01-01' or {name} >= timestamp '2100-01-01'", name, "a time from 2019 on")
+def time_check(time: str, name: str | None = None) -> Check:
+    """SQL of a time, and the column to blame where that is called otherwise."""
+    wrong = f"{time} < timestamp '2019-01-01' or {time} >= timestamp '2100-01-01'"
+    return Check(wrong, name or time, "a time from 2019 on")
 
 
 def epoch(name: str) -> str:
