@@ -130,7 +130,11 @@ def _rehearsal() -> Iterator[None]:
         yield
         return
     quiet = subprocess.DEVNULL
-    with subprocess.Popen([sys.executable, "-m", __name__], stdin=quiet, stdout=quiet, stderr=quiet) as process:
+    # Its folder is ours, for it may be killed.
+    with (
+        TemporaryDirectory(prefix="liqstrat-") as aside,
+        subprocess.Popen([sys.executable, "-m", __name__, aside], stdin=quiet, stdout=quiet, stderr=quiet) as process,
+    ):
         try:
             yield
         except BaseException:
@@ -138,20 +142,18 @@ def _rehearsal() -> Iterator[None]:
             raise
 
 
-def _rehearse() -> None:
+def _rehearse(folder: Path) -> None:
     """A small run of the same kind, whose results nobody sees."""
     from liqstrat.app import run_backtest
     from liqstrat.market.ingest import ingest
     from liqstrat.market.simulator import SimulationSettings, simulate
 
     small = SimulationSettings(positions=300, trades=3000, step_seconds=300, warmup_days=3, warmup_step_seconds=300)
-    with TemporaryDirectory(prefix="liqstrat-") as aside:
-        folder = Path(aside)
-        simulate(folder / "archive", SYMBOL, days=2, seed=1, start=START, settings=small)
-        ingest([folder / "archive"], folder / "market.duckdb")
-        data = DataSettings(db=folder / "market.duckdb", catalog=folder / "nautilus")
-        run_backtest(demo_run("rehearsal", "LevelFade", 2, data), folder / "results")
+    simulate(folder / "archive", SYMBOL, days=2, seed=1, start=START, settings=small)
+    ingest([folder / "archive"], folder / "market.duckdb")
+    data = DataSettings(db=folder / "market.duckdb", catalog=folder / "nautilus")
+    run_backtest(demo_run("rehearsal", "LevelFade", 2, data), folder / "results")
 
 
 if __name__ == "__main__":
-    _rehearse()
+    _rehearse(Path(sys.argv[1]))

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 
 import duckdb
 
@@ -66,10 +67,15 @@ def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def missing(path: Path) -> LiqstratError:
-    """What to say where there is no database yet."""
+    """What to say where there is no database yet: where one of the demo is, how to take that."""
+    said = f"{path}: there is no such database; make one with `liqstrat ingest PATHS --db {path}`, or "
+    made = max(path.parent.glob("demo/*/market.duckdb"), key=lambda one: one.stat().st_mtime_ns, default=None)
+    if made is None:
+        return LiqstratError(f"{said}see everything on simulated data with `liqstrat demo`")
+    db, catalog = quote(str(made)), quote(str(made.with_name("nautilus")))
     return LiqstratError(
-        f"{path}: there is no such database; make one with `liqstrat ingest PATHS --db {path}`, "
-        "or see everything on simulated data with `liqstrat demo`"
+        f"{said}take the SIMULATED one of the demo: --db {db}, "
+        f"or with a run file --set data.db={db} --set data.catalog={catalog}"
     )
 
 

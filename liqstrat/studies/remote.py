@@ -4,16 +4,13 @@ The folder is where the run file says, or else where LIQSTRAT_CATALOG says on th
 """
 
 import gc
-import importlib
 import os
 import socket
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from liqstrat.app import Prepared, with_run
@@ -22,6 +19,7 @@ from liqstrat.catalog.kept import code_hash
 from liqstrat.errors import LiqstratError, StrategyError
 from liqstrat.research.code import Code
 from liqstrat.studies.kept import known, place_of, remember, unpickled, write
+from liqstrat.studies.sent_code import learn
 from liqstrat.studies.trial import Outcome, Task, run_of, run_prepared
 
 CATALOG = "LIQSTRAT_CATALOG"
@@ -29,8 +27,6 @@ CATALOG = "LIQSTRAT_CATALOG"
 _turn = threading.Lock()
 #: What was found whole in this process, by what was prepared for it.
 _checked: set[Path] = set()
-_modules: dict[str, str] = {}
-_folder: list[TemporaryDirectory[str]] = []
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def _run(errand: Errand, sent: bytes | None) -> Outcome | None:
         raise LiqstratError(
             "has another version of liqstrat, or of what it reckons with, than who gives out the work: install the same"
         )
-    _learn(errand.modules)
+    learn(errand.modules)
     task = _here(errand.task)
     run = run_of(task)
     if isinstance(run, Outcome):
@@ -98,30 +94,6 @@ def _arrived(place: Path, errand: Errand, sent: bytes | None) -> Prepared | None
         if errand.task.keep:
             write(place, sent)
     return prepared
-
-
-def _learn(modules: Sequence[Code]) -> None:
-    """Have the modules of the user's strategies as they were sent, in place of others of their names."""
-    new = {one.module: one.sha256 for one in modules}
-    if not new or all(_modules.get(name) == told for name, told in new.items()):
-        return
-    folder = TemporaryDirectory(prefix="liqstrat-code-")
-    for one in modules:
-        path = Path(folder.name, *one.module.split("."))
-        within = any(other.startswith(f"{one.module}.") for other in new)
-        path = path / "__init__.py" if within else path.with_suffix(".py")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(one.source)
-        sys.modules.pop(one.module, None)
-    for old in _folder:
-        sys.path.remove(old.name)
-    _folder[:] = [folder]
-    sys.path.insert(0, folder.name)
-    importlib.invalidate_caches()
-    # Imported now, before the folder that the worker was started in is looked at.
-    for name in new:
-        importlib.import_module(name)
-    _modules.update(new)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Measure how fast history goes through: `uv run python -m tests.benchmarks --help`."""
 
 import importlib
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +32,8 @@ def main(
     for name in rows or ():
         if name not in ROWS:
             raise typer.BadParameter(f'"{name}" is not among {", ".join(ROWS)}')
+    # So that what was generated goes, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="liqstrat-benchmarks-") as aside:
         place = Place(data or Path(aside), trades, repeats)
         measured = [pair for name in rows or ROWS for pair in _measured(name, place)]

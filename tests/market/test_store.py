@@ -260,3 +260,16 @@ def test_times_are_utc_in_arrow(history: Path) -> None:
     with open_store(history) as store:
         for table in (store.open_interest("BTCUSDT"), store.klines("BTCUSDT"), store.funding("BTCUSDT")):
             assert table.schema.field("time").type == pa.timestamp("us", "UTC")
+
+
+def test_where_the_demo_has_made_a_database_it_is_said_how_to_take_it(tmp_path: Path) -> None:
+    missing = tmp_path / "market.duckdb"
+    made = tmp_path / "demo" / "BTCUSDT-7d-seed1"
+    made.mkdir(parents=True)
+    (made / "market.duckdb").touch()
+    with pytest.raises(LiqstratError) as caught:
+        open_store(missing)
+    db, catalog = made / "market.duckdb", made / "nautilus"
+    assert str(caught.value).endswith(
+        f"the SIMULATED one of the demo: --db {db}, or with a run file --set data.db={db} --set data.catalog={catalog}"
+    )
