@@ -8,7 +8,7 @@ from liqstrat.events.study import EventStudy
 from liqstrat.liquidation.grid import Floats
 from liqstrat.report import numbers
 from liqstrat.report.error_bars import error_bars
-from liqstrat.report.theme import ACCENT, MUTED, WARNING, dress
+from liqstrat.report.theme import ACCENT, MUTED, WARNING, dress, faded
 from liqstrat.scoring.intervals import Estimate
 
 _HOUR, _LATER = 60, 240
@@ -41,11 +41,11 @@ def paths_figure(study: EventStudy, *, simulated: bool) -> go.Figure:
         known = np.isfinite(own).any(axis=0)
         quartiles = np.full((2, len(HORIZONS)), np.nan)
         quartiles[:, known] = np.nanquantile(own[:, known], [0.25, 0.75], axis=0)
-        _band(figure, place, quartiles[0], quartiles[1], "half of all touches", "rgba(124,183,255,0.10)")
+        _band(figure, place, quartiles[0], quartiles[1], "half of all touches", faded(ACCENT, 0.1))
     means = [one.levels for one in back]
     if all(one.low is not None for one in means):
         low, high = (np.array([getattr(one, name) for one in means]) for name in ("low", "high"))
-        _band(figure, place, low, high, "interval of the mean", "rgba(124,183,255,0.28)")
+        _band(figure, place, low, high, "interval of the mean", faded(ACCENT, 0.28))
     for name, colour, dash, estimates in (
         ("levels", ACCENT, "solid", means),
         ("placebos", WARNING, "dash", [one.placebos for one in back]),

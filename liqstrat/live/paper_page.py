@@ -112,7 +112,7 @@ def _cards(shown: Shown) -> str:
 
 def _card(name: str, value: str, under: str, colour: str) -> str:
     figure = f'<dt>{escape(name)}</dt><dd class="{colour}">{escape(value)}</dd>'
-    return f'<div class="card">{figure}<p>{escape(under)}</p></div>'
+    return f'<div class="card">{figure}<dd>{escape(under)}</dd></div>'
 
 
 def _curve(shown: Shown) -> str:

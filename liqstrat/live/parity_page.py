@@ -15,7 +15,7 @@ from liqstrat.moments import at_ns
 from liqstrat.report import numbers
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.table_html import TEXT, table_html
-from liqstrat.report.theme import ACCENT, MUTED, dress
+from liqstrat.report.theme import ACCENT, MUTED, WARNING, dress, faded
 
 PAGE = "parity.html"
 _ROWS, _POINTS = 50, 3000
@@ -25,7 +25,7 @@ _LATE, _ABSENT = ("known at once", "heard late"), ("always there", "as it was th
 #: Over each other: the first lies on top.
 _LINES = (
     ("plain backtest", {"color": MUTED, "width": 1.5, "dash": "dot"}),
-    ("backtest with all that shaped the session", {"color": "rgba(255,190,77,0.35)", "width": 8}),
+    ("backtest with all that shaped the session", {"color": faded(WARNING, 0.35), "width": 8}),
     ("on paper", {"color": ACCENT, "width": 1.6}),
 )
 

@@ -8,13 +8,13 @@ import plotly.graph_objects as go
 import pyarrow as pa
 
 from liqstrat.report.numbers import doubles, milliseconds
+from liqstrat.report.theme import DOWN, UP
 
 Floats = npt.NDArray[np.float64]
 
 #: More candles than this in view are a blur.
 MOST_IN_VIEW = 400
 _LENGTHS = (1, 5, 15, 30, 60, 120, 240, 720, 1440)
-_UP, _DOWN = "#f4f7fb", "#6f8fd8"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,6 @@ def _trace(candles: Candles, *, visible: bool) -> go.Candlestick:
         showlegend=False,
         hoverinfo="skip",
         whiskerwidth=0,
-        increasing={"line": {"color": _UP, "width": 1}, "fillcolor": _UP},
-        decreasing={"line": {"color": _DOWN, "width": 1}, "fillcolor": _DOWN},
+        increasing={"line": {"color": UP, "width": 1}, "fillcolor": UP},
+        decreasing={"line": {"color": DOWN, "width": 1}, "fillcolor": DOWN},
     )

@@ -139,7 +139,7 @@ def definitions() -> list[tuple[str, str]]:
 def _card(figure: _Figure, metrics: Metrics, quote: str) -> str:
     return (
         f'<div class="card"><dt>{figure.name}</dt><dd{_style(figure, metrics)}>{_text(figure, metrics)}</dd>'
-        f"<p>{escape(_under(figure, metrics, quote))}</p></div>"
+        f"<dd>{escape(_under(figure, metrics, quote))}</dd></div>"
     )
 
 

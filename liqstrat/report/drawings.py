@@ -11,14 +11,13 @@ import pyarrow.compute as pc
 from liqstrat.report import numbers
 from liqstrat.report.candles import Candles
 from liqstrat.report.numbers import doubles, milliseconds
-from liqstrat.report.theme import LINE, MUTED, PLOT, WARNING
+from liqstrat.report.theme import GRID, LINE, LINES, MUTED, PLOT, WARNING
 
 #: Points of a line, of which each keeps the lowest and highest of its stretch, and notes that a page has room for.
 MOST_POINTS, MOST_NOTES = 3000, 1000
 #: Panes below the price; more have no room on a screen.
 MOST_PANES = 4
 _PANE, _GAP = 110, 26
-_COLOURS = ("#5ad1ff", "#9be28a", "#f4a6ff", "#c7d0ff", "#52c0c0", "#ffd166")
 
 
 def draw(figure: go.Figure, plots: pa.Table, notes: pa.Table, candles: Candles | None) -> None:
@@ -38,7 +37,7 @@ def draw(figure: go.Figure, plots: pa.Table, notes: pa.Table, candles: Candles |
         if not over:
             panes.append(name)
         axis = "y" if over else f"y{len(panes) + 1}"
-        figure.add_traces(_lines(rows, name, _COLOURS[number % len(_COLOURS)], axis))
+        figure.add_traces(_lines(rows, name, LINES[number % len(LINES)], axis))
     if len(notes):
         figure.add_trace(_notes(notes.slice(0, MOST_NOTES)))
     if panes:
@@ -124,7 +123,7 @@ def _stack(figure: go.Figure, panes: list[str]) -> None:
             "side": "right",
             "anchor": "x",
             "nticks": 3,
-            "gridcolor": "#1d242d",
+            "gridcolor": GRID,
             "linecolor": LINE,
             "zeroline": False,
             "fixedrange": True,

@@ -14,7 +14,7 @@ from liqstrat.report.markers import trade_traces
 from liqstrat.report.numbers import amount
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.raster import MOST_CELLS, Bytes, ColourScale, Raster, rasterise
-from liqstrat.report.theme import HEAT, LINE, MUTED, PANEL, PLOT, UNKNOWN, dress
+from liqstrat.report.theme import BUTTON, HEAT, LINE, MUTED, ON_BUTTON, PLOT, UNKNOWN, dress
 
 _HEIGHT = 680
 #: What can be seen of maps with a band.
@@ -24,7 +24,7 @@ _LEAST_MARGIN, _MOST_MARGIN, _MARGIN_OF_RANGE = 0.025, 0.08, 0.45
 HOW_TO_READ = (
     "Colour is an estimate of what would be liquidated if price came there: longs below price, shorts above. "
     "A stripe starts when positions open and ends where price runs through it. "
-    "Grey is not recorded. White candles rose, blue ones fell. Scroll to zoom, drag to move, double-click to go back."
+    "Grey is not recorded. Blue candles fell, the others rose. Scroll to zoom, drag to move, double-click to go back."
 )
 
 
@@ -119,9 +119,9 @@ def _switch() -> dict[str, Any]:
         "yanchor": "top",
         "pad": {"t": 4, "b": 0, "l": 0, "r": 0},
         # The chosen one is white, which cannot be changed.
-        "bgcolor": MUTED,
+        "bgcolor": BUTTON,
         "bordercolor": LINE,
-        "font": {"size": 11, "color": PANEL},
+        "font": {"size": 11, "color": ON_BUTTON},
         "buttons": [
             {"label": name, "method": "restyle", "args": [{"visible": [at == shown for at in places]}, places]}
             for shown, name in enumerate(_BOUNDS)

@@ -9,12 +9,12 @@ from plotly.colors import sample_colorscale
 from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report import numbers
 from liqstrat.report.error_bars import error_bars
-from liqstrat.report.theme import LEVERAGE, LONG, SHORT, TEXT, dress
+from liqstrat.report.theme import LEVERAGE, LONG, PLOT, SHORT, TEXT, dress, faded
 
 Floats = npt.NDArray[np.float64]
 
-#: Of the ends of a band, light enough for the bars to be seen.
-WHISKER = "rgba(230,237,243,0.4)"
+#: Of the ends of a band, faint enough for the bars to be seen.
+WHISKER = faded(TEXT, 0.4)
 _HEIGHT = 480
 _MOST_BARS = 180
 _FURTHEST = 0.5
@@ -64,7 +64,7 @@ def map_figure(
     figure.add_vline(x=price, line={"color": TEXT, "width": 1.5, "dash": "dash"})
     figure.add_annotation(
         x=price, y=1, yref="paper", yanchor="top", text=f"price {numbers.price(price)}", showarrow=False,
-        font={"size": 12, "color": TEXT}, bgcolor="rgba(10,13,18,0.8)", borderpad=3,
+        font={"size": 12, "color": TEXT}, bgcolor=faded(PLOT, 0.8), borderpad=3,
     )  # fmt: skip
     figure.update_layout(
         barmode="stack",

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pyarrow as pa
 
 from liqstrat.report import numbers
-from liqstrat.report.theme import GAIN, LONG, LOSS, PLOT, SHORT, WARNING
+from liqstrat.report.theme import GAIN, LONG, LOSS, PLOT, SHORT, TEXT, WARNING
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ _ENTRIES: dict[str, _Look] = {
 _EXITS: dict[str, _Look] = {
     "target": ("target", "circle", GAIN, 9),
     "stop": ("stop", "x", LOSS, 9),
-    "exit": ("other exit", "square", "#d7dde5", 8),
+    "exit": ("other exit", "square", TEXT, 8),
     "liquidation": ("account liquidated", "star", WARNING, 14),
 }
 _TRADES_AT_FULL_SIZE, _LEAST_SIZE = 60, 0.5

@@ -12,8 +12,42 @@ const short = (value) => {
   return (value / size).toLocaleString("en-US", { maximumSignificantDigits: 3 }) + letter;
 };
 
+// Figures are written in dark colours; here is what stands for each of them in a light page.
+const light = JSON.parse(document.getElementById("light").textContent);
+const dark = Object.fromEntries(Object.entries(light).map(([one, other]) => [other, one]));
+let shown = "dark";
+
+const hex = (parts) => `#${parts.map((part) => Number(part).toString(16).padStart(2, "0")).join("")}`;
+const numbers = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+
+function other(colour, colours) {
+  const faint = /^rgba\((\d+),(\d+),(\d+),(.+)\)$/.exec(colour);
+  if (!faint) return colours[colour] ?? colour;
+  const found = colours[hex(faint.slice(1, 4))];
+  return found ? `rgba(${numbers(found)},${faint[4]})` : colour;
+}
+
+// Takes the colours of the other theme wherever they stand in a figure.
+function repaint(part, colours) {
+  for (const [key, value] of Object.entries(part)) {
+    if (typeof value === "string") {
+      if (value.length < 32) part[key] = other(value, colours);
+    } else if (value instanceof Object && !ArrayBuffer.isView(value) && typeof value.at?.(-1) !== "number") repaint(value, colours);
+  }
+}
+
+function paintAll(theme) {
+  if (theme === shown) return;
+  shown = theme;
+  for (const plot of plots) {
+    for (const part of [plot.data, plot.layout]) repaint(part, theme === "light" ? light : dark);
+    Plotly.redraw(plot);
+  }
+}
+
 function draw(plot) {
   const spec = JSON.parse(document.getElementById(plot.dataset.spec).textContent);
+  if (shown === "light") repaint(spec, light);
   const zooms = plot.dataset.scrollZoom === "true";
   if (zooms) {
     for (const trace of spec.data) {
@@ -117,7 +151,7 @@ function showTrade(button) {
   const [low, high] = [Math.min(...prices), Math.max(...prices)];
   const margin = Math.max((high - low) / 2, high * 0.006);
   const [y0, y1] = [button.dataset.levelLow, button.dataset.levelHigh].map(Number);
-  const frame = { type: "rect", x0: from - around / 2, x1: to, y0, y1, line: { color: "#4aa8ff", width: 2, dash: "dash" } };
+  const frame = { type: "rect", x0: from - around / 2, x1: to, y0, y1, line: { color: getComputedStyle(plot).getPropertyValue("--accent"), width: 2, dash: "dash" } };
   Plotly.relayout(plot, {
     "xaxis.range": [from - around, to + around],
     "yaxis.range": [low - margin, high + margin],
@@ -126,12 +160,21 @@ function showTrade(button) {
   plot.closest("section").scrollIntoView({ behavior: "smooth" });
 }
 
+const root = document.documentElement;
+shown = root.dataset.theme;
 for (const plot of plots) draw(plot);
+addEventListener("theme", () => paintAll(root.dataset.theme));
 document.addEventListener("click", (event) => {
   const header = event.target.closest("th[data-sortable]");
   const trade = event.target.closest("button.show");
   if (header) sortBy(header);
   if (trade) showTrade(trade);
 });
-window.addEventListener("beforeprint", () => plots.forEach((plot) => Plotly.relayout(plot, { width: 700 })));
-window.addEventListener("afterprint", () => plots.forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true })));
+addEventListener("beforeprint", () => {
+  paintAll("light");
+  plots.forEach((plot) => Plotly.relayout(plot, { width: 700 }));
+});
+addEventListener("afterprint", () => {
+  paintAll(root.dataset.theme);
+  plots.forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true }));
+});

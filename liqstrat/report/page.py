@@ -13,14 +13,14 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from liqstrat.held import partial_file
-from liqstrat.report.theme import css_variables
+from liqstrat.report.theme import LIGHT, css_variables
 
 
 def write_page(out: Path, title: str, body: str) -> Path:
     """Write the page `title` with `body` (HTML, figures by `plot_html`); the file appears when it is whole.
 
     The page forbids itself every connection, so that opening it asks nothing of the network, and every script but its
-    own two, which it names by their hashes: a text in the results that passed for one would not run.
+    own, which it names by their hashes: a text in the results that passed for one would not run.
     """
     scripts = (get_plotlyjs(), _ours("page.js"))
     return _write(out, title, body, style="", scripts=scripts, images="data: blob:")
@@ -38,14 +38,16 @@ def write_light_page(out: Path, title: str, body: str, *, style: str, script: st
 def _write(
     out: Path, title: str, body: str, *, style: str, scripts: Sequence[str], images: str, refresh: str = ""
 ) -> Path:
-    read = [_as_read(script) for script in scripts]
+    early, *read = map(_as_read, (_ours("theme.js"), *scripts))
     page = Template(_ours("page.html")).substitute(
         title=escape(title),
         style=css_variables() + _ours("page.css") + style,
         body=body,
-        allowed=" ".join(map(_hash, read)),
+        allowed=" ".join(map(_hash, (early, *read))),
         images=images,
         refresh=refresh,
+        early=early,
+        light=json.dumps(LIGHT, separators=(",", ":")),
         scripts="\n".join(f"<script>{script}</script>" for script in read),
     )
     with partial_file(out) as partial:
@@ -75,7 +77,7 @@ def plot_html(name: str, figure: go.Figure, label: str, *, scroll_zoom: bool = F
     spec = figure.to_json(engine="json")
     height = figure.layout.height
     return (
-        f'<div class="plot" id="plot-{escape(name)}" data-spec="spec-{escape(name)}" role="img" '
+        f'<div class="plot" id="plot-{escape(name)}" data-spec="spec-{escape(name)}" role="figure" '
         f'aria-label="{escape(label)}" data-scroll-zoom="{json.dumps(scroll_zoom)}" style="height:{height}px"></div>'
         f'<script type="application/json" id="spec-{escape(name)}">{spec}</script>'
     )

@@ -12,7 +12,7 @@ from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report import numbers
 from liqstrat.report.error_bars import error_bars
 from liqstrat.report.heatmap import heatmap_figure
-from liqstrat.report.theme import LONG, MUTED, PLOT, SHORT, dress
+from liqstrat.report.theme import ACCENT, LINES, LONG, MUTED, PLOT, SHORT, WARNING, dress
 
 if TYPE_CHECKING:
     from liqstrat.liquidation.liquidations import Liquidations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 #: Models are told apart by colour and by mark.
-_MODELS = (("#7cb7ff", "circle"), ("#ffbe4d", "square"), ("#c58bff", "diamond"), ("#8fd96b", "triangle-up"))
+_MODELS = ((ACCENT, "circle"), (WARNING, "square"), (LINES[0], "diamond"), (LINES[1], "triangle-up"))
 #: Liquidations on the heatmap, the largest.
 MOST_MARKS = 3000
 _LARGEST, _SMALLEST = 24.0, 3.0

@@ -12,7 +12,8 @@ def table_html(heads: Iterable[str], rows: str | Iterable[str], kind: str = "") 
     cells = "".join(f"<th{TEXT if head[:1] == '*' else ''}>{escape(head.removeprefix('*'))}</th>" for head in heads)
     named = f' class="{kind}"' if kind else ""
     body = rows if isinstance(rows, str) else "".join(rows)
-    return f'<div class="scroll"><table{named}><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f"<table{named}><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 #: Of a cell whose content is text, not a number.

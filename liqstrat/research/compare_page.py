@@ -15,12 +15,12 @@ from liqstrat.report.heatmap import heatmap_figure, heatmap_html
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.raster import MOST_CELLS
 from liqstrat.report.table_html import table_html
-from liqstrat.report.theme import ACCENT, LONG, MUTED, SHORT, WARNING, dress
+from liqstrat.report.theme import ACCENT, LINES, LONG, MUTED, SHORT, WARNING, dress
 from liqstrat.report.trade_table import trades_html
 from liqstrat.research.compare import SAME_TRADE, Compared, Comparison, how
 from liqstrat.research.days import FIGURES, Difference
 
-_COLOURS = (ACCENT, WARNING, LONG, SHORT, MUTED, "#b392f0", "#f39a3d", "#8ecf7e", "#d6408f", "#4c6fb1")
+_COLOURS = (ACCENT, WARNING, LONG, SHORT, MUTED, *LINES[:5])
 _POINTS = 2000
 _NAMES = {
     "net_return": "Net return",

@@ -8,7 +8,22 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from liqstrat.report.figures import figure_name
-from liqstrat.report.theme import ACCENT, GAIN, HEAT, LINE, LOSS, MUTED, TEXT, WARNING, dress
+from liqstrat.report.theme import (
+    ACCENT,
+    BUTTON,
+    GAIN,
+    GRID,
+    HEAT,
+    LINE,
+    LOSS,
+    MUTED,
+    ON_BUTTON,
+    PLOT,
+    TEXT,
+    WARNING,
+    dress,
+    faded,
+)
 
 #: A setting that took more values than this is shown in so many ranges.
 _MOST_VALUES = 16
@@ -20,7 +35,7 @@ _MOST_LINES = 400
 _SHADES = HEAT[3:]
 _DAY = pd.Timedelta(days=1)
 _SMALLER = ("max_drawdown", "fees", "slippage")
-_SCALE = [[0.0, LOSS], [0.5, "#1d242d"], [1.0, GAIN]]
+_SCALE = [[0.0, LOSS], [0.5, GRID], [1.0, GAIN]]
 
 
 def heatmaps(trials: pd.DataFrame, keys: list[str], objective: str, simulated: bool) -> go.Figure:
@@ -59,8 +74,8 @@ def heatmaps(trials: pd.DataFrame, keys: list[str], objective: str, simulated: b
     figure.update_xaxes(type="category", title={"text": short(pairs[0][0])}, gridcolor="rgba(0,0,0,0)")
     figure.update_yaxes(type="category", title={"text": short(pairs[0][1])}, gridcolor="rgba(0,0,0,0)")
     if len(pairs) > 1:
-        menu = {"buttons": buttons, "x": 0.22, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "bgcolor": LINE}
-        figure.update_layout(updatemenus=[{**menu, "font": {"color": TEXT, "size": 12}, "bordercolor": LINE}])
+        menu = {"buttons": buttons, "x": 0.22, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "bgcolor": BUTTON}
+        figure.update_layout(updatemenus=[{**menu, "font": {"color": ON_BUTTON, "size": 12}, "bordercolor": LINE}])
         figure.update_layout(margin={"t": 52})
     return figure
 
@@ -144,7 +159,7 @@ def parallel(trials: pd.DataFrame, keys: list[str], objective: str, figures: lis
         for height, text in marks:
             figure.add_annotation(
                 x=x, y=height, text=text, showarrow=False, xanchor="left", xshift=3, font={"size": 10, "color": TEXT},
-                bgcolor="rgba(10,13,18,0.6)", borderpad=1,
+                bgcolor=faded(PLOT, 0.6), borderpad=1,
             )  # fmt: skip
     figure.update_xaxes(
         tickvals=place, ticktext=[short(name) for name in names], range=[-0.15, len(names) - 0.45], gridcolor=MUTED
@@ -201,7 +216,7 @@ def equity(returns: pd.DataFrame, best: str, simulated: bool) -> go.Figure:
             go.Scatter(x=days, y=high, mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=False),
             go.Scatter(
                 x=days, y=low, mode="lines", line={"width": 0}, fill="tonexty", name="middle half of all trials",
-                fillcolor="rgba(149,160,174,0.25)", hoverinfo="skip",
+                fillcolor=faded(MUTED, 0.25), hoverinfo="skip",
             ),
             go.Scatter(
                 x=days, y=grown[best], mode="lines", name="the best trial", line={"color": WARNING, "width": 2},

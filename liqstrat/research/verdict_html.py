@@ -16,7 +16,7 @@ def verdict_html(verdict: dict[str, Any]) -> str:
         f'<td class="text words">{escape(_first_upper(reason["text"]))}.</td></tr>'
         for reason in verdict["reasons"]
     )
-    table = f'<div class="scroll"><table><tbody>{reasons}</tbody></table></div>' if reasons else ""
+    table = f'<div class="scroll" tabindex="0"><table><tbody>{reasons}</tbody></table></div>' if reasons else ""
     needed = "".join(f'<p class="note">{escape(_first_upper(text))}.</p>' for text in verdict["needed"])
     return (
         f'<section><h2>Verdict: <span class="{colour}">{escape(words)}</span></h2>'

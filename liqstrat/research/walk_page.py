@@ -95,7 +95,7 @@ def _figures(figures: dict[str, Any]) -> str:
         ("Kept of training", numbers.percent(kept, 0), "return a day, test by training"),
     )
     told = "".join(
-        f'<div class="card"><dt>{name}</dt><dd>{value}</dd><p>{text}</p></div>' for name, value, text in cards
+        f'<div class="card"><dt>{name}</dt><dd>{value}</dd><dd>{text}</dd></div>' for name, value, text in cards
     )
     return f'<dl class="cards">{told}</dl>'
 

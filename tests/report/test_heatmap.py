@@ -103,7 +103,7 @@ def test_the_page_alone_takes_decimal_candles(demo: Results, tmp_path: Path) -> 
     candles = pa.Table.from_pylist(exact, schema=pa.schema(fields))
     out = tmp_path / "x.html"
     assert write_heatmap_page(demo.levels(symbol), candles, title="BTC <1h>", simulated=True, out=out) == out
-    head = out.read_text(encoding="utf-8").partition("<script>")[0]
+    head = out.read_text(encoding="utf-8").partition("<script type=")[0]
     assert "BTC &lt;1h&gt;" in head
     assert "SIMULATED" in head
     assert list(tmp_path.iterdir()) == [out]

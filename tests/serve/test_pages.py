@@ -68,6 +68,12 @@ def shown(page: Page) -> str:
     return hashlib.sha256(json.dumps(page.evaluate("window.shown")).encode()).hexdigest()
 
 
+def serious(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe finds that keeps somebody from using a page."""
+    found = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+    return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found]
+
+
 def pictures(page: Page) -> list[str]:
     """Hashes of what the canvases show."""
     drawn = page.evaluate("[...document.querySelectorAll('main canvas')].map((one) => one.toDataURL())")
@@ -81,8 +87,7 @@ def test_a_page_fits_and_is_accessible(browser: Browser, address: str, name: str
         with opened(browser, f"{address}/{name}", width, scheme) as page:
             assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
             assert page.locator(".state.told").count() == 0
-            found = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
-            assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []
+            assert serious(page) == []
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -309,6 +314,47 @@ def test_a_report_and_a_comparison_open_inside(browser: Browser, address: str) -
         page.click("#compare")
         page.frame_locator("#frame").get_by_text("What differs").wait_for()
         assert "compare=" in page.url
+
+
+SEEN = """(plot) => ({
+  ground: getComputedStyle(document.body).backgroundColor,
+  paper: plot.layout.paper_bgcolor,
+  heat: plot.data.find((one) => one.type === "heatmap").colorscale.at(-1)[1],
+  label: plot.layout.annotations[0].bgcolor,
+  range: plot.layout.xaxis.range,
+  marked: Boolean(window.marked),
+})"""
+
+
+def test_what_is_shown_inside_has_the_theme_of_the_page(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/results?run=demo-second", scheme="light") as page:
+        plot = page.frame_locator("#frame").locator("#plot-heatmap-BTCUSDT")
+        plot.locator(".main-svg").first.wait_for()
+        light = plot.evaluate(SEEN)
+        colours = light["ground"], light["paper"], light["heat"], light["label"]
+        assert colours == ("rgb(243, 245, 248)", "#ffffff", "#260c4a", "rgba(251,252,253,0.75)")
+        first, last = light["range"]
+        plot.evaluate("(plot, range) => Plotly.relayout(plot, { 'xaxis.range': range })", [first, (first + last) / 2])
+        plot.evaluate("() => { window.marked = true; }")
+        page.click("#theme")
+        page.wait_for_timeout(500)
+        dark = plot.evaluate(SEEN)
+        colours = dark["ground"], dark["paper"], dark["heat"], dark["label"]
+        assert colours == ("rgb(13, 16, 21)", "#141920", "#fcffa4", "rgba(10,13,18,0.75)")
+        assert dark["marked"], "it is repainted, not loaded again"
+        assert dark["range"] == [first, (first + last) / 2], "and stays where it was moved to"
+        assert str(page.get_attribute("#inside-open", "href")).endswith("#dark")
+
+
+@pytest.mark.parametrize("width", [1400, 800])
+def test_reports_and_comparisons_are_accessible_in_both_themes(
+    browser: Browser, address: str, house: tuple[Path, Path, Path], width: int
+) -> None:
+    runs = [path.name for path in house[1].glob("demo-*")]
+    for path in (f"/runs/{runs[0]}/report", f"/runs/compare/page?run={runs[0]}&run={runs[1]}"):
+        for scheme in ("dark", "light"):
+            with opened(browser, address + path, width, scheme) as page:
+                assert serious(page) == []
 
 
 def test_a_run_is_edited_started_and_shown(browser: Browser, address: str) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from liqstrat import __version__
+from liqstrat.report.theme import css_variables
 
 _HERE = Path(str(resources.files("liqstrat.serve")))
 #: Path, title, what it is.
@@ -44,6 +45,11 @@ def page(name: str, **values: object) -> Response:
 
 def add(app: FastAPI) -> None:
     """Add the pages, their scripts and styles, and the description of the API."""
+
+    @app.get("/static/colours.css", include_in_schema=False)
+    def colours() -> Response:
+        return Response(css_variables(), media_type="text/css", headers={"Cache-Control": "no-cache"})
+
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
 
     @app.get("/", include_in_schema=False)

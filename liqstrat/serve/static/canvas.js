@@ -101,11 +101,11 @@ export function moves(canvas, { zoom, pan, point, leave, reset, step }) {
   });
 }
 
-const LEVERAGE = ["#4c6fb1", "#4f9bd0", "#52c0c0", "#8ecf7e", "#e3cf57", "#f39a3d", "#ee5d50", "#d6408f"];
+const TIERS = 8;
 /** A colour for the nth of some tiers, cool to hot; no two have the same. */
 export function tierColour(at, count) {
-  const place = count > 1 ? (at * (LEVERAGE.length - 1)) / (count - 1) : 4, low = Math.floor(place), part = place - low;
-  const [from, to] = [low, Math.ceil(place)].map((one) => [1, 3, 5].map((digit) => parseInt(LEVERAGE[one].slice(digit, digit + 2), 16)));
+  const place = count > 1 ? (at * (TIERS - 1)) / (count - 1) : 4, low = Math.floor(place), part = place - low;
+  const [from, to] = [low, Math.ceil(place)].map((one) => [1, 3, 5].map((digit) => parseInt(colour(`leverage-${one}`).slice(digit, digit + 2), 16)));
   return `rgb(${from.map((value, n) => Math.round(value + (to[n] - value) * part)).join(" ")})`;
 }
 

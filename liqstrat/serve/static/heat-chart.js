@@ -52,7 +52,7 @@ export class Chart {
   /** More is known now, of the last map or but of price. */
   grow(now, { column }) {
     this.#know(now);
-    if (column && this.scale && this.rows) paintColumn(this.bitmap, this.heat, this.upTo, this.scale, palette(document.documentElement.dataset.theme), this.rows);
+    if (column && this.scale && this.rows) paintColumn(this.bitmap, this.heat, this.upTo, this.scale, palette(), this.rows);
     this.ask();
   }
 
@@ -91,7 +91,7 @@ export class Chart {
   #paint() {
     if (!this.heat || !this.rows) return this.ask();
     this.scale = scaleOf(this.heat, this.upTo, this.kind);
-    paint(this.bitmap, this.heat, this.upTo, this.scale, palette(document.documentElement.dataset.theme), this.rows);
+    paint(this.bitmap, this.heat, this.upTo, this.scale, palette(), this.rows);
     this.ask();
   }
 
@@ -222,7 +222,7 @@ export class Chart {
 
   #legend(context, wide) {
     if (!this.scale || wide < 420) return;
-    const colours = palette(document.documentElement.dataset.theme), left = wide - 190, top = 12;
+    const colours = palette(), left = wide - 190, top = 12;
     context.fillStyle = colour("plot");
     context.globalAlpha = 0.8;
     context.fillRect(left - 8, top - 8, 190, 32);

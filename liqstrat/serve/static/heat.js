@@ -1,14 +1,12 @@
 // The heatmap as a bitmap: even rows of price, one column a map, each pixel a colour of the scale.
 
-const HEAT = {
-  dark: ["#0a0d12", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4"],
-  light: ["#fbfcfd", "#fdf0b8", "#fcd579", "#fbac52", "#f37f45", "#dd5446", "#b83358", "#8a1f65", "#561567", "#260c4a"],
-};
+import { colour } from "./canvas.js";
+
 const TOP_SHARE = 0.985, MEDIAN_BRIGHT = 0.25, MOST_ROWS = 2000, SPREAD = 100;
 
 /** 256 colours, as numbers for an image's pixels; the first is nothing. */
-export function palette(theme) {
-  const stops = HEAT[theme].map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
+export function palette() {
+  const stops = Array.from({ length: 10 }, (_, at) => colour(`heat-${at}`)).map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
   const colours = new Uint32Array(256);
   for (let at = 0; at < 256; at++) {
     const place = (at / 255) * (stops.length - 1), low = Math.min(Math.floor(place), stops.length - 2), part = place - low;

@@ -15,6 +15,7 @@ const WORDS = new Set(["symbols", "strategies", "tags", "note", "resolution", "n
 const HEIGHT = 31, AROUND = 12;
 const ROUND = new Intl.NumberFormat("en"), DIGITS = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 let rows = [], columns = [], known = [], ticked = new Set();
+let rethemed = () => {}; // tells the page within of another theme
 let lines = new Map(); // the rows of the table that have been made, by run
 
 async function load() {
@@ -256,9 +257,16 @@ function showStudy(study) {
   body();
 }
 
+/** A page of its own within this one, in the theme of this one; made anew, so that a way back leads to pages. */
 function frame(address) {
-  document.getElementById("frame").src = address;
-  document.getElementById("inside-open").href = address;
+  const before = document.getElementById("frame"), anew = before.cloneNode();
+  const themed = () => `${address}#${document.documentElement.dataset.theme}`;
+  anew.src = document.getElementById("inside-open").href = themed();
+  rethemed = () => {
+    anew.contentWindow.location.replace(themed());
+    document.getElementById("inside-open").href = themed();
+  };
+  before.replaceWith(anew);
 }
 
 /** Ask for a text; null where it was not given. */
@@ -309,11 +317,13 @@ document.getElementById("undo").addEventListener("click", async () => {
 });
 document.getElementById("inside-close").addEventListener("click", () => {
   document.getElementById("frame").removeAttribute("src");
+  rethemed = () => {};
   document.getElementById("inside").hidden = true;
   state.set({ run: "", compare: "", study: "" });
   body();
 });
 scroller.addEventListener("scroll", () => requestAnimationFrame(() => body()), { passive: true });
+addEventListener("theme", () => rethemed());
 let across = innerWidth;
 addEventListener("resize", () => {
   if (innerWidth === across || !rows.length) return;

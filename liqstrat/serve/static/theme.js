@@ -1,14 +1,18 @@
 // Before anything is drawn, so that a page does not flash.
 (() => {
-  const kept = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
-  const light = kept ? kept === "light" : matchMedia("(prefers-color-scheme: light)").matches;
-  document.documentElement.dataset.theme = light ? "light" : "dark";
+  const light = matchMedia("(prefers-color-scheme: light)");
+  let chosen = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
+  const show = () => {
+    document.documentElement.dataset.theme = chosen ?? (light.matches ? "light" : "dark");
+    dispatchEvent(new Event("theme"));
+  };
+  light.addEventListener("change", show);
+  show();
   addEventListener("DOMContentLoaded", () => {
     document.getElementById("theme").addEventListener("click", () => {
-      const now = document.documentElement.dataset.theme === "light" ? "dark" : "light";
-      document.documentElement.dataset.theme = now;
-      try { localStorage.setItem("theme", now); } catch { /* nothing is kept then */ }
-      dispatchEvent(new Event("theme"));
+      chosen = document.documentElement.dataset.theme === "light" ? "dark" : "light";
+      try { localStorage.setItem("theme", chosen); } catch { /* nothing is kept then */ }
+      show();
     });
   });
 })();
