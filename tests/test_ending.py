@@ -225,7 +225,7 @@ def told_of(folder: Path, place: str, *limit: str) -> dict[str, list[str]]:
     assert (len(told), rest) == (len(COMMANDS), ""), done.stderr
     # Lines of progress tell how long it took.
     return {
-        name: [line for line in text.splitlines() if not line.endswith("/s)")]
+        name: [line for line in text.splitlines() if not line.endswith(("/s)", "/min)", " left)"))]
         for name, text in zip(COMMANDS, told, strict=True)
     }
 

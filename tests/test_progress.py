@@ -29,9 +29,26 @@ def test_piped_there_are_lines_every_ten_seconds_and_one_at_the_end(monkeypatch:
             now[0] += 4.0
             step(5)
     assert told.getvalue().splitlines() == [
-        "read: 15 of 40 MB in 12.0 s (1.2 MB/s)",
-        "read: 30 of 40 MB in 24.0 s (1.2 MB/s)",
+        "read: 15 of 40 MB in 12.0 s (1.2 MB/s, 20 s left)",
+        "read: 30 of 40 MB in 24.0 s (1.2 MB/s, 8 s left)",
         "read: 40 MB in 32.0 s (1.2 MB/s)",
+    ]
+
+
+def test_what_was_done_before_counts_but_is_not_taken_for_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    told = io.StringIO()
+    with ConsoleProgress(Console(file=told, width=100)).task("sweep", total=200, unit="trials", before=80) as step:
+        step(0)
+        now[0] = 120.0
+        step(20)
+        now[0] = 10_000.0
+        step(2)
+    assert told.getvalue().splitlines() == [
+        "sweep: 100 of 200 trials, 20 of them in 120.0 s (10 trials/min, 10 min left)",
+        "sweep: 102 of 200 trials, 22 of them in 10000.0 s (0.1 trials/min, 12 h 22 min left)",
+        "sweep: 102 trials, 22 of them in 10000.0 s (0.1 trials/min)",
     ]
 
 

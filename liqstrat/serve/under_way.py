@@ -26,9 +26,9 @@ class UnderWay:
         return _Named(self, name)
 
     @contextmanager
-    def task(self, name: str, total: float | None, unit: str) -> Iterator[Step]:
+    def task(self, name: str, total: float | None, unit: str, before: float = 0.0) -> Iterator[Step]:
         """A piece of work, as `Progress.task`."""
-        mine: dict[str, Any] = {"task": name, "done": 0.0, "total": total, "unit": unit}
+        mine: dict[str, Any] = {"task": name, "done": before, "total": total, "unit": unit}
         with self._lock:
             self.count += 1
             number = self.count
@@ -49,6 +49,6 @@ class _Named(Progress):
         self._under_way, self._name = under_way, name
 
     @contextmanager
-    def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
-        with self._under_way.task(self._name, total, unit) as step:
+    def task(self, name: str, total: float | None = None, unit: str = "", before: float = 0.0) -> Iterator[Step]:
+        with self._under_way.task(self._name, total, unit, before) as step:
             yield step

@@ -19,8 +19,8 @@ class _Told(Progress):
     """Says how far a task is, some times a second."""
 
     @contextmanager
-    def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
-        done, said = 0.0, 0.0
+    def task(self, name: str, total: float | None = None, unit: str = "", before: float = 0.0) -> Iterator[Step]:
+        done, said = before, 0.0
 
         def step(more: float, told: str = "") -> None:
             nonlocal done, said
@@ -30,7 +30,7 @@ class _Told(Progress):
                 said = time.monotonic()
                 _say({"task": name, "done": done, "total": total, "unit": unit})
 
-        _say({"task": name, "done": 0.0, "total": total, "unit": unit})
+        _say({"task": name, "done": done, "total": total, "unit": unit})
         yield step
         _say({"task": name, "done": done, "total": total if total is None else done, "unit": unit})
 

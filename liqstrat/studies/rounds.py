@@ -34,8 +34,9 @@ def run_study(study: Study, hands: Workers, progress: Progress = SILENT) -> list
     require_writable(study.folder / "sweep.json")
     with study.journal() as journal:
         try:
-            with progress.task(f"sweep {study.run.name}", total=study.space.trials, unit="trials") as step:
-                _Round(study, journal, hands, step).run()
+            known, total = len(journal.ended()), study.space.trials
+            with progress.task(f"sweep {study.run.name}", total=total, unit="trials", before=known) as step:
+                _Round(study, journal, hands, step, known).run()
         finally:
             _into_ledger(study, journal.ended())
         return journal.ended()
@@ -44,12 +45,12 @@ def run_study(study: Study, hands: Workers, progress: Progress = SILENT) -> list
 class _Round:
     """The giving out of trials, until there are none."""
 
-    def __init__(self, study: Study, journal: Journal, hands: Workers, step: Step) -> None:
+    def __init__(self, study: Study, journal: Journal, hands: Workers, step: Step, known: int) -> None:
         self._study, self._journal, self._hands, self._step = study, journal, hands, step
         self._running: dict[Future[Outcome], Claim] = {}
         self._again: list[Claim] = []
         self._killed: dict[int, int] = {}
-        self._told = self._booked = 0
+        self._told, self._booked = known, 0
 
     def run(self) -> None:
         self._tell()

@@ -29,7 +29,7 @@ class Watched(Progress):
         self.totals: list[float | None] = []
 
     @contextmanager
-    def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+    def task(self, name: str, total: float | None = None, unit: str = "", before: float = 0.0) -> Iterator[Step]:
         self.totals.append(total)
         yield lambda more: None
 

@@ -257,7 +257,7 @@ def test_an_interrupted_build_leaves_whole_days_only_and_goes_on_from_there(
 
     class Interrupted(Progress):
         @contextmanager
-        def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+        def task(self, name: str, total: float | None = None, unit: str = "", before: float = 0.0) -> Iterator[Step]:
             done = 0.0
 
             def step(more: float) -> None:

@@ -138,7 +138,7 @@ class Counting(Progress):
         self.done = 0.0
 
     @contextmanager
-    def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+    def task(self, name: str, total: float | None = None, unit: str = "", before: float = 0.0) -> Iterator[Step]:
         self.total = total
 
         def step(more: float) -> None:
@@ -212,7 +212,7 @@ class Interrupting(Progress):
         self.condition = condition
 
     @contextmanager
-    def task(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+    def task(self, name: str, total: float | None = None, unit: str = "", before: float = 0.0) -> Iterator[Step]:
         def step(more: float) -> None:
             if threading.current_thread() is threading.main_thread():
                 wait_for(self.condition)
