@@ -38,4 +38,5 @@ def print_positions(scored: "PositionsScore", *, json: bool) -> None:
 
 
 def _cells(found: "Distances") -> list[str]:
-    return [*("–" if one is None else f"{100 * one:.1f}" for one in found.quantiles), f"{found.far:.0%}"]
+    far = f"{found.far:.0%}" if found.notional else "–"
+    return [*("–" if one is None else f"{100 * one:.1f}" for one in found.quantiles), far]

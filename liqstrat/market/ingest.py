@@ -177,6 +177,12 @@ class _Part:
     kind: str | None
     mapping: Mapping | None
 
+    @property
+    def named(self) -> str:
+        """Which of several kinds of a table is meant, before what is said of it."""
+        several = self.kind is not None and self.mapping is not None and len(self.mapping.kinds) > 1
+        return f"{self.kind.replace('_', ' ')}: " if self.kind and several else ""
+
     def prepared(self, path: Path, known: Known, folder: Path) -> Prepared:
         if self.kind is None:
             return prepare(path, known, folder)
@@ -207,7 +213,7 @@ def _ingest_one(
                 case Reference() as prepared:
                     return _load_reference(session, database, file, prepared, turn)
         except RefusedError as error:
-            return FileReport(file.path, "refused", reason=str(error))
+            return FileReport(file.path, "refused", reason=f"{part.named}{error}")
         except OSError as error:
             return FileReport(file.path, "refused", reason=f"cannot be read: {error.strerror or error}")
         except Exception as fault:  # of ours; the other files go in all the same

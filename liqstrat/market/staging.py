@@ -281,10 +281,11 @@ def _is_ordered(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
 
 def _check_conflicts(connection: duckdb.DuckDBPyConnection, distinct: str, layout: Layout) -> None:
     keys = ", ".join(layout.key)
-    sql = f"select {layout.key[-1]} from ({distinct}) group by {keys} having count(*) > 1 order by 1 limit 1"
+    sql = f"select {keys} from ({distinct}) group by {keys} having count(*) > 1 order by {keys} limit 1"
     twice = connection.execute(sql).fetchone()
     if twice:
-        raise RefusedError(f"has two different rows with {layout.key[-1]} {twice[0]}, expected each once")
+        told = [f"{name} {value}" for name, value in zip(layout.key, twice, strict=True) if name != "symbol"]
+        raise RefusedError(f"has two different rows with {', '.join(told)}, expected each once")
 
 
 def _conflicts(connection: duckdb.DuckDBPyConnection, layout: Layout) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """A map's distances to liquidation against those of real positions, as snapshots of a venue that shows them have it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +31,8 @@ _COLUMNS = {
     "liquidation_price": ("liquidation_price", "liq_price", "liquidationPx"),
     "mark": ("mark", "mark_price", "price"),
 }
+#: A position may be about to be liquidated, and its figures of different moments; more of the notional is not.
+_MOST_BEYOND = 0.02
 _SIDES = {"long": True, "short": False, "buy": True, "sell": False}
 
 
@@ -38,7 +40,7 @@ _SIDES = {"long": True, "short": False, "buy": True, "sell": False}
 class Positions:
     """One entry a position of a snapshot: `time_us` (microseconds since 1970), size in contracts, prices in USDT.
 
-    liquidation: NaN where no price liquidates the position.
+    liquidation: NaN where no price liquidates the position. twice: rows that were left out as they stood there already.
     """
 
     time_us: Ints
@@ -46,6 +48,7 @@ class Positions:
     size: Floats
     liquidation: Floats
     mark: Floats
+    twice: int = 0
 
     def __len__(self) -> int:
         return len(self.size)
@@ -66,7 +69,7 @@ class PositionsScore:
     """Of positions and of each model's maps at the same moments, by side ("longs", "shorts", "both").
 
     apart: by model, the largest difference between the two shares of notional that is nearer than some distance
-    (Kolmogorov's), both sides together.
+    (Kolmogorov's), both sides together as far as there are positions of them.
     """
 
     symbol: str
@@ -97,20 +100,25 @@ def read_positions(path: Path, symbol: str) -> Positions:
         if not wanted:
             there = ", ".join(sorted(set(rows.of(names["coin"])))[:8])
             raise RefusedError(f"has no position of {symbol}; it has {there}")
+        all_of_it = len(wanted)
+        if len(rows.columns) > len(names):
+            # Without more columns, as one of accounts, two positions may well be alike.
+            lines = list(zip(*rows.cells.values(), strict=True))
+            wanted = list({lines[i]: i for i in reversed(wanted)}.values())[::-1]
         side = [rows.of(names["side"])[i].lower() for i in wanted]
         wrong = next((i for i, one in zip(wanted, side, strict=True) if one not in _SIDES), None)
         if wrong is not None:
             raise rows.refused(wrong, names["side"], "long or short")
         size, liquidation, mark = (rows.floats(names[name], wanted) for name in ("size", "liquidation_price", "mark"))
-        if (bad := ~((size > 0) & (mark > 0))).any():
-            raise rows.refused(wanted[int(np.argmax(bad))], names["size"], "size and mark above 0")
+        for name, numbers in (("size", size), ("mark", mark)):
+            if (bad := ~(numbers > 0)).any():
+                raise rows.refused(wanted[int(np.argmax(bad))], names[name], "a number above 0")
     except FileNotFoundError:
         raise LiqstratError(f"{path}: there is no such file") from None
     except RefusedError as error:
         raise LiqstratError(f"{path}: {error}") from None
-    return Positions(
-        rows.moments(names["time"])[wanted], np.array([_SIDES[one] for one in side]), size, liquidation, mark
-    )
+    times, long = rows.moments(names["time"])[wanted], np.array([_SIDES[one] for one in side])
+    return Positions(times, long, size, liquidation, mark, all_of_it - len(wanted))
 
 
 def score_positions(
@@ -134,13 +142,14 @@ def score_positions(
         )
     known = np.isin(positions.time_us, [microseconds(moment) for moment in inside])
     mine = _of_positions(positions, known)
+    shown = np.unique(mine[2])
     found: dict[str, dict[str, Distances]] = {}
     apart: dict[str, float] = {}
     for name, settings in models.items():
         theirs = _of_maps(list(maps_at(store, symbol, inside, settings, warmup, progress)))
-        found[name], apart[name] = _sides(*theirs), _apart(mine, theirs)
-    left_out = len(moments) - len(inside)
-    remarks = [f"{left_out} snapshots are of times without enough history."] if left_out else []
+        alike = np.isin(theirs[2], shown)
+        found[name], apart[name] = _sides(*theirs), _apart(mine, (theirs[0][alike], theirs[1][alike], theirs[2][alike]))
+    remarks = list(_remarks(positions, known, len(moments) - len(inside)))
     return PositionsScore(
         symbol=symbol,
         simulated=store.simulated(symbol),
@@ -151,6 +160,26 @@ def score_positions(
         apart=apart,
         remarks=[*remarks, *store.remarks],
     )
+
+
+def _remarks(positions: Positions, known: npt.NDArray[np.bool_], left_out: int) -> Iterator[str]:
+    """What is worth saying of positions, those `known` being held against maps."""
+    if left_out:
+        yield f"{left_out} snapshots are of times without enough history."
+    if positions.twice:
+        yield f"{positions.twice:,} rows stand there twice and count once."
+    for name, there in (("longs", positions.long[known]), ("shorts", ~positions.long[known])):
+        if not there.any():
+            yield f"There are no {name} among the positions: maps are held against the other side alone."
+    sign = np.where(positions.long, 1.0, -1.0)
+    beyond = (sign * (positions.liquidation - positions.mark) > 0) & known
+    worth = positions.size * positions.mark
+    part = float(worth[beyond].sum() / worth[known].sum())
+    if part > _MOST_BEYOND:
+        yield (
+            f"{part:.0%} of the notional has its liquidation price beyond mark, where it would be liquidated already: "
+            "are both of the same market and in the same unit?"
+        )
 
 
 def _is_of(coin: str, symbol: str) -> bool:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -138,7 +140,13 @@ AMOUNTS_TOML = (
         ("t,longs,short\n1709251200,1,2\n1709254800,1,2\n", 'has no column long (did you mean "longs"?)'),
         ("t,long,short\n1709251200,1,2\n1709254800,x,2\n", 'line 3: long is "x", expected a number'),
         ("t,long,short\n1709251200,1,2\nlater,1,2\n", 'line 3: t is "later", expected a moment'),
-        ("t,long,short\n1709251200,1,2\n1709254800,-1,2\n", 'long_value is "-1", expected a number not below 0'),
+        ("t,long,short\n1709251200,1,2\n1709254800,-1,2\n", 'line 3: long is "-1", expected a number not below 0'),
+        ("t,long,short\n1709251200,1,\n1709254800,1,nan\n", "short is blank in all 2 rows, expected amounts of both"),
+        ("t;long;short\n1709251200;1;2\n", """has ";" between its columns, expected commas: 't;long;short'"""),
+        (
+            "t,long,short\n1709251200,1,2\n1709254800,1,2\n1709254800,1,3\n",
+            "two different rows with timestamp 2024-03-01 01:00:00, seconds 3600, venues okx, expected each once",
+        ),
         ("t,long,short\n1709251200,1,2\n", "has one row, which does not tell how long its interval is"),
         ("t,long,short\n1709251260,1,2\n1709254860,1,2\n", "expected the start of an interval of that length"),
         ("t,long,short\n1709251200,1\n", "line 2: has 2 columns, expected 3"),
@@ -151,6 +159,37 @@ def test_a_wrong_table_is_refused_with_its_line_and_leaves_nothing(
     assert expected in report.reason
 
 
+def test_of_a_table_of_several_kinds_it_is_said_which_is_refused(
+    tmp_path: Path, database: Path, mapping: Callable[[str], Path]
+) -> None:
+    told = mapping(AMOUNTS_TOML + '[open_interest]\ncontracts = "oi"\n')
+    path = written(tmp_path / "x.csv", "t,long,oi\n1709251200,1,2\n1709254800,1,2\n")
+    found = {file.state: file.reason for file in ingest([path], database, mapping=read_mapping(told)).files}
+    assert found["refused"].startswith("liquidations: has no column short")
+    assert "loaded" in found
+
+
+@pytest.mark.parametrize(
+    "of_hour",
+    [
+        lambda at: str(at),
+        lambda at: str(at * 1000),
+        lambda at: str(at * 10**6),
+        lambda at: str(at * 10**9),
+        lambda at: datetime.fromtimestamp(at, ZoneInfo("Asia/Tokyo")).isoformat(),
+        lambda at: f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}",
+    ],
+    ids=["s", "ms", "µs", "ns", "ISO of Tokyo", "text"],
+)
+def test_times_may_be_epochs_or_texts_of_any_zone(
+    tmp_path: Path, database: Path, mapping: Callable[[str], Path], of_hour: Callable[[int], str]
+) -> None:
+    lines = "".join(f"{of_hour(HOUR + 3600 * i)},{i},2\n" for i in range(3))
+    path = written(tmp_path / "x.csv", f"t,long,short\n{lines}")
+    ingest([path], database, mapping=read_mapping(mapping(AMOUNTS_TOML)))
+    assert [row[1] for row in rows(database, AMOUNTS)] == [HOUR + 3600 * i for i in range(3)]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -160,6 +199,7 @@ def test_a_wrong_table_is_refused_with_its_line_and_leaves_nothing(
         ('time = "t"\n', "says of no kind what holds it"),
         ("time = \n", "is not TOML"),
         ("[klines]\n", "has no key time"),
+        (AMOUNTS_TOML.replace('short = "short"\n', ""), "has no key liquidations.short"),
         ('time = "t"\nstep = "soon"\n[klines]\n', 'step is "soon" is not a candle length'),
     ],
 )

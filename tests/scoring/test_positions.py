@@ -81,13 +81,31 @@ def test_a_map_whose_positions_are_shown_is_not_apart(database: Path, tmp_path: 
         assert one == pytest.approx(other, abs=0.002)
 
 
+def test_what_is_odd_about_positions_is_said(database: Path, tmp_path: Path) -> None:
+    at = "2024-03-01T06:00:00"
+    rows = [f"{at},BTC,long,2,54000,60000,7", f"{at},BTC,long,2,54000,60000,8", f"{at},BTC,long,1,54000000,60000,9"]
+    path = tmp_path / "p.csv"
+    path.write_text(HEADER.replace("mark", "mark,account") + "\n".join([*rows, rows[0]]) + "\n")
+    held = read_positions(path, "BTCUSDT")
+    assert (len(held), held.twice) == (3, 1)
+    with open_store(database) as store:
+        found = score_positions(store, "BTCUSDT", held, MODELS, warmup=timedelta(hours=4))
+    said = " ".join(found.remarks)
+    assert "1 rows stand there twice and count once." in said
+    assert "There are no shorts among the positions" in said
+    assert "20% of the notional has its liquidation price beyond mark" in said
+    same = read_positions(written(tmp_path / "q.csv", *(row.rpartition(",")[0] for row in rows[:2])), "BTCUSDT")
+    assert (len(same), same.twice) == (2, 0), "without accounts two may be alike"
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
         ("2024-03-01T06:00:00,BTC,up,2,54000,60000", 'line 2: side is "up", expected long or short'),
         ("2024-03-01T06:00:00,BTC,long,x,54000,60000", 'line 2: size is "x", expected a number'),
         ("2024-03-01T06:00:00,SOL,long,1,54000,60000", "has no position of BTCUSDT; it has SOL"),
-        ("2024-03-01T06:00:00,BTC,long,0,54000,60000", "expected size and mark above 0"),
+        ("2024-03-01T06:00:00,BTC,long,0,54000,60000", 'line 2: size is "0", expected a number above 0'),
+        ("2024-03-01T06:00:00,BTC,long,1,54000,nan", 'line 2: mark is "", expected a number above 0'),
     ],
 )
 def test_a_wrong_file_is_told_by_its_line(tmp_path: Path, row: str, expected: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ _SMALLEST = Decimal(1).scaleb(-DIGITS)
 _BLANK = {"", "nan", "null", "none", "na", "n/a"}
 _KLINES = next(layout for layout in klines.LAYOUTS if layout.header[0] == "open_time")
 _US = 1_000_000
+#: What stands between columns where it is no comma.
+_OTHER_MARKS = (";", "\t", "|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ def read_csv(path: Path) -> Rows:
     if len(lines) < 2:
         raise RefusedError("has no rows below a header")
     header = tuple(name.strip() for name in lines[0])
+    if len(header) == 1 and (mark := next((one for one in _OTHER_MARKS if one in header[0]), None)):
+        raise RefusedError(f'has "{mark}" between its columns, expected commas: {header[0][:80]!r}')
     for number, line in enumerate(lines[1:], 2):
         if len(line) != len(header):
             raise RefusedError(f"line {number}: has {len(line)} columns, expected {len(header)} ({_few(header)})")
@@ -177,7 +182,10 @@ def _liquidations(
 ) -> tuple[Layout, list[Iterable[str]], list[str]]:
     told = mapping.liquidations
     assert told is not None
-    long, short = _numbers(rows, told.long), _numbers(rows, told.short)
+    long, short = (_numbers(rows, name, least=0) for name in (told.long, told.short))
+    for name, cells in ((told.long, long), (told.short, short)):
+        if not any(cells):
+            raise RefusedError(f"{name} is blank in all {len(rows):,} rows, expected amounts of both sides")
     keep = [bool(one) and bool(other) for one, other in zip(long, short, strict=True)]
     nothing = [""] * len(rows)
     pair = [long, short]
@@ -229,8 +237,8 @@ def _usual(times: Any) -> int:
     return int(values[counts.argmax()])
 
 
-def _numbers(rows: Rows, name: str) -> list[str]:
-    """A column of numbers with no more digits than the tables have."""
+def _numbers(rows: Rows, name: str, least: float = -inf) -> list[str]:
+    """A column of numbers, none below `least`, with no more digits than the tables have."""
     cells, out = rows.of(name), []
     for i, cell in enumerate(cells):
         if not cell:
@@ -242,6 +250,8 @@ def _numbers(rows: Rows, name: str) -> list[str]:
             value = Decimal("nan")
         if not value.is_finite():
             raise rows.refused(i, name, "a number")
+        if value < least:
+            raise rows.refused(i, name, f"a number not below {least:g}")
         exponent = value.as_tuple().exponent
         short = isinstance(exponent, int) and exponent >= -DIGITS
         out.append(f"{value if short else value.quantize(_SMALLEST):f}")

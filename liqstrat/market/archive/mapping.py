@@ -138,7 +138,8 @@ class _Reader:
     def _text(self, values: dict[str, Any], name: str, otherwise: Any = ...) -> Any:
         value = values.get(name, otherwise)
         if value is ...:
-            raise LiqstratError(f"{self.path}: has no key {name}")
+            section = next((f"{key}." for key in _SECTIONS if self.raw.get(key) is values), "")
+            raise LiqstratError(f"{self.path}: has no key {section}{name}")
         if value is not None and not isinstance(value, str):
             raise self._error(name, value, "a text")
         return value

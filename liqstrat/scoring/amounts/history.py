@@ -24,6 +24,7 @@ from liqstrat.progress import SILENT, Progress
 from liqstrat.scoring.amounts.judge import LEAST_INTERVALS, Gain, Held, gain, hold, strength
 from liqstrat.scoring.amounts.predictors import Path, predictors
 from liqstrat.scoring.amounts.record import Amounts, recorded_amounts
+from liqstrat.scoring.amounts.units import doubts
 from liqstrat.scoring.amounts.way import Way, walk
 from liqstrat.scoring.intervals import LEAST_DAYS
 from liqstrat.scoring.verdict import BETTER, TOO_LITTLE
@@ -107,6 +108,7 @@ def score_amounts(
         for source in sources:
             parts += _judged(source, candles, way, filled)
             done(1)
+    doubted = dict.fromkeys(said for source in sources for said in doubts(source, candles, way))
     if not parts:
         raise LiqstratError(
             f"{store.path}: fewer than {LEAST_INTERVALS} intervals with amounts, candles and open interest of {symbol} "
@@ -118,7 +120,7 @@ def score_amounts(
         name,
         sources[0].length_us / 3.6e9,
         parts,
-        [*_remarks(parts), *store.remarks],
+        [*_remarks(parts), *doubted, *store.remarks],
     )
 
 

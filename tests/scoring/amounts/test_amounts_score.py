@@ -1,9 +1,11 @@
 """Maps held against amounts by interval, where the law of the amounts is known."""
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -16,6 +18,8 @@ from liqstrat.scoring.amounts import way as ways
 from liqstrat.scoring.amounts.history import AmountsScore, score_amounts
 from liqstrat.scoring.amounts.predictors import Path as Candles
 from liqstrat.scoring.amounts.predictors import predictors
+from liqstrat.scoring.amounts.record import Amounts
+from liqstrat.scoring.amounts.units import doubts
 from liqstrat.scoring.amounts.way import walk
 from tests.scoring.amounts.hours import SETTINGS, START, write_hours
 from tests.shell import Shell
@@ -68,6 +72,29 @@ def test_the_command_prints_it_and_says_what_the_record_is(by_map: Path, liqstra
     refused = liqstrat("score", "BTCUSDT", "--db", str(by_map), "--from", "2024-04-10")
     assert refused.code == 1
     assert "fewer than 400 intervals" in refused.err
+
+
+def test_units_that_cannot_be_are_doubted(by_map: Path, tmp_path: Path) -> None:
+    path = tmp_path / "h.duckdb"
+    shutil.copy(by_map, path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("update liquidation_amounts_history set long_contracts = long_contracts * 60000")
+        connection.execute("update open_interest_history set open_interest_contracts = open_interest_contracts * 60000")
+    said = " ".join(scored(path).remarks)
+    assert "intervals okx liquidated more than was traded, which cannot be: are the amounts in the unit" in said
+    assert "days: is it in contracts, not in USD?" in said
+
+
+@pytest.mark.parametrize(("amount", "doubted"), [(5.0, ""), (0.0, "of what was traded"), (300.0, "3 of 3 intervals")])
+def test_amounts_of_hours_are_held_against_what_was_traded(amount: float, doubted: str) -> None:
+    ends = (np.arange(3) + 1) * HOUR_US
+    flat = np.full(36, 100.0)
+    candles = Candles((np.arange(36) + 1) * 300_000_000, flat, flat, flat, np.full(36, 10.0), 300_000_000)
+    amounts = Amounts("okx", HOUR_US, ends, np.full(3, amount), np.zeros(3), ("unknown",) * 3)
+    way = ways.Way(ends, np.full(3, 2_000.0), {})
+    said = list(doubts(amounts, candles, way))
+    assert len(said) == bool(doubted)
+    assert all(doubted in one for one in said)
 
 
 def test_what_stood_in_the_way_is_of_the_map_before_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
