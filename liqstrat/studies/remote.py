@@ -52,10 +52,13 @@ def run_errand(errand: Errand, sent: bytes | None = None) -> Outcome | None:
     with _turn, _garbage_kept():
         try:
             return _run(errand, sent)
-        except StrategyError:
-            raise
+        except StrategyError as error:
+            failed: LiqstratError = StrategyError(str(error))
         except LiqstratError as error:
-            raise LiqstratError(f"the worker on {socket.gethostname()}: {error}") from None
+            failed = LiqstratError(f"the worker on {socket.gethostname()}: {error}")
+        # The first one has frames, and these the engine's objects: gone before another thread can free them.
+        gc.collect()
+    raise failed
 
 
 def _run(errand: Errand, sent: bytes | None) -> Outcome | None:

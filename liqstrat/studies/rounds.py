@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from loky.process_executor import TerminatedWorkerError
 
 from liqstrat.backtest.account.results import config_hash
-from liqstrat.errors import LiqstratError
+from liqstrat.errors import LiqstratError, StrategyError
 from liqstrat.held import require_writable
 from liqstrat.progress import SILENT, Progress, Step
 from liqstrat.research.ledger import Entry, append, read_ledger
@@ -92,6 +92,8 @@ class _Round:
         except TerminatedWorkerError:
             self._lost(claim)
             return
+        except StrategyError as error:
+            raise StrategyError(f"trial {claim.number}, with {_told(claim)}: {error}") from None
         if outcome.reason:
             self._journal.refuse(claim.number, outcome.reason)
         else:
@@ -102,7 +104,7 @@ class _Round:
         self._killed[claim.number] = self._killed.get(claim.number, 0) + 1
         if self._killed[claim.number] > _MOST_KILLED:
             raise LiqstratError(
-                f"the worker of trial {claim.number} was killed {_MOST_KILLED + 1} times, with {claim.settings}; "
+                f"the worker of trial {claim.number} was killed {_MOST_KILLED + 1} times, with {_told(claim)}; "
                 "was there too little memory? --workers 1 takes less"
             )
         self._again += [claim, *self._running.values()]
@@ -116,6 +118,11 @@ class _Round:
             self._booked = len(ended)
         self._step(len(ended) - self._told, best_text(self._study, ended))
         self._told = len(ended)
+
+
+def _told(claim: Claim) -> str:
+    """The settings of a trial, as they are typed after --set."""
+    return ", ".join(f"{key}={value}" for key, value in claim.settings.items())
 
 
 def _models(space: Space) -> int:

@@ -409,7 +409,7 @@ def test_what_is_not_there_is_said(history: Path, ask: Callable[[Path], object],
 
 def test_a_symbol_that_no_account_is_in_the_money_of_is_refused(tmp_path: Path) -> None:
     path = write_history(tmp_path / "market.duckdb", random_trades(1), {START: 1.0}, symbol="ETHBTC")
-    with pytest.raises(LiqstratError, match='"ETHBTC" is not quoted in USDT or USDC'):
+    with pytest.raises(LiqstratError, match='symbol "ETHBTC" is quoted in BTC: levels and scores take it'):
         build(path, "ETHBTC")
     assert not (tmp_path / "nautilus").exists()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import distributed
 import pytest
 
 from liqstrat.errors import LiqstratError
@@ -21,7 +23,6 @@ from liqstrat.studies.walk_forward import walk_forward
 from tests.shell import Shell
 
 FILES = ("trials.parquet", "returns.parquet", "sweep.json", "best.toml")
-QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 OWN = """\
 from liqstrat.strategies import LevelFade
@@ -31,6 +32,16 @@ class Mine(LevelFade):
     def on_price(self, price: float) -> None:
         if price > LEAST:
             super().on_price(price)
+"""
+
+RAISING = """\
+from liqstrat.strategies import LevelFade
+
+class Raising(LevelFade):
+    def on_price(self, price: float) -> None:
+        super().on_price(price)
+        if self.params.turn > 0.0025:
+            raise ValueError(f"{self.params.turn} is too much")
 """
 
 
@@ -45,12 +56,13 @@ class Cluster:
             time.sleep(0.05)
         self.address = json.loads(self._file.read_text())["address"]
 
-    def add(self, name: str, catalog: Path | None) -> subprocess.Popen[bytes]:
+    def add(self, name: str, catalog: Path | None, *, nanny: bool = False) -> subprocess.Popen[bytes]:
         place = self.folder / name
         place.mkdir()
+        kept = ["--nanny" if nanny else "--no-nanny"]
         if catalog is not None:
             shutil.copytree(catalog, place / "copy", ignore=shutil.ignore_patterns("prepared", "kept"))
-        return self._start("dask_worker", place, self.address, "--nthreads", "1", "--no-nanny", "--name", name)
+        return self._start("dask_worker", place, self.address, "--nthreads", "1", "--name", name, *kept)
 
     def client(self, path: Path, out: Path) -> subprocess.Popen[str]:
         """A sweep that was given to the worker "one", which has begun."""
@@ -61,13 +73,24 @@ class Cluster:
             time.sleep(0.02)
         return client
 
+    def process_of_worker(self) -> int:
+        """Of the only one, also where a nanny looks after it."""
+        with distributed.Client(self.address, set_as_default=False) as client:
+            (found,) = client.run(os.getpid).values()
+        return int(found)
+
+    def log(self, name: str) -> str:
+        """What a worker has said so far."""
+        return (self.folder / name / "log").read_text()
+
     def lose_scheduler(self) -> None:
         self.started[0].kill()
 
     def _start(self, module: str, place: Path, *words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.{module}", *words, "--no-dashboard"]
         environment = {**os.environ, "LIQSTRAT_CATALOG": "copy"}
-        process = subprocess.Popen(command, cwd=place, env=environment, **QUIET)
+        with (place / "log").open("w") as log:
+            process = subprocess.Popen(command, cwd=place, env=environment, stdout=log, stderr=log)
         self.started.append(process)
         return process
 
@@ -131,22 +154,45 @@ def test_a_cluster_makes_what_this_machine_makes(here: Callable[..., Path], clus
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_loses_nothing(here: Callable[..., Path], cluster: Cluster) -> None:
+@pytest.mark.parametrize("nanny", [False, True])
+def test_a_worker_that_is_killed_loses_nothing(here: Callable[..., Path], cluster: Cluster, nanny: bool) -> None:
+    """Another has its trials then, or the one that its nanny starts in its place."""
     path = here()
     alone = sweep(load_run_file(path), Path("alone"), path, workers=1)
-    killed = cluster.add("one", Path("nautilus"))
+    cluster.add("one", Path("nautilus"), nanny=nanny)
     out = Path("shared")
     study = open_study(load_run_file(path), out, path)
     with cluster.client(path, out) as client:
         # It replays its first trial now, and nobody else could have.
-        killed.send_signal(signal.SIGKILL)
-        cluster.add("two", Path("nautilus"))
+        os.kill(cluster.process_of_worker(), signal.SIGKILL)
+        if not nanny:
+            cluster.add("two", Path("nautilus"))
         _, said = client.communicate(timeout=120)
     assert client.returncode == 0, said
     assert "Traceback" not in said
     for name in FILES:
         assert (out / study.name / name).read_bytes() == (alone / name).read_bytes(), name
     assert sorted(read_ledger(out)["run"].to_pylist()) == [f"{study.name}/{number:05}" for number in range(6)]
+
+
+@pytest.mark.slow
+def test_an_error_in_a_strategy_is_a_sentence_here_and_no_noise_there(
+    here: Callable[..., Path], cluster: Cluster, liqstrat: Shell
+) -> None:
+    """What an error holds of the engine would be freed by another thread, of which the engine complains."""
+    Path("own_raising.py").write_text(RAISING)
+    sweep(load_run_file(here()), Path("alone"), trials=1, workers=1)
+    path = here(LevelFade="own_raising:Raising")
+    worker = cluster.add("one", Path("nautilus"), nanny=True)
+    done = liqstrat("sweep", str(path), "--scheduler", cluster.address)
+    assert done.code == 1
+    assert re.search(
+        r"error: trial \d, with strategies.0.params.turn=0.003, venue.taker_fee=0.0\d+: strategy Rais", done.err
+    )
+    assert "ValueError: 0.003 is too much\n  own_raising.py (as sent):7 in on_price: raise ValueError" in done.err
+    worker.terminate()
+    worker.wait()
+    assert "unsendable" not in cluster.log("one")
 
 
 @pytest.mark.slow
