@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from liqstrat.events.figures import Beside
-from liqstrat.events.page import save
 from liqstrat.events.paths import HORIZONS
+from liqstrat.events.saved import save
 from liqstrat.events.study import WAITED, EventStudy
 
 
@@ -56,7 +56,8 @@ class Events:
         return self.study.to_json()
 
     def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`, needs no network) or the touches (`.parquet`); returns its path."""
+        """Write the page (`.html`, needs no network), the touches (`.parquet`), or both with all figures into a
+        folder of their own in the folder `path`, as `results`, where `liqstrat serve` shows them; returns its path."""
         return save(self.study, Path(path))
 
     def __repr__(self) -> str:

@@ -29,7 +29,12 @@ def events(
     db: Database = DEFAULT_DATABASE,
     warmup_days: Warmup = 14,
     target: Annotated[
-        Path | None, typer.Option("--out", help="Write a page with figures, page.html, or the touches, .parquet.")
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Write a page with figures, page.html, the touches, .parquet, or both into a folder, as results, "
+            "where `liqstrat serve` shows them.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -37,7 +42,7 @@ def events(
 
     Example: liqstrat events BTCUSDT --from 2024-03-01 --to 2024-06-01 --out events.html
     """
-    from liqstrat.events.page import require_target, save
+    from liqstrat.events.saved import require_target, save
     from liqstrat.events.study import study_events
     from liqstrat.market.store import open_store
 
@@ -48,14 +53,14 @@ def events(
         study = study_events(
             store, symbol, start, end, model, warmup=warmup, every_minutes=every, seed=seed, progress=progress
         )
-    if target is not None:
-        save(study, target)
+    written = None if target is None else save(study, target)
     if json:
         print_json(study.to_json())
         return
     _print(study)
-    if target is not None:
-        out.print(f"{'page' if target.suffix == '.html' else 'touches'}: {target}", markup=False, soft_wrap=True)
+    if written is not None:
+        kind = {".html": "page", ".parquet": "touches"}.get(written.suffix, "study")
+        out.print(f"{kind}: {written}", markup=False, soft_wrap=True)
 
 
 def _print(study: "EventStudy") -> None:

@@ -3,15 +3,11 @@
 from html import escape
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from liqstrat.errors import LiqstratError
 from liqstrat.events.charts import groups_figure, paths_figure, reached_figure
 from liqstrat.events.figures import Beside
 from liqstrat.events.levels import PLACEBOS
 from liqstrat.events.paths import HORIZONS, LIQUIDATED_WITHIN
 from liqstrat.events.study import WAITED, EventStudy
-from liqstrat.held import partial_file, require_writable
 from liqstrat.report import numbers
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.table_html import table_html
@@ -57,23 +53,6 @@ _TERMS = (
 )
 
 
-def require_target(out: Path) -> None:
-    """Raise `LiqstratError` unless `out` is named as a page or as Parquet and can be written."""
-    if out.suffix not in (".html", ".parquet"):
-        raise LiqstratError(f'{out}: the file\'s ending is "{out.suffix}", expected .html or .parquet')
-    require_writable(out)
-
-
-def save(study: EventStudy, out: Path) -> Path:
-    """Write the page (`.html`) or the touches (`.parquet`, as `EventStudy.rows`); the file appears when it is whole."""
-    require_target(out)
-    if out.suffix == ".html":
-        return write_events_page(study, out)
-    with partial_file(out) as partial:
-        pq.write_table(study.rows(), partial, compression="zstd")
-    return out
-
-
 def write_events_page(study: EventStudy, out: Path) -> Path:
     """Write the page `out`, to be opened without network."""
     badge = '<span class="badge">SIMULATED</span>' if study.simulated else ""
@@ -110,27 +89,24 @@ def _subtitle(study: EventStudy) -> str:
     )
 
 
-def _findings(study: EventStudy) -> str:
-    reached, back, held = study.reached(24), study.back(60), study.liquidations()
-    parts = [
-        ("Reached within a day", reached, "levels are reached {} placebos", ("more often than", "less often than")),
-        ("Back after an hour", back, "price comes back {} from placebos", ("more than", "less than")),
+def findings(study: EventStudy) -> list[tuple[str, str, Beside]]:
+    """What the study says, question by question, in words, and the figures behind them."""
+    asked = [
+        (
+            "Reached within a day",
+            study.reached(24),
+            "levels are reached {} placebos",
+            ("more often than", "less often than"),
+        ),
+        (
+            "Liquidations when reached",
+            study.liquidations(),
+            "positions are liquidated there {} at placebos",
+            ("more often than", "less often than"),
+        ),
+        ("Back after an hour", study.back(60), "price comes back {} from placebos", ("more than", "less than")),
     ]
-    if held is not None:
-        words = ("more often than", "less often than")
-        parts.insert(1, ("Liquidations when reached", held, "positions are liquidated there {} at placebos", words))
-    return "".join(
-        f'<div><h3>{name}</h3><p>{_said(found, told, ways)}</p><p class="muted">{_compared(found)}</p></div>'
-        for name, found, told, ways in parts
-    )
-
-
-def _compared(found: Beside) -> str:
-    own, other, difference = (numbers.percent(one.value) for one in (found.levels, found.placebos, found.difference))
-    text = f"{own}, placebos {other}: {difference} apart"
-    if found.difference.low is None:
-        return text
-    return f"{text}, {numbers.percent(found.difference.low)} to {numbers.percent(found.difference.high)}"
+    return [(name, _said(found, told, ways), found) for name, found, told, ways in asked if found is not None]
 
 
 def _said(found: Beside, told: str, ways: tuple[str, str]) -> str:
@@ -140,8 +116,30 @@ def _said(found: Beside, told: str, ways: tuple[str, str]) -> str:
     if difference.low is None or difference.high is None:
         return f"too few days to tell: {LEAST_DAYS} with touches are needed"
     if difference.low <= 0 <= difference.high:
-        return '<b class="caution">no difference seen</b>'
-    return f'<b class="gain">{told.format(ways[0] if difference.value > 0 else ways[1])}</b>'
+        return "no difference seen"
+    return told.format(ways[0] if difference.value > 0 else ways[1])
+
+
+def _findings(study: EventStudy) -> str:
+    return "".join(
+        f'<div><h3>{name}</h3><p>{_weighed(words, found)}</p><p class="muted">{_compared(found)}</p></div>'
+        for name, words, found in findings(study)
+    )
+
+
+def _weighed(words: str, found: Beside) -> str:
+    low, high = found.difference.low, found.difference.high
+    if low is None or high is None:
+        return words
+    return f'<b class="{"caution" if low <= 0 <= high else "gain"}">{words}</b>'
+
+
+def _compared(found: Beside) -> str:
+    own, other, difference = (numbers.percent(one.value) for one in (found.levels, found.placebos, found.difference))
+    text = f"{own}, placebos {other}: {difference} apart"
+    if found.difference.low is None:
+        return text
+    return f"{text}, {numbers.percent(found.difference.low)} to {numbers.percent(found.difference.high)}"
 
 
 def _notes(study: EventStudy) -> str:

@@ -134,7 +134,7 @@ def _of_all(facts: dict[str, Any], trials: pd.DataFrame, objective: str) -> list
     also = [key for key in dict.fromkeys(["trades", "max_drawdown", objective]) if key in trials]
     lines = figures.parallel(trials, keys, objective, also, simulated)
     parts.append(
-        '<section><h2>All trials at once</h2><p class="how">A line a trial, brighter the better.</p>'
+        '<section><h2>All trials at once</h2><p class="how">A line a trial, the stronger its colour the better.</p>'
         f"{plot_html('parallel', lines, 'Every trial through its settings and figures')}</section>"
     )
     return [*parts, _trials(trials, keys, objective)]

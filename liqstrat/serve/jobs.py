@@ -1,4 +1,4 @@
-"""Runs started from the page: one at a time, the others wait their turn."""
+"""Runs and event studies started from the page: one at a time, the others wait their turn."""
 
 import json
 import signal
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from liqstrat.errors import LiqstratError
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
+Kind = Literal["run", "events"]
 #: Jobs that are remembered, and that may wait.
 _MOST_KEPT, _MOST_WAITING = 50, 20
 _PATIENCE_SECONDS = 15.0
@@ -27,32 +28,37 @@ class BusyError(LiqstratError):
 
 @dataclass
 class Job:
-    """A run. tasks: how far each part is, in order. run: the name of its results folder. error: why there is none."""
+    """What is done with a run file. tasks: how far each part is, in order. run, study: the name of the results folder.
+    error: why there is none."""
 
     id: int
+    kind: Kind
     name: str
     text: str
     created: datetime
     state: State = "waiting"
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     run: str | None = None
+    study: str | None = None
     error: str | None = None
 
     def told(self) -> dict[str, Any]:
         """Plain data; that of a run file is not repeated."""
         return {
             "id": self.id,
+            "kind": self.kind,
             "name": self.name,
             "created": self.created,
             "state": self.state,
             "tasks": list(self.tasks.values()),
             "run": self.run,
+            "study": self.study,
             "error": self.error,
         }
 
 
 class Jobs:
-    """Runs into a results folder, in processes of their own; ended with the server."""
+    """What goes into a results folder, in processes of their own; ended with the server."""
 
     def __init__(self, results: Path) -> None:
         self._results = results
@@ -67,13 +73,13 @@ class Jobs:
         with self._change:
             return list(reversed(self._jobs.values()))
 
-    def start(self, name: str, text: str) -> Job:
+    def start(self, name: str, text: str, kind: Kind = "run") -> Job:
         """Put a run file's text at the end of the queue; raises `BusyError` where that is full."""
         with self._change:
             waiting = [job for job in self._jobs.values() if job.state in ("waiting", "running")]
             if len(waiting) > _MOST_WAITING:
                 raise BusyError(f"{len(waiting)} runs wait already, expected at most {_MOST_WAITING}; cancel some")
-            job = Job(max(self._jobs, default=0) + 1, name, text, datetime.now(UTC))
+            job = Job(max(self._jobs, default=0) + 1, kind, name, text, datetime.now(UTC))
             self._jobs[job.id] = job
             for old in [one for one in self._jobs.values() if one.state not in ("waiting", "running")][:-_MOST_KEPT]:
                 del self._jobs[old.id]
@@ -130,15 +136,16 @@ class Jobs:
         with self._change:
             self._process = None
             if job.state == "running":
-                job.state = "done" if job.run else "failed"
-                job.error = None if job.run else job.error or f"the run ended with code {process.returncode}"
+                made = job.run or job.study
+                job.state = "done" if made else "failed"
+                job.error = None if made else job.error or f"the run ended with code {process.returncode}"
 
     @contextmanager
     def _started(self, job: Job) -> Iterator[subprocess.Popen[str]]:
         with TemporaryDirectory(prefix="liqstrat-") as aside:
             path = Path(aside) / job.name
             path.write_text(job.text, encoding="utf-8")
-            command = [sys.executable, "-m", "liqstrat.serve.worker", str(path), str(self._results)]
+            command = [sys.executable, "-m", "liqstrat.serve.worker", job.kind, str(path), str(self._results)]
             # A group of its own: Ctrl-C is for the server, which ends the run itself.
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
@@ -157,5 +164,5 @@ class Jobs:
         with self._change:
             if "task" in told:
                 job.tasks[str(told["task"])] = told
-            job.run = told.get("run", job.run)
+            job.run, job.study = told.get("run", job.run), told.get("study", job.study)
             job.error = told.get("error", job.error)

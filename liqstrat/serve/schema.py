@@ -368,6 +368,10 @@ class RunFiles(_Shape):
     files: list[RunFileText]
 
 
+class NewRunFile(_Shape):
+    text: str
+
+
 class Parameter(_Shape):
     name: str
     default: str | None
@@ -413,11 +417,13 @@ class UnderWay(_Shape):
 
 class Job(_Shape):
     id: int
+    kind: Literal["run", "events"]
     name: str
     created: datetime
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     tasks: list[Task]
     run: str | None
+    study: str | None
     error: str | None
 
 
@@ -427,20 +433,21 @@ class Jobs(_Shape):
 
 class Study(_Shape):
     """best: of a sweep, the trial that is best in the first objective, None where none meets the constraint. figures:
-    those of that, or of a walk's tests."""
+    those of that, or of a walk's tests. An event study has no trials, and what it says as its verdict."""
 
     study: str
-    kind: Literal["sweep", "walk_forward"]
+    kind: Literal["sweep", "walk_forward", "events"]
     name: str
     simulated: bool
     symbols: list[str]
     start: datetime
     end: datetime
     objective: list[str]
-    trials: int
+    trials: int | None = None
     method: str | None = None
     feasible: int | None = None
     windows: int | None = None
+    touches: int | None = None
     best: dict[str, Any] | None
     figures: dict[str, Any]
     verdict: dict[str, Any]

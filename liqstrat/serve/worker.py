@@ -1,16 +1,20 @@
-"""A run in a process of its own: what `liqstrat serve` starts, and hears of line by line as JSON."""
+"""A run or an event study in a process of its own: what `liqstrat serve` starts, and hears of line by line as JSON."""
 
 import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from liqstrat.ending import raise_if_asked, run
 from liqstrat.errors import LiqstratError
 from liqstrat.progress import Progress, Step
+
+if TYPE_CHECKING:
+    from liqstrat.config import RunFile
 
 _EVERY_SECONDS = 0.2
 
@@ -41,16 +45,32 @@ def _say(what: dict[str, Any]) -> None:
 
 
 def _work() -> None:
-    from liqstrat.app import run_backtest
     from liqstrat.run_file import load_run_file
 
-    run_file, results = map(Path, sys.argv[1:3])
+    kind, run_file, results = sys.argv[1], *map(Path, sys.argv[2:4])
     try:
-        folder = run_backtest(load_run_file(run_file), results, _Told())
+        if kind == "run":
+            from liqstrat.app import run_backtest
+
+            _say({"run": run_backtest(load_run_file(run_file), results, _Told()).name})
+        else:
+            _study(load_run_file(run_file), results)
     except LiqstratError as error:
         _say({"error": str(error).replace(str(run_file), run_file.name)})
         raise
-    _say({"run": folder.name})
+
+
+def _study(run: "RunFile", results: Path) -> None:
+    """What happens at the levels of a run file's markets, in its time and by its model."""
+    from liqstrat.events.saved import save
+    from liqstrat.events.study import study_events
+    from liqstrat.market.store import open_store
+
+    warmup = timedelta(days=run.data.warmup_days)
+    with open_store(run.data.db, files=run.data.allow_files) as store:
+        for symbol in run.symbols:
+            study = study_events(store, symbol, run.start, run.end, run.model, warmup=warmup, progress=_Told())
+            _say({"study": save(study, results).name})
 
 
 if __name__ == "__main__":

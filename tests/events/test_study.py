@@ -88,7 +88,17 @@ def test_the_command_says_and_writes_what_the_library_says(
     assert (tmp_path / "page.html").read_text().count("SIMULATED") > 2
     wrong = liqstrat(*typed, "--out", "page.pdf")
     assert wrong.code == 1
-    assert wrong.err.strip() == 'error: page.pdf: the file\'s ending is ".pdf", expected .html or .parquet'
+    assert (
+        wrong.err.strip()
+        == 'error: page.pdf: the file\'s ending is ".pdf", expected .html, .parquet, or the name of a folder'
+    )
+    for _ in range(2):
+        kept = liqstrat(*typed, "--out", "results").out.splitlines()[-1].removeprefix("study: ")
+    (folder,) = (tmp_path / "results").iterdir()
+    assert Path(kept).name == folder.name == found.save(tmp_path / "results").name
+    assert sorted(path.name for path in folder.iterdir()) == ["events.html", "events.json", "touches.parquet"]
+    facts = json.loads((folder / "events.json").read_text("utf-8"))
+    assert {key: facts[key] for key in printed} == printed
     nothing = liqstrat("events", "ETHUSDT", "--db", str(simulated_database))
     assert nothing.code == 1
     assert "ETHUSDT" in nothing.err

@@ -376,6 +376,15 @@ def test_a_run_is_edited_started_and_shown(browser: Browser, address: str) -> No
         assert link is not None
         page.goto(f"{address}{link.get_attribute('href')}")
         page.frame_locator("#frame").get_by_text("from-the-page").first.wait_for()
+        page.goto(f"{address}/run")
+        page.wait_for_selector("#errors .fine")
+        page.click("#events")
+        study = page.wait_for_selector("#jobs a[href*='study=']")
+        assert study is not None
+        page.goto(f"{address}{study.get_attribute('href')}")
+        page.frame_locator("#frame").get_by_text("Is a level reached?").wait_for()
+        assert "events, " in page.inner_text("#study-rows")
+        assert "too little to tell" in page.inner_text("#study-rows")
 
 
 def test_a_run_file_is_saved_and_over_another_only_when_asked(

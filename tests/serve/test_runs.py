@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
 import liqstrat as lq
+from liqstrat.market.store import open_store
+from liqstrat.run_file import run_of_text
 from liqstrat.serve.answers import ARROW
 from liqstrat.serve.app import create_app
 from tests.shell import Shell
@@ -149,6 +152,47 @@ def test_a_run_is_started_queued_cancelled(house: tuple[TestClient, Path, str], 
     failed = waited(client, nowhere["id"], "failed")
     assert failed["run"] is None
     assert "no history of ETHUSDT" in failed["error"]
+
+
+def test_what_happens_at_levels_is_studied_and_listed(
+    house: tuple[TestClient, Path, str], folders: tuple[Path, Path]
+) -> None:
+    client, results, _ = house
+    database = json.dumps(str(folders[0] / "demo" / "market.duckdb"))
+    text = RUN.format(db=database, catalog=json.dumps(str(results.parent / "nautilus")))
+    text = text.replace("2024-03-02T06:00:00", "2024-03-03")
+    begun = client.post("/jobs", json={"name": "a.toml", "text": text, "kind": "events"}).json()
+    done = waited(client, begun["id"], "done", "failed")
+    assert (done["error"], done["run"], done["kind"]) == (None, None, "events")
+    (found,) = client.get("/studies").json()["studies"]
+    assert (found["study"], found["kind"], found["symbols"]) == (done["study"], "events", ["BTCUSDT"])
+    facts = json.loads((results / done["study"] / "events.json").read_text("utf-8"))
+    assert found["touches"] == facts["touches"] == sum(not one for one in touched(results / done["study"]))
+    assert found["verdict"]["words"] == "too little to tell"
+    assert "what happens at liquidation levels" in client.get(f"/studies/{found['study']}/page").text
+    (results / done["study"] / "events.json").write_text("{}", "utf-8")
+    assert list(client.get("/studies").json()["left_out"]) == [done["study"]]
+
+
+def touched(folder: Path) -> list[bool]:
+    """Whether each touch of a study is a placebo's."""
+    return list(pq.read_table(folder / "touches.parquet")["placebo"].to_pylist())
+
+
+def test_a_new_run_file_is_of_a_market_that_is_there(
+    house: tuple[TestClient, Path, str], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    client, _, _ = house
+    text = client.get("/run-files/new").json()["text"]
+    assert client.post("/run-files/check", json={"name": "a.toml", "text": text}).json()["errors"] == []
+    run = run_of_text(text, "a.toml")
+    assert run.data.db == folders[0] / "demo" / "market.duckdb"
+    with open_store(run.data.db) as store:
+        span = store.span("BTCUSDT", "open_interest")
+    assert span is not None
+    assert span[0] <= run.start < run.end <= span[1]
+    with TestClient(create_app(tmp_path / "none", tmp_path / "results"), base_url=HERE) as empty:
+        assert 'symbols = ["BTCUSDT"]' in empty.get("/run-files/new").json()["text"]
 
 
 def test_errors_of_a_run_file_have_their_lines(house: tuple[TestClient, Path, str]) -> None:

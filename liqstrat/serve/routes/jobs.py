@@ -18,7 +18,9 @@ from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.run_file import run_of_text
 from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer, Given
+from liqstrat.serve.jobs import Kind
 from liqstrat.serve.limits import MOST_LETTERS
+from liqstrat.serve.new_file import EXAMPLE, new_file
 from liqstrat.serve.params import Nothing
 from liqstrat.serve.refusals import RefusedError
 from liqstrat.serve.replies import reply
@@ -52,6 +54,16 @@ def run_files(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> R
         if len(text) <= MOST_LETTERS and re.search(r"(?m)^\s*\[\[strategies\]\]", text):
             found.append({"name": str(path), "text": text, "state": _state(text)})
     return reply(request, Given(Answer({"folder": str(here.configs), "files": found})))
+
+
+@router.get("/run-files/new", response_model=schema.NewRunFile)
+async def new(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
+    """A run file to begin with, of a market that is there."""
+    if not here.sources.all():
+        return reply(request, Given(Answer({"text": EXAMPLE})))
+    return await here.answer(
+        request, here.sources.get(None), ("new-run-file",), lambda store: Answer({"text": new_file(store)})
+    )
 
 
 @router.get("/run-files/words", response_model=schema.Words)
@@ -102,12 +114,19 @@ def jobs(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Respon
     return reply(request, Given(Answer({"jobs": [job.told() for job in here.jobs.all()]})))
 
 
+class Started(Text):
+    kind: Annotated[
+        Kind,
+        Field(description="A run, or a study of what happens at the levels of its markets, in its time, by its model."),
+    ] = "run"
+
+
 @router.post("/jobs", response_model=schema.Job)
-def start(request: Request, here: Here, wanted: Text) -> Response:
-    """Start a run; where another is under way, it waits its turn."""
+def start(request: Request, here: Here, wanted: Started) -> Response:
+    """Start a run or an event study; where another is under way, it waits its turn."""
     if errors := _errors(wanted):
         raise RefusedError("; ".join(one["text"] for one in errors[:3]))
-    return reply(request, Given(Answer(here.jobs.start(wanted.name, wanted.text).told())))
+    return reply(request, Given(Answer(here.jobs.start(wanted.name, wanted.text, wanted.kind).told())))
 
 
 @router.post("/jobs/{number}/cancel", response_model=schema.Job)

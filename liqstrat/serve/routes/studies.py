@@ -1,4 +1,4 @@
-"""Studies of the results folder: many runs of one run file, and the page that says what they tell."""
+"""Studies of the results folder: many runs of one run file, or what happens at levels, and the page that tells it."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,13 +20,13 @@ from liqstrat.serve.served import Here
 router = APIRouter(prefix="/studies", tags=["runs"])
 
 #: Kinds of studies by the name of their files: `sweep.json` has the facts, `sweep.html` is the page.
-_KINDS = ("sweep", "walk_forward")
+_KINDS = ("sweep", "walk_forward", "events")
 _TOLD = ("name", "simulated", "symbols", "start", "end", "objective")
 
 
 @router.get("", response_model=schema.Studies)
 def studies(request: Request, here: Here, _: Annotated[Nothing, Query()]) -> Response:
-    """All sweeps and walks forward, the latest first: what was tried, what came of it, and the verdict on that."""
+    """All sweeps, walks forward and event studies, the latest first: what came of it, and the verdict on that."""
     found, left_out = [], {}
     for name, facts_file in _studies(here.results).items():
         try:
@@ -46,6 +46,10 @@ def page(here: Here, study: Annotated[str, Field(max_length=200)], _: Annotated[
 
 
 def _told(name: str, kind: str, facts: dict[str, Any]) -> dict[str, Any]:
+    if kind == "events":
+        told = {key: facts[key] for key in ("simulated", "start", "end", "touches", "verdict")}
+        named = {"study": name, "kind": kind, "name": f"{facts['symbol']} events", "symbols": [facts["symbol"]]}
+        return named | told | {"objective": [], "best": None, "figures": {}}
     told = {"study": name, "kind": kind, **{key: facts[key] for key in _TOLD}, "verdict": facts["verdict"]}
     if kind == "sweep":
         best = (facts["best"] or [None])[0]

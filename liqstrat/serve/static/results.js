@@ -235,12 +235,12 @@ async function loadStudies() {
       mark.textContent = "SIMULATED";
       name.append(" ", mark);
     }
-    const walk = one.kind === "walk_forward", result = walk ? "net_return" : objective;
+    const walk = one.kind === "walk_forward", events = one.kind === "events", result = walk ? "net_return" : objective;
     const settings = walk ? "" : Object.entries(one.best?.settings ?? {}).map(([key, value]) => `${key.split(".").at(-1)} = ${value}`).join(", ");
-    const kind = walk ? `walk forward, ${one.windows} ${one.windows === 1 ? "window" : "windows"}` : "sweep";
+    const kind = walk ? `walk forward, ${one.windows} ${one.windows === 1 ? "window" : "windows"}` : events ? `events, ${one.touches.toLocaleString("en")} touches` : "sweep";
     tr.append(
-      name, cell(kind, "left"), cell(one.trials.toLocaleString("en")), cell(one.objective.map((key) => key.replaceAll("_", " ")).join(", ")),
-      value(result, one.figures[result]), cell(settings || (walk ? "chosen anew for each window" : "–"), "left"), cell(one.verdict.words ?? "", "left"),
+      name, cell(kind, "left"), cell(one.trials?.toLocaleString("en") ?? "–"), cell(one.objective.map((key) => key.replaceAll("_", " ")).join(", ") || "–"),
+      value(result, one.figures[result]), cell(settings || (walk ? "chosen anew for each window" : events ? `${one.start.slice(0, 10)} to ${one.end.slice(0, 10)}` : "–"), "left"), cell(one.verdict.words ?? "", "left"),
     );
     return tr;
   }));

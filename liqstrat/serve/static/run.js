@@ -6,23 +6,14 @@ import { State } from "./state.js";
 const area = document.getElementById("text");
 const file = document.getElementById("file");
 const told = document.getElementById("told");
-const start = document.getElementById("start");
+const start = document.getElementById("start"), events = document.getElementById("events");
 const latest = new Latest(document.getElementById("state"));
 const state = new State({ file: "", data: "", symbol: "" });
-const NEW = `# A run: what is replayed, with which model, and who trades.
-name = "my-run"
-symbols = ["BTCUSDT"]
-from = 2024-03-02
-to = 2024-03-08
-
-[[strategies]]
-use = "LevelFade"
-`;
-let files = [], folder = "", errors = [], words = null, checking;
+let files = [], fresh = "", folder = "", errors = [], words = null, checking;
 
 const kept = (name) => { try { return sessionStorage.getItem(`run ${name}`); } catch { return null; } };
 const keep = (name, text) => { try { text === null ? sessionStorage.removeItem(`run ${name}`) : sessionStorage.setItem(`run ${name}`, text); } catch { /* nothing is kept then */ } };
-const current = () => files.find((one) => one.name === file.value) ?? { name: "", text: NEW };
+const current = () => files.find((one) => one.name === file.value) ?? { name: "", text: fresh };
 const shortName = () => (current().name.split("/").at(-1) || "my-run.toml").replace(/[^A-Za-z0-9_.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "run.toml";
 
 function open(name) {
@@ -30,7 +21,7 @@ function open(name) {
   state.set({ file: name });
   area.value = kept(name) ?? current().text;
   area.scrollTop = 0;
-  for (const id of ["start", "save", "download"]) document.getElementById(id).disabled = false;
+  for (const id of ["start", "events", "save", "download"]) document.getElementById(id).disabled = false;
   paint();
   check();
 }
@@ -67,7 +58,7 @@ async function check() {
   const study = area.value.match(/^\s*\[(sweep|walk_forward)\]/m)?.[1];
   fine.textContent = `No errors.${study ? ` Started here it runs once; \`liqstrat ${study === "sweep" ? "sweep" : "walk-forward"} FILE\` does what [${study}] asks for.` : ""}`;
   document.getElementById("errors").replaceChildren(...(errors.length ? errors.map(errorLine) : [fine]));
-  start.disabled = errors.length > 0;
+  start.disabled = events.disabled = errors.length > 0;
   paint();
   window.shown = { errors };
 }
@@ -91,23 +82,23 @@ function errorLine(one) {
 
 function changed() {
   keep(file.value, area.value === current().text ? null : area.value);
-  start.disabled = true;
+  start.disabled = events.disabled = true;
   paint();
   clearTimeout(checking);
   checking = setTimeout(check, 300);
 }
 
-async function run() {
+async function run(kind) {
   if (start.disabled) return;
-  start.disabled = true;
+  start.disabled = events.disabled = true;
   try {
-    const job = await send("/jobs", { name: shortName(), text: area.value });
-    told.textContent = job.state === "waiting" ? `Run ${job.id} is queued.` : `Run ${job.id} is started.`;
+    const job = await send("/jobs", { name: shortName(), text: area.value, kind }), what = kind === "run" ? "Run" : "Study";
+    told.textContent = job.state === "waiting" ? `${what} ${job.id} is queued.` : `${what} ${job.id} is started.`;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     told.textContent = error.message;
   }
-  start.disabled = errors.length > 0;
+  start.disabled = events.disabled = errors.length > 0;
   watch();
 }
 
@@ -186,7 +177,7 @@ function showJobs(jobs) {
     const box = document.createElement("div"), head = document.createElement("div"), name = document.createElement("b"), state = document.createElement("span"), grow = document.createElement("span");
     box.className = "job";
     head.className = "job-head";
-    name.textContent = `${job.id}  ${job.name}`;
+    name.textContent = `${job.id}  ${job.name}${job.kind === "events" ? ", its levels" : ""}`;
     state.className = job.state === "done" ? "gain" : job.state === "failed" ? "loss" : "muted";
     state.textContent = STATES[job.state];
     grow.className = "grow";
@@ -196,17 +187,18 @@ function showJobs(jobs) {
       cancel.type = "button";
       cancel.textContent = "Cancel";
       cancel.dataset.cancel = job.id;
-      cancel.ariaLabel = `Cancel run ${job.id}`;
+      cancel.ariaLabel = `Cancel ${job.id}`;
       cancel.addEventListener("click", () => send(`/jobs/${job.id}/cancel`, {}).then(watch));
       head.append(cancel);
     }
     box.append(head);
     const task = job.tasks.at(-1);
     if (task && job.state === "running") box.append(bar(task));
-    if (job.run) {
+    const made = job.run ?? job.study;
+    if (made) {
       const link = document.createElement("a");
-      link.href = `/results?run=${encodeURIComponent(job.run)}`;
-      link.textContent = `Report of ${job.run}`;
+      link.href = `/results?${job.run ? "run" : "study"}=${encodeURIComponent(made)}`;
+      link.textContent = `${job.run ? "Report" : "Study"}: ${made}`;
       box.append(link);
     }
     if (job.error && job.state === "failed") {
@@ -266,11 +258,12 @@ area.addEventListener("keydown", (event) => {
     save();
   } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    run();
+    run("run");
   }
 });
 file.addEventListener("change", () => open(file.value));
-start.addEventListener("click", run);
+start.addEventListener("click", () => run("run"));
+events.addEventListener("click", () => run("events"));
 document.getElementById("revert").addEventListener("click", () => {
   keep(file.value, null);
   open(file.value);
@@ -279,9 +272,9 @@ document.getElementById("save").addEventListener("click", save);
 document.getElementById("download").addEventListener("click", () => download(new Blob([area.value], { type: "application/toml" }), shortName()));
 document.getElementById("controls").addEventListener("submit", (event) => event.preventDefault());
 
-const found = await latest.run(() => Promise.all([ask("/run-files/words"), list()]));
+const found = await latest.run(() => Promise.all([ask("/run-files/words"), ask("/run-files/new").catch((error) => ({ text: `# ${error.message}\n` })), list()]));
 if (found) {
-  [words] = found;
+  [words, { text: fresh }] = found;
   new Completion(area, document.getElementById("complete"), words, changed);
   showWords();
   open(files.some((one) => one.name === state.get("file")) ? state.get("file") : (files[0]?.name ?? ""));
