@@ -52,6 +52,13 @@ def test_what_was_done_before_counts_but_is_not_taken_for_speed(monkeypatch: pyt
     ]
 
 
+def test_where_there_was_nothing_left_no_speed_is_said() -> None:
+    told = io.StringIO()
+    with ConsoleProgress(Console(file=told, width=100)).task("sweep", total=200, unit="trials", before=200) as step:
+        step(0)
+    assert told.getvalue() == "sweep: 200 trials, as before\n"
+
+
 def test_by_default_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with SILENT.task("read", total=2) as step:
         step(2)

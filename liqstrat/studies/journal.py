@@ -59,6 +59,8 @@ class Journal:
         self._name = os.urandom(8).hex()
         self._lock = folder / ".lock"
         self._study: Any = None
+        #: Those that have ended, by number; nothing of them changes any more.
+        self._known: dict[int, Tried] = {}
 
     def __enter__(self) -> "Journal":
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -116,7 +118,7 @@ class Journal:
         """All trials that have ended, by their numbers."""
         with self._alone():
             trials = self._study.get_trials(deepcopy=False)
-        return [self._tried(trial) for trial in trials if trial.state.is_finished()]
+        return [self._known.get(trial.number) or self._tried(trial) for trial in trials if trial.state.is_finished()]
 
     def left(self) -> int:
         """How many trials are still to end."""
@@ -124,7 +126,7 @@ class Journal:
 
     def _tried(self, trial: FrozenTrial) -> Tried:
         result = trial.user_attrs.get(_RESULT, {"figures": {}, "days": [], "returns": []})
-        return Tried(
+        found = self._known[trial.number] = Tried(
             trial.number,
             trial.user_attrs[_SETTINGS],
             trial.values,
@@ -133,6 +135,7 @@ class Journal:
             ended=trial.datetime_complete,
             reason=trial.user_attrs.get(_REASON, ""),
         )
+        return found
 
     def _begin(self, number: int, params: dict[str, Any]) -> Claim:
         settings = self._space.settings_of(params)

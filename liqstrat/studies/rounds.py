@@ -51,6 +51,7 @@ class _Round:
         self._again: list[Claim] = []
         self._killed: dict[int, int] = {}
         self._told, self._booked = known, 0
+        self._best = best_text(study, journal.ended())
 
     def run(self) -> None:
         self._tell()
@@ -116,7 +117,9 @@ class _Round:
         if len(ended) - self._booked >= _TOGETHER:
             _into_ledger(self._study, ended)
             self._booked = len(ended)
-        self._step(len(ended) - self._told, best_text(self._study, ended))
+        if len(ended) > self._told:
+            self._best = best_text(self._study, ended)
+        self._step(len(ended) - self._told, self._best)
         self._told = len(ended)
 
 
