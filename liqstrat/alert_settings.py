@@ -45,18 +45,18 @@ Argument = Annotated[str, AfterValidator(_argument)]
 class AlertSettings(Section):
     """One rule; runs do not look at it.
 
-    when: "near", a cluster of at least `usdt` no farther than the fraction `distance`; "signal", one of `kinds` of at
-    least `strength`; "cascade", positions of at least `usdt` really liquidated within `window`. symbols, side: which;
-    all where left out. cooldown: least time between two calls for a symbol. Where: `webhook`, which gets JSON; with
-    `chat`, as Telegram's sendMessage takes it; or `command`, which gets the JSON as its input. `${NAME}` in an address
-    is taken from the environment.
+    when: "near", a cluster of at least `notional` (in the currency of prices) no farther than the fraction `distance`;
+    "signal", one of `kinds` of at least `strength`; "cascade", positions of at least `notional` really liquidated
+    within `window`. symbols, side: which; all where left out. cooldown: least time between two calls for a symbol.
+    Where: `webhook`, which gets JSON; with `chat`, as Telegram's sendMessage takes it; or `command`, which gets the
+    JSON as its input. `${NAME}` in an address is taken from the environment.
     """
 
     when: Literal["near", "signal", "cascade"]
     symbols: Annotated[list[Symbol], Field(min_length=1)] | None = None
     side: Literal["long", "short"] | None = None
     distance: Annotated[float, Field(gt=0, le=0.2)] = 0.01
-    usdt: Annotated[float, Field(ge=0)] = 0.0
+    notional: Annotated[float, Field(ge=0)] = 0.0
     kinds: Annotated[tuple[Literal["AVOID", "REVERSAL", "WAIT", "WITH"], ...], Field(min_length=1)] = (
         "REVERSAL",
         "WITH",
@@ -78,8 +78,8 @@ class AlertSettings(Section):
             raise ValueError("command begins with nothing, expected the name of a program")
         if self.chat is not None and self.webhook is None:
             raise ValueError("chat is for a webhook, expected one")
-        if self.when != "signal" and not self.usdt:
-            raise ValueError(f'usdt is missing, expected the least size of what "{self.when}" looks for, in USDT')
+        if self.when != "signal" and not self.notional:
+            raise ValueError(f'notional is missing, expected the least size of what "{self.when}" looks for, as 20e6')
         return self
 
     def _require_webhook(self, webhook: str) -> None:

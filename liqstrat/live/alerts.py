@@ -14,6 +14,7 @@ from typing import Any
 from liqstrat.alert_settings import AlertSettings
 from liqstrat.inputs import nanoseconds_of
 from liqstrat.liquidation.clusters import Cluster
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.live.alert_memory import AlertMemory, Event, Key, ns_of
 from liqstrat.live.alert_sending import Place, Sending
 from liqstrat.live.lines import whole_lines
@@ -59,7 +60,7 @@ class Alerts(Sink):
                 near = [
                     (abs(one.price / price - 1), one)
                     for one in clusters
-                    if one.side == side and one.notional >= rule.usdt
+                    if one.side == side and one.notional >= rule.notional
                 ]
                 near.sort(key=lambda pair: pair[0])
                 self._near((name, symbol, side), rule, place, price, near, now_ns)
@@ -75,7 +76,7 @@ class Alerts(Sink):
             text = f"{symbol} {signal['kind']} {signal['side']} at {signal['price']:.10g}: {signal['reason']}"
             self._call((name, symbol, signal["side"]), rule, place, event, text)
 
-    def liquidation(self, symbol: str, usdt: float, side: str, time_ms: int) -> None:
+    def liquidation(self, symbol: str, notional: float, side: str, time_ms: int) -> None:
         """A position has been liquidated."""
         for name, rule, place in self._of("cascade", symbol):
             if rule.side not in (None, side):
@@ -83,13 +84,14 @@ class Alerts(Sink):
             key = (name, symbol, side)
             fallen = self._fallen[key]
             _forget(fallen, time_ms, rule)
-            if sum(amount for _, amount in fallen) < rule.usdt / 2:
+            if sum(amount for _, amount in fallen) < rule.notional / 2:
                 for event in self._memory.under_way(key):
                     self._memory.end(key, event)
-            fallen.append((time_ms, usdt))
+            fallen.append((time_ms, notional))
             total = sum(amount for _, amount in fallen)
-            if total >= rule.usdt and not self._memory.under_way(key):
-                text = f"{symbol} cascade: {side}s of {total:,.0f} USDT liquidated within {rule.window}"
+            if total >= rule.notional and not self._memory.under_way(key):
+                amount = f"{total:,.0f} {contract_of(symbol).quote}"
+                text = f"{symbol} cascade: {side}s of {amount} liquidated within {rule.window}"
                 self._call(key, rule, place, Event(time_ms * MILLISECOND_NS), text)
 
     def _near(
@@ -116,8 +118,8 @@ class Alerts(Sink):
             return
         _, symbol, side = key
         text = (
-            f"{symbol} at {price:.10g} is {away:.2%} from {side}s of {nearest.notional:,.0f} USDT "
-            f"at {nearest.price_low:.10g} to {nearest.price_high:.10g}"
+            f"{symbol} at {price:.10g} is {away:.2%} from {side}s of {nearest.notional:,.0f} "
+            f"{contract_of(symbol).quote} at {nearest.price_low:.10g} to {nearest.price_high:.10g}"
         )
         event = Event(now_ns, f"{nearest.price:.10g}", nearest.price_low, nearest.price_high)
         self._call(key, rule, place, event, text)
@@ -142,8 +144,8 @@ class Alerts(Sink):
                 days = sorted(place.glob(f"{symbol}-forceOrder-*.jsonl"))
                 # Two, for midnight.
                 for frame in (frame for day in days[-2:] for frame in whole_lines(day) if is_liquidation(frame)):
-                    usdt, side, _, time_ms = liquidated(frame)
-                    self._fallen[name, symbol, side].append((time_ms, usdt))
+                    notional, side, _, time_ms = liquidated(frame)
+                    self._fallen[name, symbol, side].append((time_ms, notional))
                     _forget(self._fallen[name, symbol, side], time_ms, rule)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from liqstrat.backtest.levels.interval import Trades
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.liquidation.grid import low_edge
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.live.candles import GrowingCandles
@@ -42,6 +43,7 @@ class HeatFeed:
         return {
             **self._head("heatmap"),
             "simulated": self._simulated,
+            "quote": contract_of(self._symbol).quote,
             "columns": list(self._columns),
             "candles": self.candles.all,
             "liquidations": list(self._liquidations),
@@ -66,12 +68,12 @@ class HeatFeed:
         now = {"time": at_ns(now_ns).isoformat(), "trade_id": trade_id, "price": price}
         return {**self._head("candle"), **now, "candles": changed}
 
-    def liquidation(self, usdt: float, side: str, price: float, time_ms: int) -> Message:
+    def liquidation(self, notional: float, side: str, price: float, time_ms: int) -> Message:
         """A message of what was really liquidated."""
         told = {
             "time": at_ns(time_ms * MILLISECOND_NS).isoformat(),
             "price": price,
-            "usdt": round(usdt, 2),
+            "notional": round(notional, 2),
             "side": side,
         }
         self._liquidations.append(told)

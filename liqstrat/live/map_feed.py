@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from liqstrat.liquidation.clusters import Cluster
+from liqstrat.liquidation.contract import contract_of
 from liqstrat.liquidation.grid import Floats, low_edge
 from liqstrat.liquidation.map import LiquidationMap
 from liqstrat.live.levels import LiveLevels
@@ -49,6 +50,7 @@ class MapFeed:
         return {
             **self._head("map"),
             "simulated": self._live.simulated,
+            "quote": contract_of(self._live.symbol).quote,
             "open_interest": self._live.levels.open_interest,
             "width": self._width,
             "leverages": [int(tier) for tier in self._tiers],

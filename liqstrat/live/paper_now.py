@@ -94,7 +94,7 @@ def _clusters(found: Sequence[Cluster], price: float) -> list[Facts]:
             "side": one.side,
             "low": one.price_low,
             "high": one.price_high,
-            "usdt": one.notional,
+            "notional": one.notional,
             "distance": one.price / price - 1,
         }
         for one in sorted(near, key=lambda one: -one.price)

@@ -146,7 +146,7 @@ def _levels(symbol: str, levels: Facts) -> str:
     how = f'<p class="how">An estimate, of the open interest of {numbers.moment(known)} UTC.</p>'
     if not found:
         return _section(f"{symbol} levels", how + _empty("No level is near price."))
-    most = max(one["usdt"] for one in found)
+    most = max(one["notional"] for one in found)
     rows = [(one["distance"], _level(one, most)) for one in found]
     here = f'<tr class="price"><td>{numbers.price(price)}</td><td class="text" colspan="3">last price</td></tr>'
     ordered = [*(row for away, row in rows if away > 0), here, *(row for away, row in rows if away <= 0)]
@@ -159,8 +159,8 @@ def _level(one: Facts, most: float) -> str:
     middle = f"{numbers.price(one['low'])} to {numbers.price(one['high'])}"
     return (
         f'<tr><td class="{side}">{middle}</td><td>{numbers.percent(one["distance"], signed=True)}</td>'
-        f'<td>{numbers.amount(one["usdt"])}</td><td class="bar" title="{side}s that would be liquidated">'
-        f'<i class="{side}" style="width:{100 * one["usdt"] / most:.1f}%"></i></td></tr>'
+        f'<td>{numbers.amount(one["notional"])}</td><td class="bar" title="{side}s that would be liquidated">'
+        f'<i class="{side}" style="width:{100 * one["notional"] / most:.1f}%"></i></td></tr>'
     )
 
 

@@ -28,7 +28,7 @@ class Sink:
     def feedback(self, symbol: str, outcome: dict[str, Any]) -> None:
         """What a signal said has happened, or has not."""
 
-    def liquidation(self, symbol: str, usdt: float, side: str, time_ms: int) -> None:
+    def liquidation(self, symbol: str, notional: float, side: str, time_ms: int) -> None:
         """Somebody's position of that `side` ("long" or "short") has been liquidated."""
 
     async def run(self) -> None:

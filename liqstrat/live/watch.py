@@ -78,10 +78,10 @@ class Watch(Listener):
 
     def liquidation(self, symbol: str, frame: dict[str, Any]) -> None:
         """Tell of it."""
-        usdt, side, price, time_ms = liquidated(frame)
-        message = self.watched[symbol].heat.liquidation(usdt, side, price, time_ms)
+        notional, side, price, time_ms = liquidated(frame)
+        message = self.watched[symbol].heat.liquidation(notional, side, price, time_ms)
         for sink in self._sinks:
-            sink.liquidation(symbol, usdt, side, time_ms)
+            sink.liquidation(symbol, notional, side, time_ms)
             sink.heat_message(symbol, message)
 
     def clock(self, symbol: str, clock_ms: int) -> None:

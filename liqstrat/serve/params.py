@@ -106,7 +106,7 @@ Timeframe = Annotated[
     str,
     AfterValidator(_checked_timeframe),
     WithJsonSchema({"type": "string", "pattern": r"^(([1-9]|[1-9]\d|[12]\d\d|3[0-5]\d|36[0-5])d?|[1-9]\d{0,2}h)$"}),
-    Field(description="History that fills the book: days as 7 or 7d, hours as 12h."),
+    Field(description="History before the first map that fills its book, as far as there is any: 7 or 7d, 12h."),
 ]
 Leverages = Annotated[
     str,

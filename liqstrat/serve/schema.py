@@ -248,6 +248,7 @@ class HeatmapRow(_Shape):
 
 class HeatmapSeries(HeatmapFacts):
     price_bin_size: Number
+    remarks: list[str]
     rows: list[HeatmapRow]
 
 

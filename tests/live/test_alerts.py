@@ -66,7 +66,7 @@ def delivered(alerts: Alerts, count: int) -> None:
     asyncio.run(send())
 
 
-NEAR = AlertSettings(when="near", distance=0.01, usdt=1e7, cooldown="10m", command=["true"])
+NEAR = AlertSettings(when="near", distance=0.01, notional=1e7, cooldown="10m", command=["true"])
 
 
 def test_price_that_stays_near_a_cluster_is_one_event(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_restart_calls_for_nothing_twice(tmp_path: Path) -> None:
     rules = [
         NEAR,
         AlertSettings(when="signal", command=["true"], cooldown="1s"),
-        AlertSettings(when="cascade", usdt=1e6, command=["true"], cooldown="1s"),
+        AlertSettings(when="cascade", notional=1e6, command=["true"], cooldown="1s"),
     ]
     for start in range(3):
         alerts = Alerts(rules, tmp_path, print)
@@ -143,7 +143,7 @@ def called_lines(folder: Path) -> list[str]:
 
 
 def test_a_cascade_is_what_was_really_liquidated_within_the_window(tmp_path: Path) -> None:
-    rule = AlertSettings(when="cascade", usdt=1e6, window="1m", side="long", command=["true"], cooldown="1m")
+    rule = AlertSettings(when="cascade", notional=1e6, window="1m", side="long", command=["true"], cooldown="1m")
     alerts = Alerts([rule], tmp_path, print)
     begin = NOON // 1_000_000
     for second, side, usdt in ((0, "long", 6e5), (70, "long", 6e5), (80, "short", 9e6), (90, "long", 5e5)):
@@ -156,7 +156,7 @@ def test_a_cascade_is_what_was_really_liquidated_within_the_window(tmp_path: Pat
 
 
 def test_a_cascade_is_over_when_nothing_falls_for_a_window_and_not_because_of_a_restart(tmp_path: Path) -> None:
-    rule = AlertSettings(when="cascade", usdt=1e6, window="1m", command=["true"], cooldown="1s")
+    rule = AlertSettings(when="cascade", notional=1e6, window="1m", command=["true"], cooldown="1s")
     alerts = Alerts([rule], tmp_path, print)
     for second, usdt in ((0, 2e6), (50, 8e5), (100, 8e5)):
         fall(alerts, tmp_path, second, usdt)
@@ -266,11 +266,11 @@ def test_a_command_gets_json_as_its_input(tmp_path: Path) -> None:
 
 def test_a_wrong_rule_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.toml"
-    path.write_text('[model]\n[[alerts]]\nwhen = "near"\nusdt = 1e7\nwebhok = "https://x.example"\n')
+    path.write_text('[model]\n[[alerts]]\nwhen = "near"\nnotional = 1e7\nwebhok = "https://x.example"\n')
     with pytest.raises(LiqstratError, match=r'run.toml:5: unknown key "alerts.0.webhok" \(did you mean "webhook"\?\)'):
         load_alerts(path)
     path.write_text('[model]\n[[alerts]]\nwhen = "near"\ncommand = ["true"]\n')
-    with pytest.raises(LiqstratError, match=r"run.toml:\d: alerts.0: usdt is missing"):
+    with pytest.raises(LiqstratError, match=r"run.toml:\d: alerts.0: notional is missing"):
         load_alerts(path)
     for wrong, said in (
         ('symbols = ["btcusdt"]', r'"btcusdt" is no symbol \(did you mean "BTCUSDT"\?\)'),

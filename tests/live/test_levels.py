@@ -137,6 +137,7 @@ def test_who_has_the_whole_map_and_all_that_is_gone_has_the_map(archived: Histor
         take(message)
         if number % 20 == 0:
             standing = feed.snapshot()
+            assert standing["quote"] == "USDT"
             now = live.map()
             for side, contracts in (("long", now.longs), ("short", now.shorts)):
                 left = {key: value for key, value in held[side].items() if value}
@@ -161,6 +162,9 @@ def test_the_first_candle_has_what_history_has_of_it(
     whole = [[start.isoformat(), prices[0], max(prices), min(prices), prices[-1]]]
     assert feed.snapshot()["candles"] == whole
     assert feed.candles.changed() == whole
+    feed.liquidation(1234.567, "long", 60_000.0, int(cut))
+    fell = {"time": CUT.isoformat(), "price": 60_000.0, "notional": 1234.57, "side": "long"}
+    assert (feed.snapshot()["liquidations"], feed.snapshot()["quote"]) == ([fell], "USDT")
 
 
 def test_levels_need_open_interest_and_trades_to_begin_with(simulated_database: Path, tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ return {text: document.body.innerText, title: document.title, wide,
 
 
 def now(**changed: Any) -> dict[str, Any]:
-    level = {"side": "short", "low": 62_000.0, "high": 62_200.0, "usdt": 8e6, "distance": 0.03}
-    other = {"side": "long", "low": 58_000.0, "high": 58_100.0, "usdt": 2e6, "distance": -0.035}
+    level = {"side": "short", "low": 62_000.0, "high": 62_200.0, "notional": 8e6, "distance": 0.03}
+    other = {"side": "long", "low": 58_000.0, "high": 58_100.0, "notional": 2e6, "distance": -0.035}
     return {
         "time": "2024-03-02T11:35:02.500000+00:00",
         "currency": "USDT",

@@ -23,7 +23,7 @@ bin_width = 0.001
 
 [[alerts]]
 when = "near"
-usdt = 1e6
+notional = 1e6
 distance = 0.03
 cooldown = "1s"
 command = ["tee", "-a", "alerts.txt"]

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from liqstrat.errors import LiqstratError
 from liqstrat.maps import marks
 from liqstrat.market.store import Store
+from liqstrat.report.numbers import length
 from liqstrat.serve import schema
 from liqstrat.serve.answers import Answer
 from liqstrat.serve.calculator import LevelsQuery, calculated
@@ -120,7 +121,7 @@ async def heatmap(request: Request, here: Here, asked: Annotated[HeatmapQuery, Q
             "prices": maps.prices.tolist(),
             "open_interest": maps.open_interest.tolist(),
             "largest": float(notional.max(initial=0.0)),
-            "remarks": maps.remarks,
+            "remarks": [*maps.remarks, *_short_of(asked.timeframe, moments[0], span[0])],
         }
         return Answer(about, _long(moments, matrix.edges, notional), shown=shown)
 
@@ -170,7 +171,8 @@ async def heatmap_timeseries(request: Request, here: Here, asked: Annotated[Seri
                 "larger bins or a higher min_notional"
             )
         about = _facts(here, source, store, asked, span[1]) | _times(moments, asked.interval)
-        return Answer(about | {"price_bin_size": asked.price_bin_size}, table, "rows")
+        remarks = [*maps.remarks, *_short_of(asked.timeframe, moments[0], span[0])]
+        return Answer(about | {"price_bin_size": asked.price_bin_size, "remarks": remarks}, table, "rows")
 
     source = here.sources.get(asked.data)
     return await here.answer(request, source, ("timeseries", asked.model_dump_json()), make)
@@ -191,7 +193,7 @@ def _estimates(
 
 def one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tuple[Estimates, dict[str, Any]]:
     """The map that is asked for, and what it says of itself."""
-    last = open_interest_span(store, asked.symbol)[1]
+    begin, last = open_interest_span(store, asked.symbol)
     moment = asked.at or last
     maps = _estimates(here, store, asked, [moment], None)
     age = moment - _known_by(store, asked.symbol, moment)
@@ -203,9 +205,19 @@ def one_map(here: Served, source: Source, store: Store, asked: MapQuery) -> tupl
         "seeded_share": float(maps.seeded[0]),
         "unplaced": float(maps.unplaced[0]),
         "bin_width": maps.width,
-        "remarks": maps.remarks,
+        "remarks": [*maps.remarks, *_short_of(asked.timeframe, moment, begin)],
     }
     return maps, about
+
+
+def _short_of(timeframe: str, first: datetime, begin: datetime) -> list[str]:
+    """What is to be said where history before the first map is shorter than was asked for."""
+    there = max(first - begin, timedelta(0))
+    if there >= timeframe_length(timeframe):
+        return []
+    if not there:
+        return ["History begins with the first map: none fills its book, and timeframe has no effect."]
+    return [f"History begins {length(there.total_seconds())} before the first map: a longer timeframe has no effect."]
 
 
 def _known_by(store: Store, symbol: str, moment: datetime) -> datetime:

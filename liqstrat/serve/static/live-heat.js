@@ -106,4 +106,4 @@ export class LiveHeat {
   }
 }
 
-const bubbleOf = ({ time, price, usdt, side }) => ({ time: Date.parse(time), price, notional: usdt, side });
+const bubbleOf = ({ time, price, notional, side }) => ({ time: Date.parse(time), price, notional, side });
