@@ -45,6 +45,13 @@ class Study:
         return str(self.facts["verdict"]["words"])
 
     @property
+    def power(self) -> dict[str, Any] | None:
+        """With which probability such a study says "edge", and after how many days with four in five, were all as here:
+        `probability`, `needed_days`, `by_days` and more; None where days are too few to say."""
+        found = self.facts["verdict"].get("power")
+        return None if found is None else dict(found)
+
+    @property
     def best(self) -> dict[str, Any]:
         """The settings of a sweep's best trial by their keys; empty where none meets the constraint, and of a walk."""
         found = self.facts.get("best")

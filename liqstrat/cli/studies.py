@@ -210,6 +210,8 @@ def _print_verdict(verdict: dict[str, Any]) -> None:
         out.print(f"  {'+' if reason['speaks_for'] else '-'} {reason['text']}", markup=False, soft_wrap=True)
     for text in verdict["needed"]:
         out.print(f"  needed: {text}", markup=False, soft_wrap=True)
+    if power := verdict.get("power"):
+        out.print(f"  power: {power['text']}", markup=False, soft_wrap=True)
 
 
 def _short(key: str, keys: list[str]) -> str:

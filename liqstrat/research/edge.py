@@ -6,6 +6,7 @@ from typing import Any
 
 from liqstrat.research.days import LEAST_DAYS as LEAST_DAYS_OF_INTERVAL
 from liqstrat.research.luck import POWER, SURE, Deflated, Overfitting
+from liqstrat.research.power import Power
 
 EDGE, NOT_OF_LEVELS, NONE, TOO_LITTLE = (
     "edge",
@@ -55,12 +56,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """In words, with each reason: whether it speaks for an edge, and what it is. needed: what would tell more."""
+    """In words, with each reason: whether it speaks for an edge, and what it is. needed: what would tell more. power:
+    how often studies like this one would say "edge"."""
 
     words: str
     reasons: list[tuple[bool, str]]
     evidence: Evidence
     needed: list[str] = field(default_factory=list)
+    power: Power | None = None
 
     @property
     def is_edge(self) -> bool:
@@ -69,7 +72,13 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """All facts, for a program."""
         reasons = [{"speaks_for": good, "text": text} for good, text in self.reasons]
-        return {"words": self.words, "reasons": reasons, "needed": self.needed, "evidence": asdict(self.evidence)}
+        return {
+            "words": self.words,
+            "reasons": reasons,
+            "needed": self.needed,
+            "power": None if self.power is None else self.power.to_json(),
+            "evidence": asdict(self.evidence),
+        }
 
 
 def is_enough(days: int, trades: int) -> bool:
@@ -77,19 +86,21 @@ def is_enough(days: int, trades: int) -> bool:
     return days >= LEAST_DAYS and trades >= LEAST_TRADES
 
 
-def verdict_on(evidence: Evidence) -> Verdict:
+def verdict_on(evidence: Evidence, power: Power | None = None) -> Verdict:
     """What can be said: an edge only where every test speaks for it, and nothing where days or trades are too few."""
     reasons = [*_of_luck(evidence), *_of_controls(evidence)]
-    needed = _needed(evidence)
+    return Verdict(words_on(evidence), reasons, evidence, _needed(evidence, power), power)
+
+
+def words_on(evidence: Evidence) -> str:
+    """What can be said, without its reasons."""
     if not is_enough(evidence.days, evidence.trades) or evidence.deflated is None:
-        return Verdict(TOO_LITTLE, reasons, evidence, needed)
+        return TOO_LITTLE
     by_luck = all(good for good, _ in _of_luck(evidence))
     by_chance = evidence.random is None or _beats(evidence.random)
     if not (by_luck and by_chance):
-        return Verdict(NONE, reasons, evidence, needed)
-    if evidence.placebo is not None and not _beats(evidence.placebo):
-        return Verdict(NOT_OF_LEVELS, reasons, evidence, needed)
-    return Verdict(EDGE, reasons, evidence, needed)
+        return NONE
+    return NOT_OF_LEVELS if evidence.placebo is not None and not _beats(evidence.placebo) else EDGE
 
 
 def _beats(against: Against) -> bool:
@@ -152,7 +163,7 @@ def _of_controls(evidence: Evidence) -> list[tuple[bool, str]]:
     ]
 
 
-def _needed(evidence: Evidence) -> list[str]:
+def _needed(evidence: Evidence, power: Power | None) -> list[str]:
     told = []
     if evidence.trades < LEAST_TRADES:
         rate = evidence.trades / evidence.days if evidence.days else 0
@@ -163,7 +174,7 @@ def _needed(evidence: Evidence) -> list[str]:
     if (found := evidence.deflated) is not None and found.probability < SURE:
         if found.needed_days is None:
             told.append("no number of days would show an edge that is not above zero")
-        else:
+        elif power is None:
             told.append(
                 f"were the true Sharpe {found.sharpe:.2f}, as here, {found.needed_days:,} days would show it with a "
                 f"probability of {POWER:.0%}{' after so many configurations' if found.trials > 1 else ''}: that it is "

@@ -27,6 +27,7 @@ POWER = 0.8
 _PARTS = 10
 _DAYS_A_PART = 4
 _LEAST_PARTS = 4
+LEAST_DAYS_OF_SUPERIORITY = _LEAST_PARTS * _DAYS_A_PART
 _SEED = 1
 
 
@@ -114,21 +115,27 @@ def days_needed(sharpe: float, luck: float, skew: float = 0.0, kurtosis: float =
 
 def overfitting(returns: Floats) -> Overfitting | None:
     """By the daily returns of all trials, `[day, trial]`; None with fewer than two, or too few days to halve."""
-    parts = min(_PARTS, 2 * (len(returns) // (2 * _DAYS_A_PART)))
-    if returns.shape[1] < 2 or parts < _LEAST_PARTS:
+    parts = parts_of(len(returns))
+    if returns.shape[1] < 2 or parts is None:
         return None
     found = probability_of_backtest_overfitting(returns.T, n_splits=parts)
     loses = float((found.is_oos_performance[:, 1] <= 0).mean())
     return Overfitting(found.pbo, loses, parts, found.n_combos)
 
 
+def parts_of(days: int) -> int | None:
+    """Into how many parts so many days are cut to be halved; None where they are too few."""
+    parts = min(_PARTS, 2 * (days // (2 * _DAYS_A_PART)))
+    return parts if parts >= _LEAST_PARTS else None
+
+
 def superiority(returns: Floats) -> float | None:
     """The probability to see a best trial like this one were none of them any better than doing nothing (Hansen's test
     of superior predictive ability, 2005); by returns `[day, trial]`."""
     moving = returns[:, np.ptp(returns, axis=0) > 0]
-    if len(returns) < _LEAST_PARTS * _DAYS_A_PART or not moving.shape[1]:
+    if len(returns) < LEAST_DAYS_OF_SUPERIORITY or not moving.shape[1]:
         return None
-    test = SPA(np.zeros(len(moving)), -moving, block_size=_block(moving[:, 0]), reps=DRAWS, seed=_SEED)
+    test = SPA(np.zeros(len(moving)), -moving, block_size=block_of(moving[:, 0]), reps=DRAWS, seed=_SEED)
     test.compute()
     return float(test.pvalues["consistent"])
 
@@ -141,7 +148,7 @@ def sharpes_of(returns: Floats) -> Floats:
 
 
 def _interval(returns: Floats) -> tuple[float | None, float | None, float]:
-    block = _block(returns)
+    block = block_of(returns)
     if len(returns) < LEAST_DAYS_OF_INTERVAL:
         return None, None, block
     draws = StationaryBootstrap(block, returns, seed=_SEED)
@@ -154,7 +161,7 @@ def _sharpe(returns: Floats) -> Floats:
     return np.array([float(returns.mean()) / spread if spread > 0 else 0.0])
 
 
-def _block(returns: Floats) -> int:
+def block_of(returns: Floats) -> int:
     """Length of stretches in days, as the data ask for (Politis and White 2004)."""
     found = float(optimal_block_length(returns)["stationary"].iloc[0]) if len(returns) > 10 else 1.0
     return int(np.clip(np.ceil(found), 1, max(1, len(returns) // 4))) if np.isfinite(found) else 1

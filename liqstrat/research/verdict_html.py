@@ -3,7 +3,10 @@
 from html import escape
 from typing import Any
 
-from liqstrat.research.edge import EDGE, TOO_LITTLE
+from liqstrat.report.table_html import table_html
+from liqstrat.research.edge import EDGE, NONE, NOT_OF_LEVELS, TOO_LITTLE
+
+_WORDS = (EDGE, NOT_OF_LEVELS, NONE, TOO_LITTLE)
 
 
 def verdict_html(verdict: dict[str, Any]) -> str:
@@ -20,7 +23,25 @@ def verdict_html(verdict: dict[str, Any]) -> str:
     needed = "".join(f'<p class="note">{escape(_first_upper(text))}.</p>' for text in verdict["needed"])
     return (
         f'<section><h2>Verdict: <span class="{colour}">{escape(words)}</span></h2>'
-        f'<p class="how">An edge is only said where every test speaks for it.</p>{table}{needed}</section>'
+        f'<p class="how">An edge is only said where every test speaks for it.</p>{table}{needed}'
+        f"{_power(verdict.get('power'))}</section>"
+    )
+
+
+def _power(power: dict[str, Any] | None) -> str:
+    """What is announced, and what longer histories would say."""
+    if power is None:
+        return ""
+    told = f'<p class="note">{escape(_first_upper(power["text"]))}.</p>'
+    if len(power["by_days"]) == 1:
+        return told
+    words = [word for word in _WORDS if any(one["words"].get(word) for one in power["by_days"])]
+    rows = "".join(
+        f"<tr><td>{one['days']:,}</td>{''.join(f'<td>{one["words"].get(word, 0.0):.0%}</td>' for word in words)}</tr>"
+        for one in power["by_days"]
+    )
+    return (
+        f'{told}<p class="how">What such studies would say:</p>{table_html(["Days", *map(_first_upper, words)], rows)}'
     )
 
 

@@ -5,17 +5,18 @@ Controls are no candidates: they are not in the ledger, and do not count among w
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from liqstrat.config import RunFile
 from liqstrat.progress import SILENT, Progress
 from liqstrat.research.edge import LEAST_SEEDS, Against
 from liqstrat.research.luck import SURE
-from liqstrat.studies.errands import run_all
+from liqstrat.studies.errands import outcomes_in, run_all
 from liqstrat.studies.figures import better
 from liqstrat.studies.journal import Tried
 from liqstrat.studies.study import Study, trial_run
-from liqstrat.studies.trial import Task
+from liqstrat.studies.trial import Outcome, Task
 from liqstrat.studies.workers import Workers
 from liqstrat.study_settings import SweepSettings
 
@@ -38,7 +39,7 @@ def check(study: Study, best: Tried, hands: Workers, progress: Progress = SILENT
 
     controls: whether it is held against chance and placebo levels too, or only against dearer and slower markets.
     """
-    kept, objective = study.working / f"checks-{best.number:05}.jsonl", study.space.settings.objective[0]
+    kept, objective = _kept(study, best), study.space.settings.objective[0]
 
     def ran(wanted: Mapping[str, dict[str, Any]]) -> Checks:
         tasks = {name: task(study, settings) for name, settings in wanted.items()}
@@ -52,6 +53,18 @@ def check(study: Study, best: Tried, hands: Workers, progress: Progress = SILENT
         found |= made
         kinds = [one for one in kinds if not is_decided(_beaten(found, one, objective, best), study.space.settings)]
     return found
+
+
+def outcomes(study: Study, best: Tried, checks: Checks) -> dict[str, list[Outcome]]:
+    """What the controls of each kind among the checks have made by day, but for those that could not be run."""
+    kept = outcomes_in(_kept(study, best))
+    named = {kind: [name for name in checks if name.startswith(f"{kind} ")] for kind in KINDS}
+    found = {kind: [kept[name] for name in names if kept[name].days] for kind, names in named.items()}
+    return {kind: made for kind, made in found.items() if made}
+
+
+def _kept(study: Study, best: Tried) -> Path:
+    return study.working / f"checks-{best.number:05}.jsonl"
 
 
 def stages(settings: SweepSettings) -> list[range]:

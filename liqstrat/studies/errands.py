@@ -24,7 +24,7 @@ def run_all(
     Who else asks for the same waits until they are there.
     """
     with alone(kept.with_suffix(".lock"), lambda _: None):
-        found = _read(kept)
+        found = outcomes_in(kept)
         todo = [name for name in wanted if name not in found]
         running: dict[Future[Outcome], str] = {}
         killed = 0
@@ -52,8 +52,8 @@ def run_all(
     return {name: found[name] for name in wanted}
 
 
-def _read(kept: Path) -> dict[str, Outcome]:
-    """What the file knows; a line that was not written to its end is as good as none."""
+def outcomes_in(kept: Path) -> dict[str, Outcome]:
+    """What the file knows, by name; a line that was not written to its end is as good as none."""
     if not kept.exists():
         return {}
     content = kept.read_text(encoding="utf-8")

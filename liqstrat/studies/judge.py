@@ -1,5 +1,6 @@
 """A study judged: what its trials, its controls and the ledger allow to be said."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -8,12 +9,14 @@ import numpy as np
 
 from liqstrat.liquidation.grid import Floats
 from liqstrat.progress import SILENT, Progress
+from liqstrat.research.drawn import Observed, announced
 from liqstrat.research.edge import Evidence, Verdict, is_enough, verdict_on
 from liqstrat.research.ledger import configurations
 from liqstrat.research.luck import deflated, overfitting, sharpes_of, superiority
-from liqstrat.studies.checks import Checks, against, check, is_default
+from liqstrat.studies.checks import Checks, against, check, is_default, outcomes
 from liqstrat.studies.journal import Tried
 from liqstrat.studies.study import Study
+from liqstrat.studies.trial import Outcome
 from liqstrat.studies.workers import Workers
 
 
@@ -69,10 +72,31 @@ def judge(study: Study, trials: list[Tried], hands: Workers, progress: Progress 
         random=against(checks, "random", objective, best),
         placebo=against(checks, "placebo", objective, best),
     )
-    return Judged(verdict_on(evidence), checks, plateau(study, trials, best))
+    power = announced(observed(trials, best, outcomes(study, best, checks), tried, objective))
+    return Judged(verdict_on(evidence, power), checks, plateau(study, trials, best))
 
 
-def returns_of(trials: list[Tried]) -> tuple[Floats, Floats]:
+def observed(
+    trials: list[Tried], best: Tried, controls: Mapping[str, Sequence[Outcome]], configurations: int, objective: str
+) -> Observed:
+    """The days of a study's trials and of the controls of its best."""
+    ran = [trial for trial in trials if trial.days]
+    columns: list[Tried | Outcome] = [*ran, *(one for made in controls.values() for one in made)]
+    _, returns = returns_of(columns)
+    ends = np.cumsum([len(ran), *(len(made) for made in controls.values())])
+    parts = np.split(returns, ends[:-1], axis=1)
+    return Observed(
+        returns=parts[0],
+        best=[trial.number for trial in ran].index(best.number),
+        candidates=np.array([at for at, trial in enumerate(ran) if trial.feasible and trial.values is not None]),
+        configurations=configurations,
+        trades=int(best.figures["trades"]),
+        objective=objective,
+        controls=dict(zip(controls, parts[1:], strict=True)),
+    )
+
+
+def returns_of(trials: Sequence[Tried | Outcome]) -> tuple[Floats, Floats]:
     """Days since 1970, and returns on them, `[day, trial]`, of the trials that ran; where money ran out, none."""
     ran = [trial for trial in trials if trial.days]
     if not ran:

@@ -15,10 +15,13 @@ from liqstrat.config import RunFile
 from liqstrat.held import partial_file
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.moments import DAY_NS
+from liqstrat.research.drawn import Observed, announced
 from liqstrat.research.edge import Against, Evidence, Verdict, verdict_on
 from liqstrat.research.ledger import read_ledger
 from liqstrat.research.luck import DAYS_A_YEAR, deflated, superiority
 from liqstrat.research.walk_page import write_walk_page
+from liqstrat.studies.checks import KINDS
+from liqstrat.studies.judge import returns_of
 from liqstrat.studies.trial import Outcome
 from liqstrat.studies.windows import Window
 
@@ -77,9 +80,14 @@ class Walked:
 
     def controls(self, kind: str) -> list[float]:
         """The Sharpe ratios of all tests together, of each control of a kind."""
-        seeds = sorted({name for step in self.steps for name in step.controls if name.startswith(f"{kind} ")})
-        found = [sharpe_by_day(stitch(step.controls.get(seed) for step in self.steps)[1]) for seed in seeds]
+        found = [sharpe_by_day(np.array(one.returns)) for one in self.stitched_controls(kind)]
         return [0.0 if value is None else value for value in found]
+
+    def stitched_controls(self, kind: str) -> list[Outcome]:
+        """Days and returns of all tests one after the other, of each control of a kind."""
+        seeds = sorted({name for step in self.steps for name in step.controls if name.startswith(f"{kind} ")})
+        found = [stitch(step.controls.get(seed) for step in self.steps) for seed in seeds]
+        return [Outcome({}, days.tolist(), returns.tolist()) for days, returns in found]
 
     def beaten(self, kind: str) -> list[bool]:
         """Whether the walk beats each control of a kind; one that has not traded beats none."""
@@ -112,7 +120,7 @@ def judge_walk(walked: Walked, results: Path) -> tuple[Verdict, dict[str, list[f
     days, returns = walked.stitched
     walks = read_ledger(results, ["kind", "data_hash", "variant"]).to_pylist()
     tried = {row["variant"] for row in walks if row["kind"] == "walk_forward" and row["data_hash"] == walked.data_hash}
-    controls = {kind: walked.controls(kind) for kind in ("random", "placebo")}
+    controls = {kind: walked.controls(kind) for kind in KINDS}
     against = {kind: Against.of(walked.beaten(kind)) if found else None for kind, found in controls.items()}
     evidence = Evidence(
         days=len(days),
@@ -123,7 +131,24 @@ def judge_walk(walked: Walked, results: Path) -> tuple[Verdict, dict[str, list[f
         random=against["random"],
         placebo=against["placebo"],
     )
-    return verdict_on(evidence), controls
+    return verdict_on(evidence, announced(_observed(walked, evidence)) if len(days) else None), controls
+
+
+def _observed(walked: Walked, evidence: Evidence) -> Observed:
+    """The days of a walk, which is its own best trial, and of its controls."""
+    days, returns = walked.stitched
+    made = {kind: walked.stitched_controls(kind) for kind in KINDS}
+    found = {
+        kind: returns_of([Outcome({}, days.tolist(), returns.tolist()), *one])[1] for kind, one in made.items() if one
+    }
+    return Observed(
+        returns=returns[:, np.newaxis],
+        best=0,
+        candidates=np.zeros(1, dtype=np.int64),
+        configurations=evidence.configurations,
+        trades=evidence.trades,
+        controls={kind: one[:, 1:] for kind, one in found.items()},
+    )
 
 
 def write_walk(walked: Walked, results: Path) -> None:

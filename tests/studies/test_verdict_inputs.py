@@ -51,8 +51,9 @@ def study(study_file: Callable[..., Path], tmp_path: Path) -> Study:
     return found
 
 
-def judged(study: Study, **better: int) -> Verdict:
-    """better: how many controls of a kind have earned more than the best trial."""
+def judged(study: Study, earning: str = "", **better: int) -> Verdict:
+    """better: how many controls of a kind have earned more than the best trial. earning: the kind whose controls earn a
+    little more each day."""
     drawn, trials = returns(0.004), []
     for number, (turn, fee) in enumerate([(a, b) for b in (0.0005, 0.001) for a in (0.001, 0.002, 0.003)]):
         made = outcome(float(drawn[:, number].sum()), drawn[:, number])
@@ -63,7 +64,8 @@ def judged(study: Study, **better: int) -> Verdict:
     kept = {name: outcome(0.0, drawn[:, 0]) for name in names}
     for kind in ("random", "placebo"):
         for seed in range(1, SEEDS + 1):
-            kept[f"{kind} {seed}"] = outcome(9.0 if seed <= better.get(kind, 0) else 0.0, drawn[:, 0])
+            days = drawn[:, BEST] + 0.001 if kind == earning else drawn[:, 0]
+            kept[f"{kind} {seed}"] = outcome(9.0 if seed <= better.get(kind, 0) else 0.0, days)
     lines = [json.dumps([name, asdict(one)]) + "\n" for name, one in kept.items()]
     (study.working / f"checks-{BEST:05}.jsonl").write_text("".join(lines))
     return judge(study, trials, OwnWorkers(1)).verdict
@@ -76,6 +78,23 @@ def test_a_sweep_is_held_against_each_kind_of_control(study: Study) -> None:
     assert found.evidence.superiority == superiority(returns(0.004))
     assert judged(study, placebo=1).words == NOT_OF_LEVELS
     assert judged(study, random=1).words == NONE
+
+
+def test_what_a_sweep_announces_counts_each_kind_of_control_and_no_other_days(study: Study) -> None:
+    found = judged(study).power
+    assert found is not None
+    assert found.days == DAYS
+    assert found.controls == dict.fromkeys(KINDS, SEEDS)
+    assert found.objective == "net_return"
+    assert found.probability > 0.8
+    for kind in KINDS:
+        # A kind that earns more than the best on each of its days.
+        beaten = judged(study, earning=kind).power
+        assert beaten is not None
+        assert beaten.probability < 0.5, kind
+        assert beaten.needed_days is None
+    told = json.loads(json.dumps(judged(study).to_json()))["power"]
+    assert (told["probability"], told["text"]) == (found.probability, found.text)
 
 
 def test_each_control_is_another_run_of_its_kind(study: Study) -> None:
@@ -112,7 +131,7 @@ def walked(study: Study, **better: int) -> Verdict:
     """On a walk of one window, whose test has the returns of the best trial; better: how many controls have as much."""
     drawn, at = returns(0.0028), datetime(2024, 1, 1, tzinfo=UTC)
     controls = {
-        f"{kind} {seed}": outcome(0.0, drawn[:, BEST if seed <= better.get(kind, 0) else 0])
+        f"{kind} {seed}": outcome(0.0, drawn[:, BEST] + 0.0002 if seed <= better.get(kind, 0) else drawn[:, 0])
         for kind in ("random", "placebo")
         for seed in range(1, SEEDS + 1)
     }
@@ -127,6 +146,11 @@ def test_a_walk_is_held_against_each_kind_of_control_and_all_walks_before(study:
     assert walked(study).evidence.configurations == 1
     assert walked(study, placebo=1).words == NOT_OF_LEVELS
     assert walked(study, random=1).words == NONE
+    told, beaten = walked(study).power, walked(study, placebo=SEEDS).power
+    assert told is not None
+    assert beaten is not None
+    assert told.controls == dict.fromkeys(KINDS, SEEDS)
+    assert told.probability > 0.5 > beaten.probability
     runs = [trial_run(study, {"venue.taker_fee": 1e-6 * number}) for number in range(1, 400)]
     append(study.results, [_entry(study, run, f"walk-{at}", "walk_forward") for at, run in enumerate(runs)])
     append(study.results, [_entry(study, runs[0], "elsewhere", "walk_forward", "other data")])
