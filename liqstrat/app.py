@@ -185,7 +185,7 @@ def _open_interest(store: Store, symbol: str, run: RunFile) -> OpenInterestSerie
     """The run's, carried on where values are far apart, as `flows` does."""
     known = read_open_interest(run.data.catalog, symbol, run.start, run.end)
     times, contracts = column_us(known["time"]), known["contracts"].to_numpy()
-    if told_between(store):
+    if told_between(store, symbol, run.start, run.end):
         before = store.open_interest(symbol, run.start - OLDEST, run.start)
         times = np.concatenate((column_us(before["time"])[-1:], times))
         contracts = np.concatenate((before["contracts"].to_numpy()[-1:], contracts))

@@ -97,4 +97,6 @@ def _bracket_source(symbol: str, brackets: "BracketTable") -> str:
     if brackets.symbol == DEFAULT_SYMBOL:
         what = "bracket, of any size, is" if brackets.contract.inverse else f"({brackets.as_of}) are"
         return f"{symbol} has none here; a typical mid-sized market's {what} assumed"
+    if brackets.symbol != symbol:
+        return f"{symbol} has none here; those of {brackets.symbol} ({brackets.as_of}) are assumed"
     return f"{brackets.symbol} as of {brackets.as_of}"

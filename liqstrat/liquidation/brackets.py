@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from liqstrat.liquidation.contract import LINEAR, Contract, contract_of
+from liqstrat.liquidation.contract import KNOWN_QUOTES, LINEAR, Contract, contract_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -95,17 +95,22 @@ def brackets_for(symbol: str, at: datetime, loaded: Sequence[BracketTable] = ())
 def dated_brackets(symbol: str, loaded: Sequence[BracketTable] = ()) -> Sequence[BracketTable]:
     """All tables of `symbol`, oldest first: shipped ones, and `loaded` ones, which win where they are of the same day.
 
-    A symbol without a table of its own gets the `DEFAULT_SYMBOL` schedule; the table's `symbol` says which. Its floors
-    are US dollars: of an inverse contract, whose brackets are in coins, it is the lowest one for positions of any size.
+    A symbol without a table of its own gets those of the same coin in USDT at Binance, else the `DEFAULT_SYMBOL`
+    schedule; the table's `symbol` says which. Its floors are US dollars: of an inverse contract, whose brackets are in
+    coins, it is the lowest one for positions of any size.
     """
     shipped = known_brackets()
     by_day = {table.as_of: table for table in (*shipped.get(symbol, ()), *loaded)}
-    return [by_day[day] for day in sorted(by_day)] or _assumed(contract_of(symbol))
+    return [by_day[day] for day in sorted(by_day)] or _assumed(symbol, contract_of(symbol))
 
 
 @cache
-def _assumed(contract: Contract) -> list[BracketTable]:
-    """The `DEFAULT_SYMBOL` schedule of a market in such contracts."""
+def _assumed(symbol: str, contract: Contract) -> list[BracketTable]:
+    """The schedule that a market in such contracts is taken to have, whatever it is called."""
+    name, _, _ = symbol.partition(".")
+    coin = name.removesuffix("PERP" if name.endswith("PERP") else contract.quote)
+    if contract.quote in KNOWN_QUOTES and (like := known_brackets().get(f"{coin}{KNOWN_QUOTES[0]}")):
+        return [replace(table, contract=contract) for table in like]
     tables = [replace(table, contract=contract) for table in known_brackets()[DEFAULT_SYMBOL]]
     if not contract.inverse:
         return tables

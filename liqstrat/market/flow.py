@@ -187,9 +187,11 @@ def _chunks(dated: Sequence[BracketTable], times: Times) -> Iterator[tuple[slice
         start = stop
 
 
-def told_between(store: Store) -> bool:
-    """Whether there is anything short enough to tell what traded between values of open interest that are far apart."""
-    return "trades" in store.kinds() or any(length_of(name) // TICK <= STEP_US for name in lengths(store))
+def told_between(store: Store, symbol: str, start: datetime | None, end: datetime | None) -> bool:
+    """Whether anything of `[start, end)` is short enough to tell what traded between values of open interest that are
+    far apart: trades, or candles of five minutes or less."""
+    short = [f"klines_{name}" for name in lengths(store) if length_of(name) // TICK <= STEP_US]
+    return any(store.has(kind, symbol, start, end) for kind in ("trades", *short))
 
 
 def _steps(
@@ -204,7 +206,7 @@ def _steps(
     usual = int(np.median(np.diff(times))) if len(times) > 1 else _USUAL_STEP_US
     earliest = int(times[0]) - usual if len(times) else 0
     own = np.ones(len(times), dtype=np.bool_)
-    if len(times) and told_between(store):
+    if len(times) and told_between(store, symbol, start, end):
         times, contracts, own = carried(times, contracts, microseconds(end) if end else int(times[-1]))
     first = int(np.searchsorted(times, microseconds(start), side="right")) if start else 0
     before = int(times[first - 1]) if first else earliest

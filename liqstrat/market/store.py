@@ -183,6 +183,11 @@ class Store:
         self._require(symbol)
         return self._select(kind, symbol, start, end)
 
+    def has(self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None) -> bool:
+        """Whether there is any row of a kind in `[start, end)`."""
+        rows = self.rows_sql(kind, symbol, start, end)
+        return rows is not None and bool(self._fetch(f"select 1 from ({rows}) limit 1"))
+
     def silent_rows(self, kind: str, symbol: str, start: datetime | None = None, end: datetime | None = None) -> int:
         """How many rows of a kind, whose table is there, say nothing and are left out: see `selects.select`."""
         self._require(symbol)

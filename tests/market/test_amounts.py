@@ -55,6 +55,11 @@ def test_answers_of_coinalyze_are_contracts_of_the_exchange_that_the_symbol_ends
             (2.0, 1.0, None, None, "binance"),
         ),
         (
+            "coinalyze.csv",
+            "symbol,t,l,s\nBTCUSDT_PERP.3,1709251200,2.5,1\nBTCUSDT_PERP.3,1709254800,0,0.5\n",
+            (2.5, 1.0, None, None, "okx"),
+        ),
+        (
             "coinglass-BTCUSDT-bybit.json",
             '{"code": "0", "data": [{"time": 1709251200000, "long_liquidation_usd": "10.5",'
             '"short_liquidation_usd": 3},'

@@ -101,6 +101,28 @@ def test_where_only_long_candles_tell_steps_are_as_long_as_these(tmp_path: Path)
     assert [(flow.end_ns - flow.start_ns) / 6e10 for flow, _ in found[-4:]] == [5, 60, 60, 60]
 
 
+def test_what_other_markets_and_other_times_have_of_trades_changes_no_map(tmp_path: Path) -> None:
+    """Hours of candles with a value every four: with trades of another market, or short candles of long before."""
+    hours = 16
+    known = write_history(tmp_path / "t.duckdb", random_trades(hours), open_interest_every(240, hours))
+    path = candles_only(known, tmp_path / "c.duckdb", "1h")
+
+    def steps() -> tuple[list[int], list[str]]:
+        with open_store(path) as store:
+            found = flows(store, "BTCUSDT", START, START + timedelta(hours=hours), MODEL)
+            return [flow.end_ns for flow, _ in found], store.remarks
+
+    alone = steps()
+    assert len(alone[0]) == 4
+    write_history(path, random_trades(hours), open_interest_every(60, hours), "ETHUSDT")
+    with open_store(path, read_only=False) as store:
+        store.connection.execute(
+            "create table klines_5m_history as select * replace (timestamp - interval 30 days as timestamp) "
+            "from klines_1h_history where symbol = 'BTCUSDT'"
+        )
+    assert steps() == alone
+
+
 def test_a_map_of_the_middle_of_an_hour_knows_what_opened_in_it_and_not_the_next_value(tmp_path: Path) -> None:
     values, trades = open_interest_every(60, HOURS), random_trades(HOURS)
     moment = START + timedelta(hours=4, minutes=40)
