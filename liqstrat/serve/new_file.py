@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 
 from liqstrat.inputs import DEFAULT_DATABASE
+from liqstrat.liquidation.contract import not_replayed
 from liqstrat.maps import period
 from liqstrat.market.store import Store
 
@@ -25,7 +26,7 @@ EXAMPLE = _TEXT.format(symbol='"BTCUSDT"', start="2024-03-02", end="2024-03-08",
 def new_file(store: Store) -> str:
     """A run of the last week of the first market of a database that runs can trade."""
     symbols = store.symbols()
-    symbol = next((one for one in symbols if not store.contract(one).inverse), symbols[0])
+    symbol = next((one for one in symbols if not not_replayed(one)), symbols[0])
     first, last = period(store, symbol, None, None, 5)
     start, end = _day(first) + timedelta(days=1), _day(last)
     start = max(start, end - timedelta(days=_DAYS))

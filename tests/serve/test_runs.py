@@ -13,10 +13,12 @@ import pytest
 from starlette.testclient import TestClient
 
 import liqstrat as lq
+from liqstrat.liquidation.contract import not_replayed
 from liqstrat.market.store import open_store
 from liqstrat.run_file import run_of_text
 from liqstrat.serve.answers import ARROW
 from liqstrat.serve.app import create_app
+from tests.history import open_interest_every, random_trades, write_history
 from tests.shell import Shell
 
 HERE = "http://localhost"
@@ -195,6 +197,15 @@ def test_a_new_run_file_is_of_a_market_that_is_there(
         assert 'symbols = ["BTCUSDT"]' in empty.get("/run-files/new").json()["text"]
 
 
+def test_a_new_run_file_is_of_no_market_that_runs_refuse(tmp_path: Path) -> None:
+    path = tmp_path / "catalog" / "market.duckdb"
+    path.parent.mkdir()
+    for symbol in ("AVAXUSDT.BYBIT", "BTCUSD_PERP", "ETHUSDT"):
+        write_history(path, random_trades(hours=4), open_interest_every(5, 4), symbol)
+    with TestClient(create_app(path.parent, tmp_path / "results"), base_url=HERE) as client:
+        assert 'symbols = ["ETHUSDT"]' in client.get("/run-files/new").json()["text"]
+
+
 def test_errors_of_a_run_file_have_their_lines(house: tuple[TestClient, Path, str]) -> None:
     client, _, _ = house
 
@@ -211,6 +222,9 @@ def test_errors_of_a_run_file_have_their_lines(house: tuple[TestClient, Path, st
     (strategy,) = errors(good.replace("LevelFade", "LevelFad"))
     assert strategy["line"] == 10
     assert 'did you mean "LevelFade"' in strategy["text"]
+    (market,) = errors(good.replace("BTCUSDT", "BTCUSDT.BYBIT"))
+    assert market["line"] == 2
+    assert not_replayed("BTCUSDT.BYBIT") in market["text"]
     refused = client.post("/jobs", json={"name": "a.toml", "text": "name = 1"})
     assert refused.status_code == 422
     assert client.post("/run-files/check", json={"name": "../a.toml", "text": ""}).status_code == 422
