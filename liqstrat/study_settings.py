@@ -18,6 +18,20 @@ _RANGE = ("from", "to", "step", "log")
 _MOST_POINTS = 1_000_000
 #: Of a run file, what can differ between the trials of a sweep.
 SWEPT = ("strategies", "model", "venue", "resolution")
+#: Figures that are the better the smaller they are.
+SMALLER = frozenset(
+    {
+        "max_drawdown",
+        "fees",
+        "slippage",
+        "mae",
+        "under_water",
+        "longest_under_water_seconds",
+        "losses_in_a_row",
+        "account_liquidations",
+        "insurance",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,10 @@ def paths_figure(study: EventStudy, *, simulated: bool) -> go.Figure:
         quartiles[:, known] = np.nanquantile(own[:, known], [0.25, 0.75], axis=0)
         _band(figure, place, quartiles[0], quartiles[1], "half of all touches", faded(ACCENT, 0.1))
     means = [one.levels for one in back]
-    if all(one.low is not None for one in means):
-        low, high = (np.array([getattr(one, name) for one in means]) for name in ("low", "high"))
-        _band(figure, place, low, high, "interval of the mean", faded(ACCENT, 0.28))
+    # The longest horizons may have too few days for one.
+    if told := [at for at, one in enumerate(means) if one.low is not None]:
+        low, high = (np.array([getattr(means[at], name) for at in told]) for name in ("low", "high"))
+        _band(figure, place[told], low, high, "interval of the mean", faded(ACCENT, 0.28))
     for name, colour, dash, estimates in (
         ("levels", ACCENT, "solid", means),
         ("placebos", WARNING, "dash", [one.placebos for one in back]),

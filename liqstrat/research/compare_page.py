@@ -108,8 +108,10 @@ def _against(comparison: Comparison, quote: str) -> str:
         + "</tr>"
         for name in FIGURES
     )
-    said = "; ".join(dict.fromkeys(f"{one.letter}: {how(one.days)}" for one in others))
-    note = f'<p class="how">Over the days that both runs have. Intervals: {escape(said)}.</p>'
+    said = dict.fromkeys(how(one.days) for one in others)
+    if len(said) > 1:
+        said = dict.fromkeys(f"{one.letter}: {how(one.days)}" for one in others)
+    note = f'<p class="how">Over the days that both runs have. Intervals: {escape("; ".join(said))}.</p>'
     return note + table_html(["*Figure", *(f"{one.letter} − A" for one in others)], rows)
 
 
@@ -124,7 +126,9 @@ def _difference(name: str, found: Difference) -> str:
 
 
 def _number(name: str, value: float | None) -> str:
-    return numbers.percent(value, signed=True) if name in _SHARES else numbers.number(value, signed=True)
+    if name in _SHARES:
+        return numbers.percent(value, signed=True)
+    return numbers.number(value, 0 if name == "trades" and value == round(value or 0) else 2, signed=True)
 
 
 def _equity(comparison: Comparison, simulated: bool) -> go.Figure:
@@ -143,8 +147,8 @@ def _equity(comparison: Comparison, simulated: bool) -> go.Figure:
                 hovertemplate="%{y:+.2%}",
             )
         )
-    dress(figure, height=420, simulated=simulated)
-    figure.update_layout(hovermode="x unified", dragmode="zoom", showlegend=True)
+    dress(figure, height=420, simulated=simulated, badge_above=True)
+    figure.update_layout(hovermode="x unified", dragmode="zoom", showlegend=True, legend={"x": 0.18})
     figure.update_xaxes(type="date")
     figure.update_yaxes(title={"text": "net return"}, tickformat="+.2~%")
     return figure
@@ -162,7 +166,9 @@ def _telling(value: Any) -> Any:
 
 def _only(one: Compared, runs: int) -> str:
     of = len(one.results.positions)
-    heading = f"<h2>Trades that only {one.letter} has: {len(one.only):,} of {of:,}</h2>"
+    held = one.only["closed"].null_count
+    still = f", {held:,} of them still open" if held else ""
+    heading = f"<h2>Trades that only {one.letter} has: {len(one.only):,} of {of:,}{still}</h2>"
     if not len(one.only):
         return f'<section>{heading}<p class="empty">The others have all of them, too.</p></section>'
     content, plots = "", {}

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from liqstrat.report.figures import figure_name
+from liqstrat.liquidation.grid import Floats
+from liqstrat.report.figures import figure_name, figure_text
 from liqstrat.report.theme import (
     ACCENT,
     BUTTON,
@@ -24,6 +25,7 @@ from liqstrat.report.theme import (
     dress,
     faded,
 )
+from liqstrat.study_settings import SMALLER
 
 #: A setting that took more values than this is shown in so many ranges.
 _MOST_VALUES = 16
@@ -31,10 +33,11 @@ _RANGES = 12
 _FEW_VALUES = 5
 _MOST_PAIRS = 15
 _MOST_LINES = 400
+#: So many values stand beside an axis at most, so far from each other (shares of its height) at least.
+_FEW_MARKS, _LEAST_ROOM = 7, 0.06
 #: From the least to the best.
 _SHADES = HEAT[3:]
 _DAY = pd.Timedelta(days=1)
-_SMALLER = ("max_drawdown", "fees", "slippage")
 _SCALE = [[0.0, LOSS], [0.5, GRID], [1.0, GAIN]]
 
 
@@ -131,11 +134,11 @@ def profiles(trials: pd.DataFrame, keys: list[str], objective: str, best: dict[s
 
 def parallel(trials: pd.DataFrame, keys: list[str], objective: str, figures: list[str], simulated: bool) -> go.Figure:
     """Every trial as a line through its settings and its figures, coloured by the objective, the best on top."""
-    defined = trials.dropna(subset=[objective]).sort_values(objective, ascending=objective not in _SMALLER)
+    defined = trials.dropna(subset=[objective]).sort_values(objective, ascending=objective not in SMALLER)
     if len(defined) > _MOST_LINES:
         defined = defined.iloc[:: -(-len(defined) // _MOST_LINES)]
     names = [*keys, *figures]
-    heights, ticks = zip(*(_axis(defined[name]) for name in names), strict=True)
+    heights, ticks = zip(*(_axis(name, defined[name]) for name in names), strict=True)
     place = np.arange(len(names), dtype=float)
     figure = go.Figure()
     shades = np.minimum(np.arange(len(defined)) * len(_SHADES) // max(len(defined), 1), len(_SHADES) - 1)
@@ -168,19 +171,43 @@ def parallel(trials: pd.DataFrame, keys: list[str], objective: str, figures: lis
     return figure
 
 
-def _axis(values: "pd.Series[Any]") -> tuple[Any, list[tuple[float, str]]]:
+def _axis(name: str, values: "pd.Series[Any]") -> tuple[Any, list[tuple[float, str]]]:
     """Where values stand on an axis from 0 to 1, and what is written beside it."""
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        found = values.astype(float)
-        low, high = float(found.min()), float(found.max())
-        wide = high - low
-        marks = [(share, f"{low + share * wide:.4g}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-        if not wide > 0:
-            return np.full(len(found), 0.5), [(0.5, f"{low:.4g}")]
-        return ((found - low) / wide).to_numpy(), marks
+        found = values.astype(float).to_numpy()
+        low, high = float(np.nanmin(found)), float(np.nanmax(found))
+        marks = _marks(found)
+        # A setting is called by its key, with dots in it.
+        texts = [f"{mark:.6g}" if "." in name else figure_text(name, mark) for mark in marks]
+        if not high > low:
+            return np.full(len(found), 0.5), [(0.5, texts[0])]
+        return (found - low) / (high - low), [
+            ((mark - low) / (high - low), text) for mark, text in zip(marks, texts, strict=True)
+        ]
     codes, known = pd.factorize(values.astype(str), sort=True)
     last = max(len(known) - 1, 1)
     return codes / last, [(at / last, str(name)[:18]) for at, name in enumerate(known)]
+
+
+def _marks(values: Floats) -> list[float]:
+    """The values themselves, where they are few, from the least on; else the ends and round numbers between them."""
+    known = np.unique(values[np.isfinite(values)])
+    low, high = float(known[0]), float(known[-1])
+    if len(known) > _FEW_MARKS:
+        step = _round_up((high - low) / (_FEW_MARKS - 1))
+        known = np.array([low, *np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step, high])
+    room = (high - low) * _LEAST_ROOM
+    kept = [low]
+    for value in known[1:-1].tolist():
+        if value - kept[-1] >= room and high - value >= room:
+            kept.append(value)
+    return [*kept, high] if high > low else kept
+
+
+def _round_up(step: float) -> float:
+    """The next of 1, 2 and 5 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(step))
+    return next(float(times * power) for times in (1, 2, 5, 10) if times * power >= step)
 
 
 def controls(

@@ -14,6 +14,7 @@ from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.table_html import table_html
 from liqstrat.research import sweep_figures as figures
 from liqstrat.research.verdict_html import verdict_html
+from liqstrat.study_settings import SMALLER
 
 _MOST_ROWS = 50
 _ALSO = ("net_return", "max_drawdown", "sharpe", "trades", "profit_factor")
@@ -121,7 +122,8 @@ def _of_all(facts: dict[str, Any], trials: pd.DataFrame, objective: str) -> list
     if len(keys) > 1:
         heat = figures.heatmaps(trials, keys, objective, simulated)
         parts.append(
-            f'<section><h2>{escape(name)} by two settings</h2><p class="how">The mean of all trials in a cell.</p>'
+            f'<section><h2>{escape(name)} by two settings</h2><p class="how">The mean of all trials in a cell; without '
+            "a colour where none was tried.</p>"
             f"{plot_html('heat', heat, f'{name} by two settings')}</section>"
         )
     if facts["best"]:
@@ -155,7 +157,8 @@ def _plateau(facts: dict[str, Any]) -> str:
 
 
 def _trials(trials: pd.DataFrame, keys: list[str], objective: str) -> str:
-    shown = trials[trials["feasible"]].sort_values(objective, ascending=objective == "max_drawdown").head(_MOST_ROWS)
+    smaller_first = objective in SMALLER
+    shown = trials[trials["feasible"]].sort_values(objective, ascending=smaller_first).head(_MOST_ROWS)
     also = [key for key in dict.fromkeys([objective, *_ALSO]) if key in trials]
     rows = "".join(
         f'<tr><td class="text">{row["trial"]}</td>'

@@ -159,10 +159,16 @@ def _drift(facts: dict[str, Any]) -> go.Figure:
 def _windows(facts: dict[str, Any]) -> str:
     keys = list(dict.fromkeys(key for one in facts["windows"] for key in one["settings"]))
     objective = facts["objective"][0]
-    figures = list(dict.fromkeys([objective, *_SHOWN]))
+    # What no test has, as a Sharpe ratio of half a day, only takes the room of others.
+    tested = [one["tested"] for one in facts["windows"] if one["tested"]]
+    figures = [
+        name
+        for name in dict.fromkeys([objective, *_SHOWN])
+        if not tested or any(one.get(name) is not None for one in tested)
+    ]
     head = ["*Window", "*Test from", "*to", *map(sweep_figures.short, keys)]
     head += [
-        *(f"{figure_name(name)}, training" for name in figures[:1]),
+        f"{figure_name(objective)}, training",
         *(f"{figure_name(name)}, test" for name in figures),
     ]
     rows = "".join(
@@ -187,7 +193,9 @@ def _small_print(facts: dict[str, Any]) -> str:
     terms = {
         "Out of sample": "settings are chosen in a training window and traded in the test that follows; no choice has "
         "seen the days of its test. Equity begins anew with each test, returns are compounded.",
-        "Walks": f"{walks:,} of other cut, sweep or settings on these data so far, which deflate the Sharpe ratio.",
+        "Walks": "this is the only one over these data so far: its Sharpe ratio is held against zero."
+        if walks == 1
+        else f"{walks:,} of other cut, sweep or settings on these data so far, which deflate the Sharpe ratio.",
         "Embargo": "the test begins so much after the training, or later: after the longest time for which the chosen "
         "settings held a position in training, at most half of the test.",
     }

@@ -11,21 +11,7 @@ from liqstrat.backtest.account.ledger import Ledger
 from liqstrat.backtest.account.metrics import as_json, metrics_of
 from liqstrat.backtest.account.returns import LEAST_DAYS_OF_A_YEAR, LEAST_SAMPLES
 from liqstrat.backtest.account.tearsheet import tearsheet
-
-#: The less, the better.
-SMALLER = frozenset(
-    {
-        "max_drawdown",
-        "fees",
-        "slippage",
-        "mae",
-        "under_water",
-        "longest_under_water_seconds",
-        "losses_in_a_row",
-        "account_liquidations",
-        "insurance",
-    }
-)
+from liqstrat.study_settings import SMALLER
 
 
 @cache

@@ -13,8 +13,8 @@ from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.research.expression import Condition, read_condition
 from liqstrat.run_file import place_in, run_from
-from liqstrat.studies.figures import SMALLER, figure_names
-from liqstrat.study_settings import SWEPT, SweepSettings, Values
+from liqstrat.studies.figures import figure_names
+from liqstrat.study_settings import SMALLER, SWEPT, SweepSettings, Values
 
 #: Of a sweep by chance or by tpe that does not say.
 _TRIALS = 100
