@@ -66,8 +66,8 @@ def write_events_page(study: EventStudy, out: Path) -> Path:
         f"{plot_html('reached', reached_figure(study, simulated=simulated), 'Share of levels reached by distance')}"
         f"{_reached_table(study)}</section>"
         '<section><h2>What does price do then?</h2><p class="how">Mean return from the touch, above zero where price '
-        "came back from the level, below where it ran on; the faint band holds half of all touches, the stronger one is "
-        "the interval of the mean.</p>"
+        "came back from the level, below where it ran on; the faint band holds half of all touches, the stronger one "
+        "is the interval of the mean.</p>"
         f"{plot_html('paths', paths_figure(study, simulated=simulated), 'Mean path after a touch')}"
         f"{_paths_table(study)}</section>"
         '<section><h2>At which levels?</h2><p class="how">How far levels are above placebos: price back an hour and '
