@@ -127,8 +127,8 @@ def _writer_in_turn(path: Path) -> duckdb.DuckDBPyConnection:
 def _writer(path: Path) -> duckdb.DuckDBPyConnection:
     connection = _limited(duckdb.connect(str(path), config=_NO_EXTENSIONS))
     sql = """
-        select function_name from system.main.duckdb_functions() where not internal intersect
-        select function_name from system.main.duckdb_functions() where internal order by 1
+        select function_name from system.main.duckdb_functions()
+        group by 1 having bool_or(internal) and not bool_and(internal) order by 1
     """
     macros = [name for (name,) in connection.execute(sql).fetchall()]
     if macros:

@@ -134,7 +134,7 @@ _NEW_TRADES = _COLUMNS["trades"] | {
 
 #: Readers have an own database beside the file.
 _IN_FILE = f"""
-    table_schema = 'main' and table_catalog = coalesce(
+    schema_name = 'main' and database_name = coalesce(
         (select any_value(database_name) from duckdb_databases() where database_name = '{HISTORY}'), current_database()
     )
 """
@@ -205,27 +205,30 @@ def is_known(table: str) -> bool:
 
 def existing_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Names of the tables and views of the file."""
-    sql = f"select table_name from information_schema.tables where {_IN_FILE} order by all"
+    sql = f"""
+        select table_name from duckdb_tables() where {_IN_FILE} union all
+        select view_name from duckdb_views() where {_IN_FILE} order by all
+    """
     return [name for (name,) in connection.execute(sql).fetchall()]
 
 
 def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """Names and types of the columns that `table` really has; empty where there is no such table."""
-    sql = (
-        "select column_name, data_type from information_schema.columns "
-        f"where {_IN_FILE} and table_name = ? order by ordinal_position"
-    )
-    return dict(connection.execute(sql, [table]).fetchall())
+    return _columns(connection, table)
 
 
 def stored_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """Those of the existing columns that rows can be written to: DuckDB makes the others when they are read."""
-    sql = (
-        "select column_name from information_schema.columns "
-        f"where {_IN_FILE} and table_name = ? and is_generated = 'NEVER'"
-    )
-    stored = {name for (name,) in connection.execute(sql, [table]).fetchall()}
-    return {name: type_ for name, type_ in existing_columns(connection, table).items() if name in stored}
+    return _columns(connection, table, "not is_generated")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str, which: str = "true") -> dict[str, str]:
+    # What the standard's information_schema says comes from these functions, and takes three times as long.
+    sql = f"""
+        select column_name, data_type from duckdb_columns() where {_IN_FILE} and table_name = ? and {which}
+        order by column_index
+    """
+    return dict(connection.execute(sql, [table]).fetchall())
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]) -> None:
