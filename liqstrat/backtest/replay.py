@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -158,6 +158,16 @@ def replay(
         return _replay(run, traders, data, told, presence or Presence(), source or history(run, data))
 
 
+#: Held while what was there before is put aside.
+_alone = threading.Lock()
+
+
+@cache
+def _is_frozen_by_others() -> bool:
+    """Whether who runs us has put aside what was there; asked once, for the collector counts all of it."""
+    return gc.get_freeze_count() > 0
+
+
 @contextmanager
 def _collected() -> Iterator[None]:
     """Leave no garbage of what happens meanwhile: the engine's objects complain when they are freed by another thread
@@ -165,7 +175,8 @@ def _collected() -> Iterator[None]:
 
     What was there before, all that was imported above all, takes ten times as long to look through as what is new.
     """
-    alone = threading.current_thread() is threading.main_thread() and not gc.get_freeze_count()
+    mine = threading.current_thread() is threading.main_thread() and not _is_frozen_by_others()
+    alone = mine and _alone.acquire(blocking=False)
     if alone:
         gc.freeze()
     try:
@@ -174,6 +185,7 @@ def _collected() -> Iterator[None]:
         gc.collect()
         if alone:
             gc.unfreeze()
+            _alone.release()
 
 
 def history(

@@ -7,6 +7,7 @@ import duckdb
 
 from liqstrat.liquidation.contract import venue_of
 from liqstrat.market.archive.layout import RefusedError
+from liqstrat.market.connection import first_row
 from liqstrat.market.ledger import Entry, entries, record
 from liqstrat.market.merge import check_origin, transaction
 from liqstrat.market.schema import EXCHANGE, admit_venues, create_tables, exchange_sql, stored_columns, table_of
@@ -68,5 +69,5 @@ def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Stage
         insert into {table} ({", ".join(columns)}) select {", ".join(values[name] for name in columns)}
         from ({staged.rows_sql}) as new where not exists (select 1 from ({there}) as there where {same})
     """
-    (inserted,) = connection.execute(sql).fetchone() or (0,)
+    (inserted,) = first_row(connection, sql) or (0,)
     return int(inserted), contradicted

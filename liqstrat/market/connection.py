@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import duckdb
 
 from liqstrat.errors import InUseError, LiqstratError
-from liqstrat.market.schema import HISTORY, existing_tables, is_known
+from liqstrat.market.schema import HISTORY, existing_tables, is_known, look_once
 
 #: What DuckDB may hold in memory; what does not fit is read again, or spilled beside the file.
 _MEMORY = "1GB"
@@ -66,6 +67,15 @@ def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def first_row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...] | None:
+    """The first row of a query that has few; None where it has none.
+
+    All are fetched: a connection with rows that nobody has taken may refuse other work.
+    """
+    rows = connection.execute(sql).fetchall()
+    return rows[0] if rows else None
+
+
 def missing(path: Path) -> LiqstratError:
     """What to say where there is no database yet: where one of the demo is, how to take that."""
     said = f"{path}: there is no such database; make one with `liqstrat ingest PATHS --db {path}`, or "
@@ -90,6 +100,7 @@ def _reader(path: Path, files: Iterable[Path]) -> duckdb.DuckDBPyConnection:
         connection.execute("set enable_external_access = false")
         connection.execute(f"set allowed_configs = {_OF_SESSIONS}")
         connection.execute("set lock_configuration = true")
+        look_once(connection)
         for table in filter(is_known, existing_tables(connection)):
             _show(connection, path, table)
     except BaseException:

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from liqstrat.errors import LiqstratError
+from liqstrat.market.connection import first_row
 from liqstrat.market.ledger import entries
 from liqstrat.market.schema import columns_of, existing_columns, existing_tables, kinds_in, table_of
 from liqstrat.market.selects import is_ours, side_sql, text, wrong_side
@@ -29,7 +30,7 @@ def check_sides(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, sy
         return
     some = f"select side::varchar as side from {table} where symbol = {text(symbol)} limit {_SAMPLE}"
     sql = f"select side from (select distinct side from ({some})) where {side_sql('side')} is null order by 1 limit 1"
-    wrong = connection.execute(sql).fetchone()
+    wrong = first_row(connection, sql)
     if wrong:
         raise LiqstratError(f"{path}: {wrong_side(kind, wrong[0])}")
 
@@ -56,7 +57,7 @@ def once(connection: duckdb.DuckDBPyConnection, path: Path, trades: str) -> str 
         select agg_trade_id, min(timestamp) from ({distinct}) group by agg_trade_id having count(*) > 1
         order by 1 limit 1
     """
-    unlike = connection.execute(sql).fetchone()
+    unlike = first_row(connection, sql)
     if unlike:
         raise LiqstratError(
             f"{path}: table {table_of('trades')} has different trades with agg_trade_id {unlike[0]}, the first at "
@@ -107,7 +108,7 @@ def _unfit(connection: duckdb.DuckDBPyConnection) -> str | None:
                     where {name} is not null and try_cast({name} as {type_}) is null
                       and coalesce(isfinite(try_cast({name} as double)), true) limit 1
                 """
-                if wrong := connection.execute(sql).fetchone():
+                if wrong := first_row(connection, sql):
                     return f"table {table}: {name} is {wrong[0]} at {wrong[1]} UTC, expected {_range_of(type_)}"
     except duckdb.Error:
         return None

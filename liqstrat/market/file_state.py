@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from liqstrat.market.connection import first_row
 from liqstrat.market.schema import HISTORY
 from liqstrat.moments import SECOND_NS
 
@@ -23,7 +24,7 @@ def file_state(store: "Store") -> str | None:
     It is made from what `identity` sees of the file. None where that does not tell: the file has changed within the
     last two seconds, is another than the one that is open, or shows rows of other files by views.
     """
-    if store.connection.execute(f"select 1 from duckdb_views() where database_name = '{HISTORY}' limit 1").fetchone():
+    if first_row(store.connection, f"select 1 from duckdb_views() where database_name = '{HISTORY}' limit 1"):
         return None
     now = identity(store.path)
     if now is None or now != store.opened:

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from liqstrat.liquidation.brackets import BracketTable
+from liqstrat.market.connection import first_row
 from liqstrat.market.schema import columns_of
 
 _SCALE = 100_000_000
@@ -43,7 +44,7 @@ def _told(table: BracketTable) -> list[Any]:
 def _sums(connection: duckdb.DuckDBPyConnection, kind: str, rows: str) -> dict[str, str]:
     terms = _trade_terms() if kind == "trades" else _terms(kind)
     source = rows if kind == "trades" else f"select distinct * from ({rows})"
-    values = connection.execute(f"select {', '.join(terms.values())} from ({source})").fetchone() or ()
+    values = first_row(connection, f"select {', '.join(terms.values())} from ({source})") or ()
     return {name: str(value or 0) for name, value in zip(terms, values, strict=True)}
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import duckdb
 
 from liqstrat.market.archive.layout import RefusedError
+from liqstrat.market.connection import first_row
 from liqstrat.market.ledger import Entry, entries, record, strike
 from liqstrat.market.schema import (
     EXCHANGE,
@@ -86,8 +87,7 @@ def check_origin(connection: duckdb.DuckDBPyConnection, database: Path, ledger: 
 def _has_rows(connection: duckdb.DuckDBPyConnection, symbol: str) -> bool:
     tables = [table_of(kind) for kind in kinds_in(existing_tables(connection))]
     return any(
-        connection.execute(f"select 1 from {table} where symbol = {text(symbol)} limit 1").fetchone()
-        for table in tables
+        first_row(connection, f"select 1 from {table} where symbol = {text(symbol)} limit 1") for table in tables
     )
 
 
@@ -100,7 +100,7 @@ def _holds_the_same(
     there = f"select {columns} from ({_existing(connection, database, [entry, *earlier])})"
     new = f"select {columns} from ({staged.rows_sql})"
     return not any(
-        connection.execute(f"select 1 from ({one} except all {other}) limit 1").fetchone()
+        first_row(connection, f"select 1 from ({one} except all {other}) limit 1")
         for one, other in ((there, new), (new, there))
     )
 
@@ -130,7 +130,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Stage
     rows = staged.rows_sql
     existing = _existing(connection, database, [entry])
     other = 0
-    if connection.execute(f"select 1 from ({existing}) limit 1").fetchone():
+    if first_row(connection, f"select 1 from ({existing}) limit 1"):
         same = " and ".join(f"there.{key} is not distinct from new.{key}" for key in staged.key)
         other = _others(connection, staged, existing, same, [name for name in staged.columns if name in found])
         rows = f"select * from ({rows}) as new where not exists (select 1 from ({existing}) as there where {same})"
@@ -138,7 +138,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, database: Path, staged: Stage
     columns = [name for name in values if name in found]
     selected = ", ".join(values[name] for name in columns)
     sql = f"insert into {table} ({', '.join(columns)}) select {selected} from ({rows})"
-    (inserted,) = connection.execute(sql).fetchone() or (0,)
+    (inserted,) = first_row(connection, sql) or (0,)
     there, twice = staged.unique - int(inserted), staged.count - staged.unique
     told = [
         f"{there:,} of its rows were there already" if there else "",
@@ -158,7 +158,7 @@ def _others(connection: duckdb.DuckDBPyConnection, staged: Staged, existing: str
         where exists (select 1 from ({existing}) as there where {same})
           and not exists (select 1 from ({existing}) as there where {same} and {equal})
     """
-    (count,) = connection.execute(sql).fetchone() or (0,)
+    (count,) = first_row(connection, sql) or (0,)
     return int(count)
 
 

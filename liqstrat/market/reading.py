@@ -12,6 +12,7 @@ import duckdb
 from liqstrat.market.archive.layout import DIGITS, LONGEST_INTEGER, Check, Column, Layout, RefusedError
 from liqstrat.market.archive.plain import begin_of_rows, odd_bytes
 from liqstrat.market.archive.recognise import Recognised
+from liqstrat.market.connection import first_row
 from liqstrat.market.selects import text
 
 #: The temporary table; there is one file at a time in a session.
@@ -249,9 +250,9 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Re
 def _leave_out(
     connection: duckdb.DuckDBPyConnection, csv: Path, recognised: Recognised, check: Check, count: int
 ) -> str:
-    (first,) = connection.execute(f"select min(rowid) from {TABLE} where {check.wrong}").fetchone() or (0,)
+    (first,) = first_row(connection, f"select min(rowid) from {TABLE} where {check.wrong}") or (0,)
     connection.execute(f"delete from {TABLE} where {check.wrong}")
-    if not connection.execute(f"select 1 from {TABLE} limit 1").fetchone():
+    if not first_row(connection, f"select 1 from {TABLE} limit 1"):
         raise refused(csv, recognised, first, check.column, f"{check.expected} in one row at least")
     number, _ = line_of(csv, recognised, first)
     where = f"the first in {recognised.row} {number:,}"

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.market.candles import as_recorded, length_of
+from liqstrat.market.connection import first_row
 from liqstrat.market.store import Store
 from liqstrat.moments import TICK, at_us
 
@@ -81,7 +82,7 @@ def closes_sql(store: Store, symbol: str, start: datetime, end: datetime) -> str
         return f"select epoch_us(timestamp) as traded, arg_max(price, agg_trade_id) as price from ({trades}) group by 1"
     for length in lengths(store):
         rows, before = str(store.rows_sql(f"klines_{length}", symbol, start, end)), length_of(length) // TICK
-        if store.connection.execute(f"select 1 from ({rows}) limit 1").fetchone():
+        if first_row(store.connection, f"select 1 from ({rows}) limit 1"):
             return f"select epoch_us(time) + {before} as traded, close as price from ({as_recorded(rows)})"
     return "select null::bigint as traded, null::double as price where false"
 

@@ -16,6 +16,7 @@ from liqstrat.errors import LiqstratError
 from liqstrat.market.archive.json_entries import read_document
 from liqstrat.market.archive.layout import RefusedError
 from liqstrat.market.archive.names import check_symbol
+from liqstrat.market.connection import first_row
 from liqstrat.market.http import opener, read_at_most
 from liqstrat.market.merge import transaction
 from liqstrat.market.schema import REFERENCE_COLUMNS, create_reference_table
@@ -145,7 +146,7 @@ def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, as_of: date,
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    (count,) = connection.execute(f"select count(*) from ({sql})").fetchone() or (0,)
+    (count,) = first_row(connection, f"select count(*) from ({sql})") or (0,)
     return int(count)
 
 

@@ -5,6 +5,7 @@ rows costs more than it gives; the ledger keeps what is in apart from what is no
 """
 
 import re
+from weakref import WeakKeyDictionary
 
 import duckdb
 
@@ -139,6 +140,9 @@ _IN_FILE = f"""
     )
 """
 
+#: Of readers, by table the names and types of its columns; by None the tables.
+_looked_at: WeakKeyDictionary[duckdb.DuckDBPyConnection, dict[str | None, dict[str, str]]] = WeakKeyDictionary()
+
 _LEDGER_COLUMNS = {
     "file_name": "VARCHAR",
     "sha256": "VARCHAR",
@@ -203,8 +207,20 @@ def is_known(table: str) -> bool:
     return table in (LEDGER, BRACKETS, INSTRUMENTS) or bool(kinds_in([table]))
 
 
+def look_once(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep in mind which tables and columns this connection has, once asked for: of a reader, for whom none changes."""
+    _looked_at[connection] = {}
+
+
 def existing_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Names of the tables and views of the file."""
+    seen = _looked_at.get(connection, {})
+    if None not in seen:
+        seen[None] = dict.fromkeys(_tables(connection), "")
+    return list(seen[None])
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     sql = f"""
         select table_name from duckdb_tables() where {_IN_FILE} union all
         select view_name from duckdb_views() where {_IN_FILE} order by all
@@ -214,7 +230,10 @@ def existing_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def existing_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """Names and types of the columns that `table` really has; empty where there is no such table."""
-    return _columns(connection, table)
+    seen = _looked_at.get(connection, {})
+    if table not in seen:
+        seen[table] = _columns(connection, table)
+    return dict(seen[table])
 
 
 def stored_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import duckdb
 
 from liqstrat.errors import LiqstratError, did_you_mean
 from liqstrat.liquidation.contract import venue_of
+from liqstrat.market.connection import first_row
 from liqstrat.market.schema import EXCHANGE, EXCHANGES, columns_of, existing_columns, table_of
 
 _TIMESTAMPS = {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
@@ -132,7 +133,7 @@ def check_exchange(connection: duckdb.DuckDBPyConnection, path: Path, symbol: st
     if not conditions:
         return
     of_symbol = f"from {table} where symbol = {text(symbol)}"
-    if connection.execute(f"select 1 {of_symbol} and {conditions[0]} limit 1").fetchone():
+    if first_row(connection, f"select 1 {of_symbol} and {conditions[0]} limit 1"):
         return
     others = [
         str(name) for (name,) in connection.execute(f"select distinct exchange {of_symbol} order by 1").fetchall()

@@ -11,6 +11,7 @@ from liqstrat.market.archive.klines import interval_length, interval_name, is_le
 from liqstrat.market.archive.layout import Layout, RefusedError
 from liqstrat.market.archive.names import ArchiveName, check_symbol
 from liqstrat.market.archive.recognise import Recognised
+from liqstrat.market.connection import first_row
 from liqstrat.market.labels import read_labels
 from liqstrat.market.reading import TABLE, line_of, read, refused
 from liqstrat.market.selects import text
@@ -282,7 +283,7 @@ def _is_ordered(connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
 def _check_conflicts(connection: duckdb.DuckDBPyConnection, distinct: str, layout: Layout) -> None:
     keys = ", ".join(layout.key)
     sql = f"select {keys} from ({distinct}) group by {keys} having count(*) > 1 order by {keys} limit 1"
-    twice = connection.execute(sql).fetchone()
+    twice = first_row(connection, sql)
     if twice:
         told = [f"{name} {value}" for name, value in zip(layout.key, twice, strict=True) if name != "symbol"]
         raise RefusedError(f"has two different rows with {', '.join(told)}, expected each once")
@@ -305,4 +306,4 @@ def _conflicts(connection: duckdb.DuckDBPyConnection, layout: Layout) -> tuple[s
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    return connection.execute(sql).fetchone() or ()
+    return first_row(connection, sql) or ()

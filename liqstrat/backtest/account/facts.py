@@ -11,6 +11,7 @@ from liqstrat.catalog.minutes import MinuteBars
 from liqstrat.config import RunFile
 from liqstrat.errors import LiqstratError
 from liqstrat.liquidation.grid import Ints
+from liqstrat.market.connection import first_row
 from liqstrat.market.quality import largest, missing_trades
 from liqstrat.market.store import Store
 from liqstrat.moments import HOUR_NS, MINUTE_NS, at_ns, at_us, column_us
@@ -103,7 +104,7 @@ def _fact(store: Store, symbol: str, kind: str, run: RunFile) -> dict[str, Any] 
     if kind == "trades":
         rows = store.trades_sql(symbol, run.start, run.end)
         sql = f"select count(*), epoch_us(min(timestamp)), epoch_us(max(timestamp)) from ({rows})"
-        count, first, last = store.connection.execute(sql).fetchone() or (0, None, None)
+        count, first, last = first_row(store.connection, sql) or (0, None, None)
     else:
         if kind in ("open_interest", "funding"):
             read = {"open_interest": store.open_interest, "funding": store.funding}[kind]
