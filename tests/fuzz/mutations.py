@@ -184,7 +184,7 @@ def mutated(rng: random.Random, one: Sample) -> tuple[str, bytes]:
         data = _bytes(rng, data)
     if one.is_json or rng.random() < 0.75:
         return one.name, data
-    if one.kind == "bybitTrades":
+    if one.kind in ("bybitTrades", "bybitMinutes"):
         packed = gzip.compress(data)
         if rng.random() < 0.4:
             packed = _bytes(rng, packed) if rng.random() < 0.7 else packed[: rng.randrange(len(packed) + 1)]

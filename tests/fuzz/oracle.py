@@ -223,6 +223,8 @@ _CSV = {
 def _of_csv(kind: str, symbol: str, name: str, text: str) -> Rows:
     if kind == "bybitTrades":
         return _bybit_trades(text)
+    if kind == "bybitMinutes":
+        return _bybit_minutes(symbol, text)
     known = _CSV[kind]
     readers = {
         "aggTrades": _trade, "metrics": _interest(symbol), "fundingRate": _rate, "1m": _candle,
@@ -372,6 +374,28 @@ def _bybit_trades(text: str) -> Rows:
         number = (us // _DAY_US - first) * _BILLION + numbers[us // _DAY_US]
         kept.append((symbol, us, number, paid, quantity, sold))
     return {"aggtrades_history": kept}
+
+
+def _bybit_minutes(symbol: str, text: str) -> Rows:
+    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line]
+    rows = []
+    for line in lines:
+        cell, *prices, volume = _cells(line, 6)
+        require(re.fullmatch(r"[0-9]{4}\.[0-9]{2}\.[0-9]{2} [0-9]{2}:[0-9]{2}", cell))
+        try:
+            at = datetime.strptime(f"{cell}+0300", "%Y.%m.%d %H:%M%z")
+        except ValueError:
+            raise NoReadingError from None
+        require(2019 <= at.year < 2100)
+        first, high, low, last = map(_decimal, prices)
+        require(min(first, high, low, last) > 0 and high >= max(first, low, last) and low <= min(first, last))
+        rows.append((_us(at), first, high, low, last, _volume(volume)))
+    require(rows)
+    steps = Counter(after - before for before, after in pairwise(sorted(row[0] for row in rows)) if after > before)
+    if steps:
+        usual = max(steps, key=lambda step: (steps[step], step))
+        require(usual == _MINUTE_US)
+    return {"klines_1m_history": [(f"{symbol}.BYBIT", *row) for row in _once("1m", rows)]}
 
 
 def _of_bybit(kind: str, listed: Sequence[Any]) -> Rows:

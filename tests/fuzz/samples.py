@@ -97,6 +97,16 @@ def _bybit_trades(rng: random.Random, symbol: str) -> list[str]:
     return lines
 
 
+def _bybit_minutes(rng: random.Random, symbol: str) -> list[str]:
+    """Candles of the archive, of a clock three hours ahead."""
+    lines, hour = [], rng.choice(("00", "02", "23"))
+    for minute in range(rng.randrange(1, 9)):
+        low = rng.uniform(1, 90_000)
+        prices = f"{low * 1.01:.2f},{low * 1.02:.2f},{low:.2f},{low * 1.015:.2f}"
+        lines.append(f"2024.03.01 {hour}:{minute:02},{prices},{_number(rng, 1, 9e6, 3)}")
+    return lines
+
+
 ARCHIVE: dict[str, Callable[[random.Random, str], list[str]]] = {
     "aggTrades": _trades,
     "metrics": _metrics,
@@ -256,7 +266,7 @@ REFERENCE: dict[str, Callable[[random.Random, str], object]] = {
     "listings": _listings,
     "bybitLimits": _bybit_limits,
 }
-KINDS = (*ARCHIVE, "bybitTrades", *JSON, *REFERENCE)
+KINDS = (*ARCHIVE, "bybitTrades", "bybitMinutes", *JSON, *REFERENCE)
 
 
 def sample(rng: random.Random, kind: str, symbol: str) -> Sample:
@@ -268,6 +278,10 @@ def sample(rng: random.Random, kind: str, symbol: str) -> Sample:
         return Sample(kind, symbol, f"{symbol}-{kind}-{period}.csv", "\n".join([*header, *lines, ""]))
     if kind == "bybitTrades":
         return Sample(kind, symbol, f"{symbol}2024-03-01.csv", "\n".join([*_bybit_trades(rng, symbol), ""]))
+    if kind == "bybitMinutes":
+        return Sample(
+            kind, symbol, f"{symbol}_1_2024-03-01_2024-03-31.csv", "\n".join([*_bybit_minutes(rng, symbol), ""])
+        )
     if kind in REFERENCE:
         document = REFERENCE[kind](rng, symbol)
         return Sample(kind, symbol, f"{symbol} 2024-03-01.json", json.dumps(document, indent=rng.choice((None, 1))))

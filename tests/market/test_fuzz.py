@@ -15,7 +15,7 @@ def test_what_is_taken_is_what_plain_python_finds(seed: int, tmp_path: Path) -> 
     assert wrong == []
     assert states["loaded"] > 15, "the mutations leave nothing that can be taken"
     assert states["refused"] > 15
-    assert len(KINDS) == 18
+    assert len(KINDS) == 19
 
 
 def test_run_files_are_refused_or_can_be_run() -> None:

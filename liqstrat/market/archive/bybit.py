@@ -137,6 +137,7 @@ _OF_TRADES, _OF_OTHER_PRICES = 7, 5
 _NEVER = Decimal(10**15)
 
 #: Time is that of the clock that MetaTrader shows, three hours before UTC's.
+_METATRADER_CELL = r"[0-9]{4}\.[0-9]{2}\.[0-9]{2} [0-9]{2}:[0-9]{2}"
 _METATRADER_TIME = "try_strptime(\"time\", '%Y.%m.%d %H:%M')"
 _METATRADER = Layout(
     name="Bybit kline_for_metatrader4",
@@ -148,7 +149,7 @@ _METATRADER = Layout(
     rows={"timestamp": f"({_METATRADER_TIME} - interval 3 hours)", **{name: name for name in klines.OHLCV}},
     checks=(
         Check(
-            f"not regexp_full_match(\"time\", '[0-9.]{{10}} [0-9:]{{5}}') or {_METATRADER_TIME} is null",
+            f"not regexp_full_match(\"time\", '{_METATRADER_CELL}') or {_METATRADER_TIME} is null",
             "time",
             "a time as 2024.03.01 00:00",
         ),
