@@ -87,11 +87,14 @@ def test_it_is_said_where_a_timeframe_reaches_beyond_history(client: TestClient)
     series = "/liquidations/heatmap-timeseries?symbol=BTCUSDT&interval=4h&price_bin_size=500&time_window="
     for question in (f"{HEAT}&end_time=2024-03-02T12:00", f"{series}24h&end_time=2024-03-02T12:00"):
         short, long = (get(client, f"{question}&timeframe={one}") for one in ("2h", "10d"))
-        assert not [one for one in short["remarks"] if "timeframe" in one]
-        assert "History begins 11 h 55 min before the first map: a longer timeframe has no effect." in long["remarks"]
+        assert not [one for one in short["remarks"] if "History begins" in one]
+        assert (
+            "History begins 11 h 55 min before the first map: there is no more of it to fill the book with."
+            in long["remarks"]
+        )
     none, other = (get(client, f"{series}30d&timeframe={one}") for one in ("12h", "5d"))
     assert none["rows"] == other["rows"]
-    assert "timeframe has no effect" in none["remarks"][-1]
+    assert "to fill the book with" in none["remarks"][-1]
 
 
 def test_a_map_knows_nothing_of_what_came_after(client: TestClient) -> None:

@@ -216,8 +216,10 @@ def _short_of(timeframe: str, first: datetime, begin: datetime) -> list[str]:
     if there >= timeframe_length(timeframe):
         return []
     if not there:
-        return ["History begins with the first map: none fills its book, and timeframe has no effect."]
-    return [f"History begins {length(there.total_seconds())} before the first map: a longer timeframe has no effect."]
+        return ["History begins with the first map: there is none before it to fill the book with."]
+    return [
+        f"History begins {length(there.total_seconds())} before the first map: there is no more of it to fill the book with."
+    ]
 
 
 def _known_by(store: Store, symbol: str, moment: datetime) -> datetime:

@@ -91,7 +91,9 @@ export function showOrigin(answer) {
   badge.textContent = answer.origin === "real" ? "REAL" : answer.origin;
   badge.classList.toggle("real", answer.origin === "real");
   const age = document.getElementById("age");
-  age.textContent = !answer.data_until ? "as it runs" : answer.stale ? "being written to; as it was before" : `data until ${moment(answer.data_until)} UTC, ${ago(answer.data_until)}`;
+  // Of a market that never was there is no today.
+  const since = answer.origin === "real" ? `, ${ago(answer.data_until)}` : "";
+  age.textContent = !answer.data_until ? "as it runs" : answer.stale ? "being written to; as it was before" : `data until ${moment(answer.data_until)} UTC${since}`;
 }
 
 export const NOTHING = "There is no history here yet. Make one with `liqstrat ingest PATHS`, or see everything on simulated data with `liqstrat demo`; this page finds it then.";
