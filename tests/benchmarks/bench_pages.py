@@ -1,4 +1,5 @@
-"""How long pages take in a headless Chromium: results of two thousand runs, and each page of a generated history."""
+"""How long pages take in a headless Chromium without graphics card: results of two thousand runs, each page of a
+generated history, and frames a second of a heatmap that is moved."""
 
 import time
 
@@ -23,6 +24,31 @@ _FRAMES = """async () => {
   return [taken[60], taken[114]];
 }"""
 
+_CELLS = (
+    "(await (await fetch('/liquidations/heatmap?symbol=BTCUSDT&window=7d&interval={}')).json()).notional.flat().length"
+)
+# The wheel turns, or the picture is dragged to and fro, in every frame, so that none is drawn for nothing.
+_MOVING = """async (drag) => {
+  const canvas = document.querySelector("#stage canvas:last-of-type"), box = canvas.getBoundingClientRect(), taken = [];
+  const [x, y] = [box.left + box.width / 3, box.top + box.height / 3];
+  const at = { clientX: x, clientY: y, cancelable: true, pointerId: 1 };
+  const send = (Kind, name, more) => canvas.dispatchEvent(new Kind(name, { ...at, ...more }));
+  if (drag) send(PointerEvent, "pointerdown", {});
+  await new Promise(requestAnimationFrame);
+  for (let number = 0, last = performance.now(); number < 240; number++) {
+    const way = Math.floor(number / 40) % 2 ? 1 : -1, far = way * (20 - (number % 40));
+    if (drag) send(PointerEvent, "pointermove", { clientX: x + 6 * far, clientY: y + far });
+    else send(WheelEvent, "wheel", { deltaY: way * 25 });
+    await new Promise(requestAnimationFrame);
+    taken.push(performance.now() - last);
+    last = performance.now();
+  }
+  if (drag) send(PointerEvent, "pointerup", {});
+  const mean = taken.reduce((sum, one) => sum + one) / taken.length;
+  taken.sort((one, other) => one - other);
+  return [1000 / mean, taken[120], taken[228]];
+}"""
+
 
 def measure(place: Place) -> list[Row]:
     """Wall time: a page waits for the server, and a reader for both."""
@@ -37,6 +63,8 @@ def measure(place: Place) -> list[Row]:
         (house / "market.duckdb").symlink_to(place.database.resolve())
         with serving(house, nothing, nothing) as address:
             rows += [_page(browser, address, name, place.trades) for name in _PAGES]
+        with serving(place.demo / "catalog", nothing, nothing) as address:
+            rows += [_moved(browser, address, every) for every in ("30m", "15m", "5m")]
     return rows
 
 
@@ -68,6 +96,21 @@ def _page(browser: Browser, address: str, name: str, trades: int) -> Row:
             settle(page)
     told = f"{taken[0]:.1f} s, asked again {taken[1]:.1f} s"
     return Row(f"{name} page of {trades:,} trades", "–", "–", told)
+
+
+def _moved(browser: Browser, address: str, every: str) -> Row:
+    """A week of the demo's maps, zoomed by the wheel and dragged."""
+    with opened(browser, f"{address}/heatmap?symbol=BTCUSDT&window=7d&interval={every}") as page:
+        settle(page)
+        cells = page.evaluate(f"async () => {_CELLS.format(every)}")
+        # The pointer that drags must be there.
+        page.mouse.move(300, 400)
+        told, least = [], float("inf")
+        for name, drag in (("zooming", False), ("panning", True)):
+            second, median, most = page.evaluate(_MOVING, drag)
+            least = min(least, second)
+            told.append(f"{name} {second:.0f} frames/s, a frame {median:.0f} ms (95 % within {most:.0f} ms)")
+    return Row(f"heatmap of {cells:,} cells, moved", "–", "≥ 30 frames/s", "; ".join(told), least >= 30)
 
 
 def _since(begin: float, page: Page, expression: str) -> float:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -30,35 +30,56 @@ _SMALL = SimulationSettings(trades=40_000, warmup_days=6, step_seconds=30)
 
 @dataclass
 class _Load:
-    """Of one round: seconds of each answer, how many were none, bytes as sent."""
+    """Of one round: seconds of each answer, how many were none, its length, processor time of the server."""
 
     seconds: list[float]
     failed: int
     length: float
+    busy: float = 0.0
+
+    @property
+    def p95(self) -> float:
+        return 1000 * statistics.quantiles(self.seconds, n=20)[-1]
+
+    @property
+    def rate(self) -> float:
+        return len(self.seconds) / self.length
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds of the server's processor time for an answer."""
+        return 1000 * self.busy / len(self.seconds)
 
     def told(self) -> str:
-        ms = [1000 * one for one in self.seconds]
-        p95 = statistics.quantiles(ms, n=20)[-1]
-        return f"{len(ms) / self.length:,.0f} answers/s, median {statistics.median(ms):.0f} ms, p95 {p95:.0f} ms"
+        median = 1000 * statistics.median(self.seconds)
+        waited = f"{self.rate:,.0f} answers/s, median {median:.0f} ms, p95 {self.p95:.0f} ms"
+        return f"{waited}, {self.cost:.2f} ms of its processor time each"
+
+    def beside(self, base: "_Load") -> str:
+        """As shares of what another server did on the same machine."""
+        times = f"{self.p95 / base.p95:.1f} times its p95, {self.cost / base.cost:.1f} times its processor time"
+        return f"{self.rate / base.rate:.2f} of its answers, {times}"
 
 
 def measure(place: Place) -> list[Row]:
     """50 clients at once, a connection each, from one other process; the server has a process of its own."""
     house = _house(place.folder / "serve")
-    with _Bare() as bare:
-        base = _load(bare, ["/"], _SECONDS / 4)
     rows = []
-    with _Served(house) as (address, number):
+    with _Bare() as (bare, idle), _Served(house) as (address, number):
         for path in (_MAP, _HEAT):
-            _load(address, [path], 1.0)
+            _load(address, number, [path], 1.0)
         before = _resident(number)
         for name, paths in (("maps", [_MAP]), ("heatmaps", [_HEAT]), ("maps and heatmaps", [_MAP, _HEAT])):
-            found = _load(address, paths, _SECONDS / (1 if len(paths) == 2 else 4))
+            seconds = _SECONDS / (1 if len(paths) == 2 else 4)
+            # Just before and just after it, for a machine is busier at one time than at another.
+            bases = [_load(bare, idle, ["/"], seconds / 4)]
+            found = _load(address, number, paths, seconds)
+            bases.append(_load(bare, idle, ["/"], seconds / 4))
+            base = _Load([*bases[0].seconds, *bases[1].seconds], 0, seconds / 2, sum(one.busy for one in bases))
             failed = f"; {found.failed:,} failed" if found.failed else "; none failed"
             what = f"50 clients ask for {name} for {found.length:.0f} s, kept in memory, zipped"
-            rows.append(
-                Row(what, f"the bare framework: {base.told()}", "no 5xx", found.told() + failed, not found.failed)
-            )
+            told = f"{found.told()}; {found.beside(base)}{failed}"
+            rows.append(Row(what, f"the bare framework: {base.told()}", "no 5xx", told, not found.failed))
         grown = _grown(address, number, before)
         held = [_resident(number) for _ in _new_maps(address)]
     told = f"{before / 1e6:,.0f} MB before, {grown / 1e6:+,.0f} MB after all of it and {_REQUESTS:,} more requests"
@@ -102,9 +123,18 @@ def _resident(number: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _load(address: str, paths: list[str], seconds: float) -> _Load:
+def _busy(number: int) -> float:
+    """Seconds of processor time that a process has had."""
+    fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _load(address: str, number: int, paths: list[str], seconds: float) -> _Load:
+    """A round of clients in a process of their own, asking the server that is the process `number`."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_clients, (address, paths, seconds))
+        before = _busy(number)
+        found = pool.apply(_clients, (address, paths, seconds))
+        return replace(found, busy=_busy(number) - before)
 
 
 def _clients(address: str, paths: list[str], seconds: float) -> _Load:
@@ -170,7 +200,7 @@ class _Served:
 class _Bare:
     """An app of the framework that answers with four words, in a process of its own."""
 
-    def __enter__(self) -> str:
+    def __enter__(self) -> tuple[str, int]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -182,7 +212,8 @@ class _Bare:
                 if one.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-        return address
+        assert self._process.pid is not None
+        return address, self._process.pid
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

@@ -102,6 +102,34 @@ def test_a_picture_has_colours(browser: Browser, address: str, name: str) -> Non
         assert page.locator("#origin").inner_text() == "SIMULATED"
 
 
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_picture_that_gets_another_size_is_not_empty_for_a_frame(browser: Browser, address: str, name: str) -> None:
+    """What observes the size last sees the picture as the frame will show it."""
+    with opened(browser, f"{address}/{name}") as page:
+        colours = page.evaluate("""() => new Promise((done) => {
+          const canvas = document.querySelector("main canvas"), stage = canvas.parentElement;
+          let sizes = 0;
+          new ResizeObserver(() => {
+            if (!sizes++) return void (stage.style.height = `${stage.clientHeight + 40}px`);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            done(new Set(new Uint32Array(data.buffer)).size);
+          }).observe(stage);
+        })""")
+        assert colours > 20
+
+
+def test_models_are_compared_by_keyboard(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/compare") as page:
+        before = pictures(page)
+        page.focus(".quad canvas")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(200)
+        assert all(one != other for one, other in zip(before, pictures(page), strict=True))
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(200)
+        assert pictures(page) == before
+
+
 SELECTORS = {
     "map": [
         ("radio", "band", "on"),

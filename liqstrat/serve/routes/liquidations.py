@@ -217,9 +217,8 @@ def _short_of(timeframe: str, first: datetime, begin: datetime) -> list[str]:
         return []
     if not there:
         return ["History begins with the first map: there is none before it to fill the book with."]
-    return [
-        f"History begins {length(there.total_seconds())} before the first map: there is no more of it to fill the book with."
-    ]
+    before = length(there.total_seconds())
+    return [f"History begins {before} before the first map: there is no more of it to fill the book with."]
 
 
 def _known_by(store: Store, symbol: str, moment: datetime) -> datetime:

@@ -1,18 +1,19 @@
 // What drawings share: a canvas as large as its place, colours of the theme, ticks, and moving about.
 
-/** Draws into a canvas once a frame at most, when it was asked to, was resized, or the theme changed. */
+/** Draws into a canvas once a frame at most, when it was asked to or the theme changed, and with each new size. */
 export class Drawing {
   constructor(canvas, draw) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.width = this.height = 0;
     let asked = false;
+    const now = () => { if (this.width) draw(this.context, this.width, this.height); };
     this.ask = () => {
       if (asked) return;
       asked = true;
       requestAnimationFrame(() => {
         asked = false;
-        if (this.width) draw(this.context, this.width, this.height);
+        now();
       });
     };
     new ResizeObserver(() => {
@@ -21,7 +22,8 @@ export class Drawing {
       [this.width, this.height] = [width, height];
       [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
       this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      this.ask();
+      // At once: a new size empties a canvas, and this frame would show that.
+      now();
     }).observe(canvas.parentElement);
     addEventListener("theme", () => { colours = null; this.ask(); });
   }

@@ -34,7 +34,8 @@ function build() {
     const stage = document.createElement("div"), canvas = document.createElement("canvas");
     stage.className = "stage small";
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `What would be liquidated, by price, of the model ${NAMES[one.model]}`);
+    canvas.setAttribute("aria-label", `What would be liquidated, by price, of the model ${NAMES[one.model]}; arrow keys move the pointer`);
+    canvas.tabIndex = 0;
     stage.append(canvas);
     const words = document.createElement("span");
     words.className = `verdict ${one.verdict.better ? "good" : "weak"}`;
@@ -49,6 +50,14 @@ function build() {
       redraw();
     });
     canvas.addEventListener("pointerleave", () => { pointed = null; redraw(); });
+    canvas.addEventListener("keydown", (event) => {
+      const [low, high] = range(), step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (step) pointed = Math.min(high, Math.max(low, (pointed ?? answer.price) + (step * (high - low)) / 200));
+      else if (event.key === "Escape") pointed = null;
+      else return;
+      event.preventDefault();
+      redraw();
+    });
     return box;
   }));
 }
