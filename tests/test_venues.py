@@ -56,6 +56,7 @@ def test_levels_of_one_venue_and_of_both(database: Path, liqstrat: Shell) -> Non
     one = liqstrat("levels", BYBIT, *command[2:])
     assert one.code == 0, one.err
     assert BYBIT in one.out
+    assert f"note: {BYBIT}: no leverage brackets are known, so it is taken to have those of BTCUSDT; " in one.err
     printed = liqstrat(*command, "--venues", "binance,bybit").out
     assert "BTCUSDT at binance + bybit" in printed
     assert f"{BYBIT}: " in printed

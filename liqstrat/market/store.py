@@ -327,15 +327,13 @@ class Store:
         Of an inverse market all there are, shipped ones too, with the size of its contracts as it was loaded.
         """
         loaded, contract = read_brackets(self.connection, self.path, symbol), self.contract(symbol)
+        tables = dated_brackets(symbol, loaded)
+        if tables[0].symbol != symbol:
+            self.say(
+                f"{symbol}: no leverage brackets are known, {_assumed(tables[0])}; `liqstrat brackets` loads its own"
+            )
         if not contract.inverse:
             return loaded
-        tables = dated_brackets(symbol, loaded)
-        if tables[0].symbol == DEFAULT_SYMBOL:
-            self.say(
-                f"{symbol}: no leverage brackets are known, so positions of any size are taken to have "
-                f"{tables[0].max_leverage[0]}x at most and {tables[0].rates[0]:.2%} of maintenance margin; "
-                "`liqstrat brackets` loads the exchange's"
-            )
         return [replace(table, contract=contract) for table in tables]
 
     def contract(self, symbol: str) -> Contract:
@@ -471,3 +469,15 @@ class Store:
     def _table(self, sql: str, schema: pa.Schema) -> pa.Table:
         with self._in_words():
             return self.connection.sql(sql).to_arrow_table().cast(schema)
+
+
+def _assumed(table: BracketTable) -> str:
+    """What a market without brackets is taken to have."""
+    if table.symbol != DEFAULT_SYMBOL:
+        return f"so it is taken to have those of {table.symbol}"
+    if table.contract.inverse:
+        return (
+            f"so positions of any size are taken to have {table.max_leverage[0]}x at most and {table.rates[0]:.2%} of "
+            "maintenance margin"
+        )
+    return f"so it is taken to have those of a typical mid-sized market, {table.max_leverage[0]}x at most"
