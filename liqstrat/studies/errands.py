@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loky.process_executor import TerminatedWorkerError
 
+from liqstrat.errors import LiqstratError, StrategyError
 from liqstrat.held import alone
 from liqstrat.progress import SILENT, Progress
 from liqstrat.studies.trial import Outcome, Task
@@ -27,7 +28,7 @@ def run_all(
         found = outcomes_in(kept)
         todo = [name for name in wanted if name not in found]
         running: dict[Future[Outcome], str] = {}
-        killed = 0
+        killed: dict[str, int] = {}
         with progress.task(what, total=len(todo), unit="runs") as step, kept.open("a", encoding="utf-8") as file:
             while todo or running:
                 while todo and len(running) < hands.count:
@@ -38,13 +39,18 @@ def run_all(
                     try:
                         found[name] = future.result()
                     except TerminatedWorkerError:
-                        killed += 1
-                        if killed > _MOST_KILLED:
-                            raise
+                        killed[name] = killed.get(name, 0) + 1
+                        if killed[name] > _MOST_KILLED:
+                            raise LiqstratError(
+                                f"{what}: the worker of {name} was killed {_MOST_KILLED + 1} times; was there too "
+                                "little memory? --workers 1 takes less"
+                            ) from None
                         todo += [name, *running.values()]
                         running.clear()
                         hands.end()
                         break
+                    except StrategyError as error:
+                        raise StrategyError(f"{what}, {name}: {error}") from None
                     file.write(json.dumps([name, asdict(found[name])]) + "\n")
                     file.flush()
                     step(1)

@@ -1,6 +1,7 @@
 """The trials of a study given out to workers, until there are none."""
 
 import time
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
 
@@ -60,8 +61,7 @@ class _Round:
                 pass
             if self._running:
                 done, _ = wait(self._running, timeout=_LOOK_EVERY_SECONDS, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._take_in(future)
+                self._take_in(done)
             elif self._journal.left() > 0:
                 # Others have the rest.
                 time.sleep(_LOOK_EVERY_SECONDS)
@@ -86,29 +86,37 @@ class _Round:
         self._running[self._hands.submit(task)] = claim
         return True
 
-    def _take_in(self, future: "Future[Outcome]") -> None:
-        claim = self._running.pop(future)
-        try:
-            outcome = future.result()
-        except TerminatedWorkerError:
-            self._lost(claim)
-            return
-        except StrategyError as error:
-            raise StrategyError(f"trial {claim.number}, with {_told(claim)}: {error}") from None
+    def _take_in(self, done: Iterable["Future[Outcome]"]) -> None:
+        lost = []
+        for future in done:
+            claim = self._running.pop(future)
+            try:
+                outcome = future.result()
+            except TerminatedWorkerError:
+                lost.append(claim)
+            except StrategyError as error:
+                raise StrategyError(f"trial {claim.number}, with {_told(claim)}: {error}") from None
+            else:
+                self._write_down(claim, outcome)
+        if lost:
+            self._lost(lost)
+
+    def _write_down(self, claim: Claim, outcome: Outcome) -> None:
         if outcome.reason:
             self._journal.refuse(claim.number, outcome.reason)
         else:
             self._journal.finish(claim.number, outcome.figures, outcome.days, outcome.returns)
 
-    def _lost(self, claim: Claim) -> None:
+    def _lost(self, claims: list[Claim]) -> None:
         """A worker was killed, as by the system for its memory: what it and the others had is run again."""
-        self._killed[claim.number] = self._killed.get(claim.number, 0) + 1
-        if self._killed[claim.number] > _MOST_KILLED:
-            raise LiqstratError(
-                f"the worker of trial {claim.number} was killed {_MOST_KILLED + 1} times, with {_told(claim)}; "
-                "was there too little memory? --workers 1 takes less"
-            )
-        self._again += [claim, *self._running.values()]
+        for claim in claims:
+            self._killed[claim.number] = self._killed.get(claim.number, 0) + 1
+            if self._killed[claim.number] > _MOST_KILLED:
+                raise LiqstratError(
+                    f"the worker of trial {claim.number} was killed {_MOST_KILLED + 1} times, with {_told(claim)}; "
+                    "was there too little memory? --workers 1 takes less"
+                )
+        self._again += [*claims, *self._running.values()]
         self._running.clear()
         self._hands.end()
 

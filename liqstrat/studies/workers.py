@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from loky import ProcessPoolExecutor
+from loky.process_executor import TerminatedWorkerError
 
 from liqstrat.studies.trial import Outcome, Task, ignore_interrupts, run_trial
 
@@ -43,7 +44,12 @@ class OwnWorkers:
     def submit(self, task: Task) -> "Future[Outcome]":
         if self._pool is None:
             self._pool = _Here() if self._count == 1 else _processes(self._count)
-        found: Future[Outcome] = self._pool.submit(run_trial, task)
+        try:
+            found: Future[Outcome] = self._pool.submit(run_trial, task)
+        except TerminatedWorkerError as error:
+            # One was killed that had nothing to do, or whose end nobody has been told of yet.
+            found = Future()
+            found.set_exception(error)
         return found
 
     def end(self) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,33 @@ def test_two_at_once_share_a_study_and_one_who_is_killed_loses_nothing(study_fil
     assert sorted(ledger["run"]) == [f"{study.name}/{number:05}" for number in range(6)]
     with study.journal() as journal:
         assert [trial.number for trial in journal.ended()] == list(range(6))
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_lose_nothing(study_file: StudyFile, tmp_path: Path) -> None:
+    """With one of them the others of a pool end, too: all that they had is run again."""
+    path = study_file()
+    alone = swept(path, tmp_path / "alone", workers=1)
+    study, hands = open_study(load_run_file(path), tmp_path / "shared"), OwnWorkers(2)
+
+    def kill() -> None:
+        for times in (1, 2):
+            while (study.working / "journal.log").read_bytes().count(b'"owner"') < 2 * times:
+                time.sleep(0.02)
+            os.kill(next(iter(hands._pool._processes)), signal.SIGKILL)
+
+    killing = threading.Thread(target=kill, daemon=True)
+    with study.journal():
+        killing.start()
+        try:
+            run_study(study, hands)
+        finally:
+            hands.end()
+    killing.join(10)
+    assert not killing.is_alive()
+    shared = swept(path, tmp_path / "shared", workers=1)
+    for name in ("trials.parquet", "returns.parquet", "sweep.json", "best.toml"):
+        assert (shared / name).read_bytes() == (alone / name).read_bytes(), name
 
 
 @pytest.mark.slow
