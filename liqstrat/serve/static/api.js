@@ -89,12 +89,16 @@ export function tell(state, sentence) {
   state.classList.toggle("told", sentence !== "");
   if (!sentence) return;
   const box = document.createElement("div");
-  sentence.split("`").forEach((part, at) => {
-    if (at % 2) {
-      const code = document.createElement("code");
-      code.textContent = part;
-      box.append(code);
-    } else box.append(part);
-  });
+  box.append(...worded(sentence));
   state.append(box);
+}
+
+/** The parts of a sentence; what stands in backticks is code. */
+export function worded(sentence) {
+  return sentence.split("`").map((part, at) => {
+    if (at % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  });
 }

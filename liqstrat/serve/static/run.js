@@ -1,4 +1,4 @@
-import { ask, Latest, Refused, send, tell } from "./api.js";
+import { ask, Latest, Refused, send, tell, worded } from "./api.js";
 import { download } from "./export.js";
 import { ink, Completion } from "./editor.js";
 import { State } from "./state.js";
@@ -9,6 +9,7 @@ const told = document.getElementById("told");
 const start = document.getElementById("start"), events = document.getElementById("events");
 const latest = new Latest(document.getElementById("state"));
 const state = new State({ file: "", data: "", symbol: "" });
+const STUDY = /^\s*\[(sweep|walk_forward)\]/m;
 let files = [], fresh = "", folder = "", errors = [], words = null, checking;
 
 const kept = (name) => { try { return sessionStorage.getItem(`run ${name}`); } catch { return null; } };
@@ -55,8 +56,8 @@ async function check() {
   errors = found.errors;
   const fine = document.createElement("li");
   fine.className = "fine";
-  const study = area.value.match(/^\s*\[(sweep|walk_forward)\]/m)?.[1];
-  fine.textContent = `No errors.${study ? ` Started here it runs once; \`liqstrat ${study === "sweep" ? "sweep" : "walk-forward"} FILE\` does what [${study}] asks for.` : ""}`;
+  const study = area.value.match(STUDY)?.[1];
+  fine.append(...worded(`No errors.${study ? ` Started here it runs once; \`liqstrat ${study === "sweep" ? "sweep" : "walk-forward"} FILE\` does what [${study}] asks for.` : ""}`));
   document.getElementById("errors").replaceChildren(...(errors.length ? errors.map(errorLine) : [fine]));
   start.disabled = events.disabled = errors.length > 0;
   paint();
@@ -277,6 +278,6 @@ if (found) {
   [words, { text: fresh }] = found;
   new Completion(area, document.getElementById("complete"), words, changed);
   showWords();
-  open(files.some((one) => one.name === state.get("file")) ? state.get("file") : (files[0]?.name ?? ""));
+  open(files.some((one) => one.name === state.get("file")) ? state.get("file") : (files.find((one) => !STUDY.test(one.text)) ?? files[0])?.name ?? "");
   watch();
 } else tell(document.getElementById("state"), "");
