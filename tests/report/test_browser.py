@@ -146,6 +146,50 @@ def test_the_page_answers_to_its_reader(browse: Browse, report: Path, demo_resul
     assert seen["range"][0] < worst["opened"].timestamp() * 1000 < seen["range"][1]
 
 
+def test_all_of_a_page_is_light_or_dark_and_light_on_paper(browse: Browse, report: Path) -> None:
+    seen = browse(
+        report,
+        1400,
+        """
+        const rest = () => new Promise((done) => setTimeout(done, 400)), found = {};
+        const table = JSON.parse(document.getElementById("light").textContent);
+        const texts = (part) => typeof part === "string" ? [part]
+          : part instanceof Object && !ArrayBuffer.isView(part) ? Object.values(part).flatMap(texts) : [];
+        const look = (name) => {
+          // What a template has is not seen where a figure says its own.
+          const plots = [...document.querySelectorAll(".plot")];
+          const all = new Set(texts(plots.map((one) => [one.data, { ...one.layout, template: 0 }])));
+          const own = [...all].filter((one) => /^#[0-9a-f]{6}$/.test(one));
+          found[name] = {
+            dark: own.filter((one) => one in table).length,
+            light: own.filter((one) => Object.values(table).includes(one)).length,
+            neither: own.filter((one) => !(one in table) && !Object.values(table).includes(one)),
+            page: getComputedStyle(document.body).color,
+          };
+        };
+        for (const theme of ["light", "dark"]) {
+          location.hash = theme;
+          await rest();
+          look(theme);
+        }
+        dispatchEvent(new Event("beforeprint"));
+        await rest();
+        look("paper");
+        dispatchEvent(new Event("afterprint"));
+        await rest();
+        look("after");
+        return found;
+        """,
+    )
+    for name in ("light", "paper"):
+        assert (seen[name]["dark"], seen[name]["neither"]) == (0, []), name
+        assert seen[name]["light"] > 15
+    for name in ("dark", "after"):
+        assert (seen[name]["light"], seen[name]["neither"]) == (0, []), name
+        assert seen[name]["dark"] > 15
+    assert seen["light"]["page"] != seen["dark"]["page"]
+
+
 def test_an_hour_without_a_trade_is_drawn_too(browse: Browse, results: Path) -> None:
     rows = {"positions": 0, "equity": 60, "candles": 2, "levels": 400}
     for name, count in rows.items():
