@@ -20,7 +20,10 @@ to = {end}
 use = "LevelFade"
 """
 #: Where there is no market yet.
-EXAMPLE = _TEXT.format(symbol='"BTCUSDT"', start="2024-03-02", end="2024-03-08", data="")
+EXAMPLE = (
+    "# There is no history here yet: `liqstrat ingest` makes one, or `liqstrat demo` a simulated one.\n"
+    + _TEXT.format(symbol='"BTCUSDT"', start="2024-03-02", end="2024-03-08", data="")
+)
 
 
 def new_file(store: Store) -> str:

@@ -194,7 +194,9 @@ def test_a_new_run_file_is_of_a_market_that_is_there(
     assert span is not None
     assert span[0] <= run.start < run.end <= span[1]
     with TestClient(create_app(tmp_path / "none", tmp_path / "results"), base_url=HERE) as empty:
-        assert 'symbols = ["BTCUSDT"]' in empty.get("/run-files/new").json()["text"]
+        text = empty.get("/run-files/new").json()["text"]
+        assert text.startswith("# There is no history here yet")
+        assert client.post("/run-files/check", json={"name": "a.toml", "text": text}).json()["errors"] == []
 
 
 def test_a_new_run_file_is_of_no_market_that_runs_refuse(tmp_path: Path) -> None:

@@ -191,9 +191,12 @@ function draw(context, width, height) {
 /** Between which bounds each bar lies. */
 function whiskers(context, x, y) {
   context.strokeStyle = colour("text");
+  // Alike on all bars, which are a bit wider the higher their price.
+  const widths = bars.map((bar) => x(bar.high) - x(bar.low)).sort((one, other) => one - other);
+  const cap = Math.min((widths[widths.length >> 1] ?? 0) / 4, 5);
   for (const bar of bars) {
     if (!bar.bounds) continue;
-    const middle = x((bar.low + bar.high) / 2), cap = Math.min((x(bar.high) - x(bar.low)) / 4, 5);
+    const middle = x((bar.low + bar.high) / 2);
     const [least, most] = bar.bounds.map((notional) => Math.round(y(notional)) + 0.5);
     context.globalAlpha = cap > 1.5 ? 0.6 : 0.3;
     line(context, middle, least, middle, most);
