@@ -24,24 +24,26 @@ def verdict_html(verdict: dict[str, Any]) -> str:
     return (
         f'<section><h2>Verdict: <span class="{colour}">{escape(words)}</span></h2>'
         f'<p class="how">An edge is only said where every test speaks for it.</p>{table}{needed}'
-        f"{_power(verdict.get('power'))}</section>"
+        f"{_announced(verdict.get('power'))}</section>{_longer(verdict.get('power'))}"
     )
 
 
-def _power(power: dict[str, Any] | None) -> str:
-    """What is announced, and what longer histories would say."""
-    if power is None:
+def _announced(power: dict[str, Any] | None) -> str:
+    return "" if power is None else f'<p class="note">{escape(_first_upper(power["text"]))}.</p>'
+
+
+def _longer(power: dict[str, Any] | None) -> str:
+    """What is said of longer histories, where any were drawn."""
+    if power is None or len(power["by_days"]) == 1:
         return ""
-    told = f'<p class="note">{escape(_first_upper(power["text"]))}.</p>'
-    if len(power["by_days"]) == 1:
-        return told
-    words = [word for word in _WORDS if any(one["words"].get(word) for one in power["by_days"])]
+    words = [word for word in _WORDS if any(one["words"].get(word, 0.0) >= 0.005 for one in power["by_days"])]
     rows = "".join(
         f"<tr><td>{one['days']:,}</td>{''.join(f'<td>{one["words"].get(word, 0.0):.0%}</td>' for word in words)}</tr>"
         for one in power["by_days"]
     )
     return (
-        f'{told}<p class="how">What such studies would say:</p>{table_html(["Days", *map(_first_upper, words)], rows)}'
+        '<section><h2>What longer studies would say</h2><p class="how">By days of this one drawn anew, all tests '
+        f"made again on each.</p>{table_html(['Days', *map(_first_upper, words)], rows)}</section>"
     )
 
 

@@ -2,7 +2,8 @@
 
 SIMULATED: markets with the simulator's own positions. Noise is a sweep on placebo levels of a market into which nothing
 was planted; the edge is a rebound after cascades. Every study has a ledger of its own, so that its configurations are
-all that it is held against.
+all that it is held against. What studies of planted edges announce, each by itself and their days put together, is held
+against the share that said "edge", also between halves: what some announce against what others said.
 """
 
 import json
@@ -11,19 +12,22 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from shutil import rmtree
-from statistics import NormalDist, median
+from statistics import mean, median
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
+import numpy as np
 import typer
+from scipy.stats import binomtest
 
 from liqstrat.config import DataSettings, RunFile, StrategySettings
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import SimulationSettings, simulate
+from liqstrat.research.drawn import Observed, announced
 from liqstrat.research.edge import EDGE, LEAST_TRADES, Verdict
-from liqstrat.research.luck import DAYS_A_YEAR
-from liqstrat.studies.judge import judge
+from liqstrat.studies.checks import outcomes
+from liqstrat.studies.judge import Judged, judge, observed
 from liqstrat.studies.rounds import run_study
 from liqstrat.studies.study import open_study
 from liqstrat.studies.workers import OwnWorkers
@@ -60,6 +64,16 @@ def study(data: DataSettings, days: int, controls: int, placebo: int | None, out
 
     Controls are run only where luck alone would allow an edge: elsewhere they change nothing in what is said.
     """
+    by_luck, _ = looked_at(data, days, 0, placebo, out)
+    if not by_luck.is_edge or not controls:
+        return by_luck
+    return looked_at(data, days, controls, placebo, out)[0]
+
+
+def looked_at(
+    data: DataSettings, days: int, controls: int, placebo: int | None, out: Path
+) -> tuple[Verdict, Observed | None]:
+    """As `study`, with controls in any case; and the days that it is of, if there is a best trial."""
     begin = datetime.combine(START, time(), UTC) + timedelta(days=_FILLING)
     mix = dict(SimulationSettings().leverage)
     run = RunFile(
@@ -75,15 +89,15 @@ def study(data: DataSettings, days: int, controls: int, placebo: int | None, out
         control_seed=placebo or 1,
     )
     over = {"strategies.0.params.turn": Values(_TURNS), "strategies.0.params.max_reward": Values(_REWARDS)}
-
-    def judged(count: int) -> Verdict:
-        sweep = SweepSettings(method="grid", constraint=f"trades >= {LEAST_TRADES}", controls=count, over=over)
-        asked = open_study(run.model_copy(update={"sweep": sweep}), out)
-        return judge(asked, run_study(asked, hands), hands).verdict
-
-    hands = OwnWorkers(1)
-    by_luck = judged(0)
-    return judged(controls) if by_luck.is_edge and controls else by_luck
+    sweep = SweepSettings(method="grid", constraint=f"trades >= {LEAST_TRADES}", controls=controls, over=over)
+    asked, hands = open_study(run.model_copy(update={"sweep": sweep}), out), OwnWorkers(1)
+    tried = run_study(asked, hands)
+    found: Judged = judge(asked, tried, hands)
+    best = next(iter(asked.best(tried)), None)
+    if best is None:
+        return found.verdict, None
+    made = outcomes(asked, best, found.checks)
+    return found.verdict, observed(tried, best, made, len(tried), sweep.objective[0])
 
 
 def noise(folder: Path, markets: int, seeds: int, days: int, controls: int) -> Iterator[dict[str, Any]]:
@@ -97,24 +111,24 @@ def noise(folder: Path, markets: int, seeds: int, days: int, controls: int) -> I
         for placebo in [*range(1, seeds + 1), None]:
             kind = "noise" if placebo else "true levels"
 
-            def judged(data: DataSettings, shown: int | None = placebo) -> Verdict:
-                return study(data, days, controls, shown, folder / "results")
+            def judged(data: DataSettings, shown: int | None = placebo) -> tuple[Verdict, None]:
+                return study(data, days, controls, shown, folder / "results"), None
 
             yield from _told(folder, f"{kind} {number} {placebo}", kind, make, made, judged)
         rmtree(folder / "m", ignore_errors=True)
 
 
-def edge(folder: Path, markets: int, days: int, controls: int, planted: float) -> Iterator[dict[str, Any]]:
-    """What studies of markets with a planted rebound say, of each market one."""
-    for number in range(1, markets + 1):
+def edge(folder: Path, markets: int, days: int, controls: int, planted: float, first: int) -> Iterator[dict[str, Any]]:
+    """What studies of markets with a planted rebound say and announce, of each market one."""
+    for seed in range(first, first + markets):
 
-        def make(seed: int = 1000 + number) -> DataSettings:
+        def make(seed: int = seed) -> DataSettings:
             return market(folder / "m", seed, days, planted)
 
-        def judged(data: DataSettings) -> Verdict:
-            return study(data, days, controls, None, folder / "results")
+        def judged(data: DataSettings) -> tuple[Verdict, Observed | None]:
+            return looked_at(data, days, controls, None, folder / "results")
 
-        yield from _told(folder, f"planted {number}", "planted", make, [], judged)
+        yield from _told(folder, f"planted {planted} {seed}", "planted", make, [], judged)
         rmtree(folder / "m", ignore_errors=True)
 
 
@@ -124,7 +138,7 @@ def _told(
     kind: str,
     make: Callable[[], DataSettings],
     made: list[DataSettings],
-    judged: Callable[[DataSettings], Verdict],
+    judged: Callable[[DataSettings], tuple[Verdict, Observed | None]],
 ) -> Iterator[dict[str, Any]]:
     """A study's verdict, from the file of those that are known or else by running it; its market is made once."""
     known = folder / "verdicts.jsonl"
@@ -134,39 +148,66 @@ def _told(
             return
     if not made:
         made.append(make())
-    verdict = judged(made[0])
+    verdict, seen = judged(made[0])
     rmtree(folder / "results", ignore_errors=True)
-    told = {"name": name, "kind": kind, "words": verdict.words, "evidence": asdict(verdict.evidence)}
+    told = {"name": name, "kind": kind, **line(verdict, seen)}
     with known.open("a", encoding="utf-8") as file:
         file.write(json.dumps(told) + "\n")
     yield told
 
 
+def line(verdict: Verdict, seen: Observed | None) -> dict[str, Any]:
+    """What is kept of a study."""
+    power = None if verdict.power is None else verdict.power.to_json()
+    told = {"words": verdict.words, "evidence": asdict(verdict.evidence), "power": power}
+    if seen is not None:
+        days = {"returns": seen.returns, **seen.controls}
+        told["days"] = {name: np.round(found, 9).tolist() for name, found in days.items()}
+    return told
+
+
 def table(found: list[dict[str, Any]], days: int) -> str:
-    """How often each thing was said, by kind, and what power was announced of what was planted."""
+    """How often each thing was said, by kind, and what was announced of what was planted."""
     lines = ["| studies | count | said edge | said |", "|---|---|---|---|"]
     for kind in dict.fromkeys(one["kind"] for one in found):
         words = [one["words"] for one in found if one["kind"] == kind]
         said = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-        lines.append(f"| {kind} | {len(words)} | {words.count(EDGE)} | {said} |")
-    planted = [one["evidence"]["deflated"] for one in found if one["kind"] == "planted"]
-    powers = [power(one, days) for one in planted if one]
-    if powers:
-        needed = sorted(one["needed_days"] or 10**6 for one in planted if one)
-        lines += ["", f"Of what was planted, {days} days find {sum(powers) / len(powers):.0%} as they announce (median "
-                      f"of the days asked for: {median(needed):.0f})."]  # fmt: skip
+        lines.append(f"| {kind} | {len(words)} | {_share(words)} | {said} |")
+    # Without a trial that traded often enough, nothing is announced.
+    planted = [one for one in found if one["kind"] == "planted" and one["power"]]
+    if planted:
+        lines += ["", "| that announced | mean | middle | of all their days | said edge |", "|---|---|---|---|---|"]
+        parts = {"all": planted, "one half": planted[::2], "the other": planted[1::2]}
+        lines += [_announced(name, part, days) for name, part in parts.items() if part]
     return "\n".join(lines)
 
 
-def power(found: dict[str, Any], days: int) -> float:
-    """With which probability a study of so many days finds a Sharpe ratio as large as the one seen: `needed_days`
-    says after how many it is 0.8."""
-    normal, sharpe = NormalDist(), found["sharpe"] / DAYS_A_YEAR**0.5
-    if sharpe <= 0:
-        return 0.0
-    spread = max(1 - found["skew"] * sharpe + (found["kurtosis"] - 1) / 4 * sharpe**2, 1e-9) ** 0.5
-    above = (sharpe - found["benchmark"] / DAYS_A_YEAR**0.5) * (days - 1) ** 0.5
-    return normal.cdf(above / spread - normal.inv_cdf(0.95))
+def _announced(name: str, found: list[dict[str, Any]], days: int) -> str:
+    powers = [one["power"]["probability"] for one in found]
+    words = [one["words"] for one in found]
+    return (
+        f"| {name}, {len(found)} | {mean(powers):.0%} | {median(powers):.0%} | {together(found, days):.0%} | "
+        f"{_share(words)} |"
+    )
+
+
+def _share(words: list[str]) -> str:
+    found = binomtest(words.count(EDGE), len(words)).proportion_ci(method="exact")
+    return f"{words.count(EDGE)} of {len(words)} ({found.low:.0%} to {found.high:.0%})"
+
+
+def together(found: list[dict[str, Any]], days: int) -> float:
+    """What the days of all studies announce for one of so many: the luck of one study counts less in them."""
+    parts = {
+        name: np.concatenate([np.array(one["days"][name]) for one in found])
+        for name in ("returns", "random", "placebo")
+    }
+    returns = parts.pop("returns")
+    tried = returns.shape[1]
+    best = int((returns.mean(axis=0) / returns.std(axis=0)).argmax())
+    trades = sum(one["evidence"]["trades"] for one in found)
+    power = announced(Observed(returns, best, np.arange(tried), tried, trades, "sharpe", parts), days)
+    return power.probability if power else 0.0
 
 
 def main(
@@ -175,6 +216,7 @@ def main(
     planted: Annotated[int, typer.Option(min=0, help="Markets with an edge.")] = 10,
     rebound: Annotated[float, typer.Option(min=0.0, help="What is planted, 0.01: price comes back by 1 %.")] = 0.005,
     days: Annotated[int, typer.Option(min=30, help="Days of a study of noise.")] = 45,
+    first: Annotated[int, typer.Option(min=0, help="Seed of the first market with an edge.")] = 1001,
     planted_days: Annotated[int, typer.Option(min=30, help="Days of a study of what is planted.")] = 90,
     controls: Annotated[int, typer.Option(min=0, help="Of each kind.")] = 19,
     folder: Annotated[Path | None, typer.Option(help="Keep verdicts here, and go on with those there.")] = None,
@@ -189,7 +231,7 @@ def main(
         for left in ("m", "results"):
             rmtree(place / left, ignore_errors=True)
         found = list(noise(place, markets, seeds, days, controls))
-        found += edge(place, planted, planted_days, controls, rebound)
+        found += edge(place, planted, planted_days, controls, rebound, first)
         print(table(found, planted_days))
 
 

@@ -1,6 +1,7 @@
 """What a verdict announces: the share of studies that say "edge", where the truth is known."""
 
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from liqstrat.research.histories import counts_of, deflated_of, orders_of, overf
 from liqstrat.research.luck import DAYS_A_YEAR, POWER, SURE, deflated, overfitting, superiority
 from liqstrat.research.luck import sharpes_of as sharpes_by_day
 from liqstrat.research.power import Power
+from liqstrat.research.verdict_html import verdict_html
 
 DAYS, TRIALS, SEEDS = 60, 6, 19
 
@@ -159,6 +161,19 @@ def test_the_order_of_trials_and_controls_means_nothing(objective: str) -> None:
         controls={kind: one[:, ::-1] for kind, one in seen.controls.items()},
     )
     assert power(turned).probability == pytest.approx(power(seen).probability, abs=0.005)
+
+
+def test_the_page_has_what_is_announced_and_folders_from_before_have_one_without() -> None:
+    found = power(study(2, 6.0, 1.0))
+    verdict = verdict_on(Evidence(DAYS, 2 * DAYS, TRIALS), found)
+    page = verdict_html(verdict.to_json())
+    assert "What longer studies would say" in page
+    assert escape(found.text[1:]) in page
+    rows = [[one.days, one.words.get(EDGE, 0.0)] for one in found.by_days]
+    assert all(f"<tr><td>{days}</td><td>{share:.0%}</td>" in page for days, share in rows)
+    old = verdict.to_json()
+    del old["power"]
+    assert "What longer studies" not in verdict_html(old)
 
 
 @pytest.mark.slow
