@@ -59,10 +59,12 @@ def write_history(path: Path, trades: Trades, open_interest: dict[datetime, floa
         )
         if not open_interest:
             return path
-        connection.executemany(
+        known = {"time": [moment.replace(tzinfo=None) for moment in open_interest], "is": list(open_interest.values())}
+        connection.register("known", pa.table(known))
+        # One by one they would take as long as everything else in many a test.
+        connection.execute(
             "insert into open_interest_history by name "
-            f"select ?::timestamp as timestamp, '{symbol}' as symbol, ? as open_interest_contracts",
-            [[moment.replace(tzinfo=None), contracts] for moment, contracts in open_interest.items()],
+            f"select time as timestamp, '{symbol}' as symbol, \"is\" as open_interest_contracts from known"
         )
     return path
 
