@@ -79,7 +79,8 @@ def liqstrat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     return Shell(monkeypatch, capsys)
 
 
-def pytest_collection_finish() -> None:
+@pytest.fixture(autouse=True, scope="module")
+def what_there_is_stays() -> None:
     """What was imported by now stays: to look through it for garbage, as after each replay, would take a tenth of a
     second each time."""
     gc.collect()
