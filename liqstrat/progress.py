@@ -99,7 +99,7 @@ def _rate_text(rate: float, unit: str) -> str:
 
 
 def _line(name: str, done: float, total: float | None, unit: str, started: float, before: float) -> str:
-    if before and done == before:
+    if before and done == before and not total:
         return f"{name}: {done:,.0f} {unit}, as before"
     share = f" of {total:,.0f}" if total else ""
     lately = f", {done - before:,.0f} of them" if before else ""

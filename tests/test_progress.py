@@ -40,12 +40,14 @@ def test_what_was_done_before_counts_but_is_not_taken_for_speed(monkeypatch: pyt
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     told = io.StringIO()
     with ConsoleProgress(Console(file=told, width=100)).task("sweep", total=200, unit="trials", before=80) as step:
+        now[0] = 15.0
         step(0)
         now[0] = 120.0
         step(20)
         now[0] = 10_000.0
         step(2)
     assert told.getvalue().splitlines() == [
+        "sweep: 80 of 200 trials, 0 of them in 15.0 s (0.0 trials/min)",
         "sweep: 100 of 200 trials, 20 of them in 120.0 s (10 trials/min, 10 min left)",
         "sweep: 102 of 200 trials, 22 of them in 10000.0 s (0.1 trials/min, 12 h 22 min left)",
         "sweep: 102 trials, 22 of them in 10000.0 s (0.1 trials/min)",
