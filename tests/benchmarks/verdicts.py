@@ -12,26 +12,25 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from shutil import rmtree
-from statistics import mean, median
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from scipy.stats import binomtest
 
 from liqstrat.config import DataSettings, RunFile, StrategySettings
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.market.ingest import ingest
 from liqstrat.market.simulator import SimulationSettings, simulate
-from liqstrat.research.drawn import Observed, announced
-from liqstrat.research.edge import EDGE, LEAST_TRADES, Verdict
+from liqstrat.research.drawn import Observed
+from liqstrat.research.edge import LEAST_TRADES, Verdict
 from liqstrat.studies.checks import outcomes
 from liqstrat.studies.judge import Judged, judge, observed
 from liqstrat.studies.rounds import run_study
 from liqstrat.studies.study import open_study
 from liqstrat.studies.workers import OwnWorkers
 from liqstrat.study_settings import SweepSettings, Values
+from tests.benchmarks.announcements import table
 from tests.holders import OF_HOLDERS
 
 START, SYMBOL = date(2024, 3, 1), "BTCUSDT"
@@ -164,50 +163,6 @@ def line(verdict: Verdict, seen: Observed | None) -> dict[str, Any]:
         days = {"returns": seen.returns, **seen.controls}
         told["days"] = {name: np.round(found, 9).tolist() for name, found in days.items()}
     return told
-
-
-def table(found: list[dict[str, Any]], days: int) -> str:
-    """How often each thing was said, by kind, and what was announced of what was planted."""
-    lines = ["| studies | count | said edge | said |", "|---|---|---|---|"]
-    for kind in dict.fromkeys(one["kind"] for one in found):
-        words = [one["words"] for one in found if one["kind"] == kind]
-        said = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-        lines.append(f"| {kind} | {len(words)} | {_share(words)} | {said} |")
-    # Without a trial that traded often enough, nothing is announced.
-    planted = [one for one in found if one["kind"] == "planted" and one["power"]]
-    if planted:
-        lines += ["", "| that announced | mean | middle | of all their days | said edge |", "|---|---|---|---|---|"]
-        parts = {"all": planted, "one half": planted[::2], "the other": planted[1::2]}
-        lines += [_announced(name, part, days) for name, part in parts.items() if part]
-    return "\n".join(lines)
-
-
-def _announced(name: str, found: list[dict[str, Any]], days: int) -> str:
-    powers = [one["power"]["probability"] for one in found]
-    words = [one["words"] for one in found]
-    return (
-        f"| {name}, {len(found)} | {mean(powers):.0%} | {median(powers):.0%} | {together(found, days):.0%} | "
-        f"{_share(words)} |"
-    )
-
-
-def _share(words: list[str]) -> str:
-    found = binomtest(words.count(EDGE), len(words)).proportion_ci(method="exact")
-    return f"{words.count(EDGE)} of {len(words)} ({found.low:.0%} to {found.high:.0%})"
-
-
-def together(found: list[dict[str, Any]], days: int) -> float:
-    """What the days of all studies announce for one of so many: the luck of one study counts less in them."""
-    parts = {
-        name: np.concatenate([np.array(one["days"][name]) for one in found])
-        for name in ("returns", "random", "placebo")
-    }
-    returns = parts.pop("returns")
-    tried = returns.shape[1]
-    best = int((returns.mean(axis=0) / returns.std(axis=0)).argmax())
-    trades = sum(one["evidence"]["trades"] for one in found)
-    power = announced(Observed(returns, best, np.arange(tried), tried, trades, "sharpe", parts), days)
-    return power.probability if power else 0.0
 
 
 def main(
