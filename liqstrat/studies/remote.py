@@ -7,7 +7,7 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,7 +49,9 @@ def run_errand(errand: Errand, sent: bytes | None = None) -> Outcome | None:
 
     Raises `LiqstratError`, with the name of this machine, where code or catalog are not as they must be.
     """
-    with _turn, _garbage_kept():
+    from distributed import get_worker
+
+    with _turn, _unwatched(get_worker), _garbage_kept():
         try:
             return _run(errand, sent)
         except StrategyError as error:
@@ -97,6 +99,26 @@ def _arrived(place: Path, errand: Errand, sent: bytes | None) -> Prepared | None
         if errand.task.keep:
             write(place, sent)
     return prepared
+
+
+@contextmanager
+def _unwatched(get_worker: Callable[[], Any]) -> Iterator[None]:
+    """Have Dask's profiler not look at what this thread does: it holds the frames that it sees in a thread of its own,
+    which frees the engine's objects if it is the last to leave them."""
+    try:
+        worker = get_worker()
+    except ValueError:
+        # Nobody watches where there is no worker.
+        yield
+        return
+    own = threading.get_ident()
+    with worker.active_threads_lock:
+        task = worker.active_threads.pop(own)
+    try:
+        yield
+    finally:
+        with worker.active_threads_lock:
+            worker.active_threads[own] = task
 
 
 @contextmanager

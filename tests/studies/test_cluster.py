@@ -177,9 +177,11 @@ def test_a_worker_that_is_killed_loses_nothing(here: Callable[..., Path], cluste
 
 @pytest.mark.slow
 def test_an_error_in_a_strategy_is_a_sentence_here_and_no_noise_there(
-    here: Callable[..., Path], cluster: Cluster, liqstrat: Shell
+    here: Callable[..., Path], cluster: Cluster, liqstrat: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What an error holds of the engine would be freed by another thread, of which the engine complains."""
+    # As often as anybody could look at what a worker does.
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL", "1ms")
     Path("own_raising.py").write_text(RAISING)
     sweep(load_run_file(here()), Path("alone"), trials=1, workers=1)
     path = here(LevelFade="own_raising:Raising")
