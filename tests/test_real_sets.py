@@ -45,6 +45,16 @@ def real(shared_data: Path) -> Path:
     return folder
 
 
+def ingest_candles(liqstrat: Shell, folder: Path, candles: Path, contracts: str) -> list[int]:
+    """Take candles and the open interest in the column `contracts` into h.duckdb; returns the rows of each kind."""
+    (folder / "m.toml").write_text(
+        f'symbol = "BTCUSDT"\ntime = "t"\n[klines]\n[open_interest]\ncontracts = "{contracts}"\nknown = "start"\n'
+    )
+    done = liqstrat("ingest", str(candles), "--mapping", "m.toml", "--db", "h.duckdb", "--json")
+    assert done.code == 0, done.out
+    return [file["rows"] for file in json.loads(done.out)["files"]]
+
+
 @pytest.mark.parametrize("what", ABSENT)
 def test_files_of_others_go_in_where_they_are(shared_data: Path, tmp_path: Path, what: str) -> None:
     patterns, ours = ABSENT[what]
@@ -105,11 +115,7 @@ def test_maps_are_held_against_positions_of_a_venue_that_shows_them(
     real: Path, liqstrat: Shell, tmp_path: Path
 ) -> None:
     """As docs/real-markets.md has it, in percent of price."""
-    (tmp_path / "m.toml").write_text(
-        'symbol = "BTCUSDT"\ntime = "t"\n[klines]\n[open_interest]\ncontracts = "oi_btc"\nknown = "start"\n'
-    )
-    candles = real / "BTCUSDT_binance_5m_20251201_20260219.parquet"
-    assert liqstrat("ingest", str(candles), "--mapping", "m.toml", "--db", "h.duckdb").code == 0
+    ingest_candles(liqstrat, tmp_path, real / "BTCUSDT_binance_5m_20251201_20260219.parquet", "oi_btc")
     positions = real / "hyperliquid_positions_2026-02.parquet"
     done = liqstrat("score", "BTCUSDT", "--positions", str(positions), "--db", "h.duckdb", "--json")
     assert done.code == 0, done.err
@@ -124,13 +130,8 @@ def test_candles_of_five_minutes_with_open_interest_by_the_hour_step_the_book_be
     real: Path, liqstrat: Shell, tmp_path: Path
 ) -> None:
     """The month of the recording in batches, which has neither intervals nor single orders, and is not read."""
-    (tmp_path / "m.toml").write_text(
-        'symbol = "BTCUSDT"\ntime = "t"\n[klines]\n[open_interest]\ncontracts = "oi_btc_at_t"\nknown = "start"\n'
-    )
     candles = real / "BTCUSDT_binance_5m_202301_klines_oi1h.parquet"
-    done = liqstrat("ingest", str(candles), "--mapping", "m.toml", "--db", "h.duckdb", "--json")
-    assert done.code == 0, done.out
-    assert [file["rows"] for file in json.loads(done.out)["files"]] == [5760, 474]
+    assert ingest_candles(liqstrat, tmp_path, candles, "oi_btc_at_t") == [5760, 474]
     found = liqstrat("levels", "BTCUSDT", "--at", "2023-01-16T12:40", "--db", "h.duckdb")
     assert found.code == 0, found.err
     assert "the book goes on every five minutes" in found.err

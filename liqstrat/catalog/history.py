@@ -15,7 +15,7 @@ from liqstrat.catalog.candles import candle_kinds, longer_candles
 from liqstrat.catalog.day_files import ROW_GROUP
 from liqstrat.catalog.perpetual import Precision
 from liqstrat.errors import LiqstratError
-from liqstrat.market.connection import first_row, in_utc
+from liqstrat.market.connection import in_utc
 from liqstrat.market.digits import digits_used
 from liqstrat.market.selects import select
 from liqstrat.market.store import FUNDING_SCHEMA, KLINES_SCHEMA, OPEN_INTEREST_SCHEMA, Store
@@ -128,8 +128,7 @@ class History:
         self, kind: str, read: Callable[..., pa.Table], start: datetime, end: datetime, schema: pa.Schema
     ) -> pa.Table:
         """Rows of a kind; where it has none, they must not be made from others."""
-        rows = self._store.rows_sql(kind, self._symbol, start, end)
-        if rows and first_row(self._store.connection, f"select 1 from ({rows}) limit 1"):
+        if self._store.has(kind, self._symbol, start, end):
             return read(self._symbol, start, end)
         return schema.empty_table()
 

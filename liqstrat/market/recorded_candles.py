@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from liqstrat.liquidation.grid import Floats, Ints
 from liqstrat.market.candles import as_recorded, length_of
-from liqstrat.market.connection import first_row
 from liqstrat.market.store import Store
 from liqstrat.moments import TICK, at_us
 
@@ -81,8 +80,9 @@ def closes_sql(store: Store, symbol: str, start: datetime, end: datetime) -> str
         trades = store.trades_sql(symbol, start, end)
         return f"select epoch_us(timestamp) as traded, arg_max(price, agg_trade_id) as price from ({trades}) group by 1"
     for length in lengths(store):
-        rows, before = str(store.rows_sql(f"klines_{length}", symbol, start, end)), length_of(length) // TICK
-        if first_row(store.connection, f"select 1 from ({rows}) limit 1"):
+        kind, before = f"klines_{length}", length_of(length) // TICK
+        if store.has(kind, symbol, start, end):
+            rows = str(store.rows_sql(kind, symbol, start, end))
             return f"select epoch_us(time) + {before} as traded, close as price from ({as_recorded(rows)})"
     return "select null::bigint as traded, null::double as price where false"
 
