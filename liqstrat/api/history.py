@@ -297,7 +297,7 @@ class Levels:
 
     def figure(self) -> go.Figure:
         """What contracts are worth (USDT) by price and leverage, with sums from the price outwards."""
-        return map_figure(self.arrow, self.price, simulated=self.simulated, contract=self.map.contract)
+        return go.Figure(map_figure(self.arrow, self.price, simulated=self.simulated, contract=self.map.contract))
 
     def __repr__(self) -> str:
         mark = " SIMULATED" if self.simulated else ""
@@ -336,7 +336,7 @@ class Heatmap:
 
     def figure(self) -> go.Figure:
         """The picture, for Plotly; colour is what a price bin's contracts are worth, USDT as a rule."""
-        return heatmap_figure(self.arrow, self._candles, simulated=self.simulated, contract=self._contract)
+        return go.Figure(heatmap_figure(self.arrow, self._candles, simulated=self.simulated, contract=self._contract))
 
     def save(self, path: str | Path) -> Path:
         """Write it as a page that needs no network; returns its path."""

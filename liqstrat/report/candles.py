@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 import pyarrow as pa
 
 from liqstrat.report.numbers import doubles, milliseconds
+from liqstrat.report.spec import Trace
 from liqstrat.report.theme import DOWN, UP
 
 Floats = npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ def read_candles(table: pa.Table | None) -> Candles | None:
     return Candles(minutes, time_ms, *(doubles(table[name]) for name in ("open", "high", "low", "close")))
 
 
-def candle_traces(candles: Candles) -> list[go.Candlestick]:
+def candle_traces(candles: Candles) -> list[Trace]:
     """One trace a length, finest first; the finest with at most `MOST_IN_VIEW` candles is visible.
 
     `meta.minutes` names the length, so that a page can show another one when the view changes.
@@ -70,19 +70,20 @@ def _joined(candles: Candles, minutes: int) -> Candles:
     )
 
 
-def _trace(candles: Candles, *, visible: bool) -> go.Candlestick:
-    return go.Candlestick(
-        x=candles.time_ms + candles.minutes * 30_000,
-        open=candles.open,
-        high=candles.high,
-        low=candles.low,
-        close=candles.close,
-        name="price",
-        meta={"candle_minutes": candles.minutes},
-        visible=visible,
-        showlegend=False,
-        hoverinfo="skip",
-        whiskerwidth=0,
-        increasing={"line": {"color": UP, "width": 1}, "fillcolor": UP},
-        decreasing={"line": {"color": DOWN, "width": 1}, "fillcolor": DOWN},
-    )
+def _trace(candles: Candles, *, visible: bool) -> Trace:
+    return {
+        "type": "candlestick",
+        "x": candles.time_ms + candles.minutes * 30_000,
+        "open": candles.open,
+        "high": candles.high,
+        "low": candles.low,
+        "close": candles.close,
+        "name": "price",
+        "meta": {"candle_minutes": candles.minutes},
+        "visible": visible,
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "whiskerwidth": 0,
+        "increasing": {"line": {"color": UP, "width": 1}, "fillcolor": UP},
+        "decreasing": {"line": {"color": DOWN, "width": 1}, "fillcolor": DOWN},
+    }

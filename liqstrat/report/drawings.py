@@ -4,13 +4,13 @@ from html import escape
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from liqstrat.report import numbers
 from liqstrat.report.candles import Candles
 from liqstrat.report.numbers import doubles, milliseconds
+from liqstrat.report.spec import Spec, Trace, merged
 from liqstrat.report.theme import GRID, LINE, LINES, MUTED, PLOT, WARNING
 
 #: Points of a line, of which each keeps the lowest and highest of its stretch, and notes that a page has room for.
@@ -18,9 +18,20 @@ MOST_POINTS, MOST_NOTES = 3000, 1000
 #: Panes below the price; more have no room on a screen.
 MOST_PANES = 4
 _PANE, _GAP = 110, 26
+#: The name of a pane, in its upper left corner.
+_NAME = {
+    "xref": "paper",
+    "yref": "paper",
+    "x": 0.006,
+    "xanchor": "left",
+    "yanchor": "top",
+    "showarrow": False,
+    "font": {"size": 11, "color": MUTED},
+    "bgcolor": PLOT,
+}
 
 
-def draw(figure: go.Figure, plots: pa.Table, notes: pa.Table, candles: Candles | None) -> None:
+def draw(figure: Spec, plots: pa.Table, notes: pa.Table, candles: Candles | None) -> None:
     """Add lines and notes to a heatmap's figure, which grows by a pane for each name whose values are no prices.
 
     `meta.left_out` of its layout tells how many names had no room.
@@ -37,12 +48,12 @@ def draw(figure: go.Figure, plots: pa.Table, notes: pa.Table, candles: Candles |
         if not over:
             panes.append(name)
         axis = "y" if over else f"y{len(panes) + 1}"
-        figure.add_traces(_lines(rows, name, LINES[number % len(LINES)], axis))
+        figure["data"] += _lines(rows, name, LINES[number % len(LINES)], axis)
     if len(notes):
-        figure.add_trace(_notes(notes.slice(0, MOST_NOTES)))
+        figure["data"].append(_notes(notes.slice(0, MOST_NOTES)))
     if panes:
         _stack(figure, panes)
-    figure.update_layout(meta={"left_out": left_out})
+    figure["layout"]["meta"] = {"left_out": left_out}
 
 
 def _is_a_price(values: Any, candles: Candles) -> bool:
@@ -53,26 +64,27 @@ def _is_a_price(values: Any, candles: Candles) -> bool:
     return bool(low - (high - low) - 0.1 * low <= np.median(finite) <= high + (high - low) + 0.1 * high)
 
 
-def _lines(rows: pa.Table, name: str, colour: str, axis: str) -> list[go.Scatter]:
+def _lines(rows: pa.Table, name: str, colour: str, axis: str) -> list[Trace]:
     """A line for each strategy that plots this name."""
     strategies = list(dict.fromkeys(rows["strategy"].to_pylist()))
-    traces = []
+    traces: list[Trace] = []
     for number, strategy in enumerate(strategies):
         own = rows.filter(pc.equal(rows["strategy"], strategy))
         time, value = _thinned(milliseconds(own["time"]), doubles(own["value"]))
         label = name if len(strategies) == 1 else f"{name} ({strategy})"
         traces.append(
-            go.Scatter(
-                x=time,
-                y=value,
-                yaxis=axis,
-                mode="lines",
-                name=escape(label),
-                legendrank=3,
-                connectgaps=False,
-                line={"color": colour, "width": 1.5, "dash": "solid" if not number else "dot"},
-                hovertemplate=f"{escape(label)} %{{y:,.6~g}}<br>%{{x|%Y-%m-%d %H:%M}}<extra></extra>",
-            )
+            {
+                "type": "scatter",
+                "x": time,
+                "y": value,
+                "yaxis": axis,
+                "mode": "lines",
+                "name": escape(label),
+                "legendrank": 3,
+                "connectgaps": False,
+                "line": {"color": colour, "width": 1.5, "dash": "solid" if not number else "dot"},
+                "hovertemplate": f"{escape(label)} %{{y:,.6~g}}<br>%{{x|%Y-%m-%d %H:%M}}<extra></extra>",
+            }
         )
     return traces
 
@@ -92,28 +104,30 @@ def _thinned(time: Any, value: Any) -> tuple[Any, Any]:
     return time[kept], value[kept]
 
 
-def _notes(notes: pa.Table) -> go.Scatter:
+def _notes(notes: pa.Table) -> Trace:
     rows = notes.to_pylist()
-    return go.Scatter(
-        x=[row["time"].timestamp() * 1000 for row in rows],
-        y=[row["price"] for row in rows],
-        text=[
+    return {
+        "type": "scatter",
+        "x": [row["time"].timestamp() * 1000 for row in rows],
+        "y": [row["price"] for row in rows],
+        "text": [
             f"<b>{escape(row['strategy'])}</b> {numbers.moment(row['time'])}<br>{escape(row['text'])}" for row in rows
         ],
-        mode="markers",
-        name="notes",
-        legendrank=4,
-        meta={"full_size": 9, "size": 7},
-        marker={"symbol": "diamond-open", "size": 7, "color": WARNING, "line": {"color": WARNING, "width": 1.5}},
-        hovertemplate="%{text}<extra></extra>",
-    )
+        "mode": "markers",
+        "name": "notes",
+        "legendrank": 4,
+        "meta": {"full_size": 9, "size": 7},
+        "marker": {"symbol": "diamond-open", "size": 7, "color": WARNING, "line": {"color": WARNING, "width": 1.5}},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
 
 
-def _stack(figure: go.Figure, panes: list[str]) -> None:
+def _stack(figure: Spec, panes: list[str]) -> None:
     """Make room below the price, one pane under the other on one time axis."""
-    price = float(figure.layout.height)
+    price = float(figure["layout"]["height"])
     whole = price + len(panes) * (_PANE + _GAP)
-    shares = {"height": whole, "yaxis": {"domain": [1 - price / whole, 1]}}
+    shares: dict[str, Any] = {"height": whole, "yaxis": {"domain": [1 - price / whole, 1]}}
+    names = []
     top = 1 - price / whole
     for number, name in enumerate(panes, 2):
         top -= _GAP / whole
@@ -131,21 +145,10 @@ def _stack(figure: go.Figure, panes: list[str]) -> None:
             "tickfont": {"size": 11, "color": MUTED},
             "exponentformat": "B",
         }
-        figure.add_annotation(
-            text=escape(name),
-            xref="paper",
-            yref="paper",
-            x=0.006,
-            y=top,
-            xanchor="left",
-            yanchor="top",
-            showarrow=False,
-            font={"size": 11, "color": MUTED},
-            bgcolor=PLOT,
-        )
+        names.append({"text": escape(name), "y": top, **_NAME})
         top = bottom
     shares["xaxis"] = {"anchor": f"y{len(panes) + 1}"}
-    figure.update_layout(**shares)
-    if figure.data and figure.data[0].type == "heatmap":
-        bar = figure.data[0].colorbar
-        figure.data[0].colorbar = {**bar.to_plotly_json(), "y": -0.05 * price / whole}
+    shares["annotations"] = [*figure["layout"].get("annotations", ()), *names]
+    figure["layout"] = merged(figure["layout"], shares)
+    if figure["data"] and figure["data"][0]["type"] == "heatmap":
+        figure["data"][0]["colorbar"]["y"] = -0.05 * price / whole

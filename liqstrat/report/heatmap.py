@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import pyarrow as pa
 
 from liqstrat.liquidation.contract import LINEAR, Contract
@@ -14,7 +13,8 @@ from liqstrat.report.markers import trade_traces
 from liqstrat.report.numbers import amount
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.raster import MOST_CELLS, Bytes, ColourScale, Raster, rasterise
-from liqstrat.report.theme import BUTTON, HEAT, LINE, MUTED, ON_BUTTON, PLOT, UNKNOWN, dress
+from liqstrat.report.spec import Spec, Trace, spec_of
+from liqstrat.report.theme import BUTTON, HEAT, LINE, MUTED, ON_BUTTON, PLOT, UNKNOWN
 
 _HEIGHT = 680
 #: What can be seen of maps with a band.
@@ -37,29 +37,32 @@ def heatmap_figure(
     height: int = _HEIGHT,
     most_cells: int = MOST_CELLS,
     contract: Contract = LINEAR,
-) -> go.Figure:
+) -> Spec:
     """Heat from `levels` (`time`, `price_low`, `price_high`, `contracts`; one symbol), `candles` (`time`, `open`,
     `high`, `low`, `close`) over it and `trades` (rows of a results folder's `positions.parquet`) on top.
 
     Colour is what the contracts of a price bin are worth, as `contract` tells; a map is drawn from the moment from
     which it could have been known. With columns `low` and `high`, buttons show the least and the most instead.
     """
-    figure = go.Figure()
+    traces: list[Trace] = []
     read = read_candles(candles)
     view = None if read is None else _view(read)
     pictures = len(_BOUNDS) if "low" in levels.column_names else 1
     raster = rasterise(levels, view, most_cells // pictures, contract)
     if raster is not None:
-        figure.add_trace(_heat(raster, raster.codes, raster.scale, contract.quote))
+        traces.append(_heat(raster, raster.codes, raster.scale, contract.quote))
     if raster is not None and raster.bounds is not None and raster.high_scale is not None:
         for name, codes, scale in zip(_BOUNDS[1:], raster.bounds, (raster.scale, raster.high_scale), strict=True):
-            figure.add_trace(_heat(raster, codes, scale, contract.quote, name))
+            traces.append(_heat(raster, codes, scale, contract.quote, name))
     if read is not None:
-        figure.add_traces(candle_traces(read))
+        traces += candle_traces(read)
     if trades is not None:
-        figure.add_traces(trade_traces(trades, contract.quote))
-    dress(figure, height=height, simulated=simulated)
-    figure.update_layout(
+        traces += trade_traces(trades, contract.quote)
+    more: dict[str, Any] = {} if raster is None or raster.bounds is None else {"updatemenus": [_switch()]}
+    return spec_of(
+        traces,
+        height=height,
+        simulated=simulated,
         dragmode="pan",
         hovermode="closest",
         hoverdistance=12,
@@ -71,10 +74,8 @@ def heatmap_figure(
             "showgrid": False,
             "tickformat": ",~r",
         },
+        **more,
     )
-    if raster is not None and raster.bounds is not None:
-        figure.update_layout(updatemenus=[_switch()])
-    return figure
 
 
 def write_heatmap_page(
@@ -98,7 +99,7 @@ def write_heatmap_page(
     return write_page(out, title, body)
 
 
-def heatmap_html(name: str, figure: go.Figure, label: str) -> str:
+def heatmap_html(name: str, figure: Spec, label: str) -> str:
     """The figure with the line above it that reads the values under the pointer."""
     return (
         f'<p class="how">{HOW_TO_READ}</p>'
@@ -129,24 +130,25 @@ def _switch() -> dict[str, Any]:
     }
 
 
-def _heat(raster: Raster, codes: Bytes, scale: ColourScale, unit: str, bound: str = "") -> go.Heatmap:
+def _heat(raster: Raster, codes: Bytes, scale: ColourScale, unit: str, bound: str = "") -> Trace:
     """The picture of what is expected, or of a `bound` of it, which is seen when it is asked for."""
     ticks = scale.ticks()
-    return go.Heatmap(
-        z=codes,
-        visible=not bound,
-        x0=raster.start_ms + raster.step_ms / 2,
-        dx=raster.step_ms,
-        y0=raster.low + raster.row_height / 2,
-        dy=raster.row_height,
-        zmin=0,
-        zmax=255,
-        zsmooth=False,
-        colorscale=_colours(),
-        hovertemplate="%{x|%Y-%m-%d %H:%M}<br>%{y:,.6~r}<extra></extra>",
-        name="liquidation levels",
-        meta={"amounts": [float(f"{value:.3g}") for value in scale.decode()], "unit": unit, "bound": bound},
-        colorbar={
+    return {
+        "type": "heatmap",
+        "z": codes,
+        "visible": not bound,
+        "x0": raster.start_ms + raster.step_ms / 2,
+        "dx": raster.step_ms,
+        "y0": raster.low + raster.row_height / 2,
+        "dy": raster.row_height,
+        "zmin": 0,
+        "zmax": 255,
+        "zsmooth": False,
+        "colorscale": _colours(),
+        "hovertemplate": "%{x|%Y-%m-%d %H:%M}<br>%{y:,.6~r}<extra></extra>",
+        "name": "liquidation levels",
+        "meta": {"amounts": [float(f"{value:.3g}") for value in scale.decode()], "unit": unit, "bound": bound},
+        "colorbar": {
             "orientation": "h",
             "x": 1,
             "xanchor": "right",
@@ -161,7 +163,7 @@ def _heat(raster: Raster, codes: Bytes, scale: ColourScale, unit: str, bound: st
             "len": 0.4,
             "outlinewidth": 0,
         },
-    )
+    }
 
 
 def _colours() -> list[tuple[float, str]]:

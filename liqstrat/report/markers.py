@@ -7,10 +7,10 @@ from functools import partial
 from html import escape
 from typing import Any
 
-import plotly.graph_objects as go
 import pyarrow as pa
 
 from liqstrat.report import numbers
+from liqstrat.report.spec import Trace
 from liqstrat.report.theme import GAIN, LONG, LOSS, PLOT, SHORT, TEXT, WARNING
 
 Row = dict[str, Any]
@@ -32,7 +32,7 @@ _TRADES_AT_FULL_SIZE, _LEAST_SIZE = 60, 0.5
 EXIT_NAMES = {role: look[0] for role, look in _EXITS.items()}
 
 
-def trade_traces(trades: pa.Table, quote: str = "USDT") -> list[go.Scatter]:
+def trade_traces(trades: pa.Table, quote: str = "USDT") -> list[Trace]:
     """Lines from entry to exit (green gained, red lost), then markers by side of entry and role of exit.
 
     `trades` are rows of a results folder's `positions.parquet`; one that is still open has no exit.
@@ -40,7 +40,7 @@ def trade_traces(trades: pa.Table, quote: str = "USDT") -> list[go.Scatter]:
     """
     rows = trades.to_pylist()
     closed = [row for row in rows if row["closed"] is not None and row["exit_price"] is not None]
-    traces = []
+    traces: list[Trace] = []
     for gained, colour in ((True, GAIN), (False, LOSS)):
         some = [row for row in closed if (row["pnl"] > 0) == gained]
         if some:
@@ -76,39 +76,39 @@ def level_text(row: Row) -> str:
     return f"{text} ({numbers.amount(least / contracts * notional)} to {numbers.amount(most / contracts * notional)})"
 
 
-def _lines(rows: list[Row], colour: str) -> go.Scatter:
+def _lines(rows: list[Row], colour: str) -> Trace:
     times: list[float | None] = []
     prices: list[float | None] = []
     for row in rows:
         times += [_ms(row["opened"]), _ms(row["closed"]), None]
         prices += [row["entry_price"], row["exit_price"], None]
-    return go.Scatter(
-        x=times,
-        y=prices,
-        mode="lines",
-        line={"color": colour, "width": 1.5, "dash": "dot"},
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    return {
+        "type": "scatter",
+        "x": times,
+        "y": prices,
+        "mode": "lines",
+        "line": {"color": colour, "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
-def _markers(
-    look: _Look, trades: int, rows: list[Row], time: str, price: str, text: Callable[[Row], str]
-) -> go.Scatter:
+def _markers(look: _Look, trades: int, rows: list[Row], time: str, price: str, text: Callable[[Row], str]) -> Trace:
     """Markers, the smaller the more `trades` there are; `meta.full_size` (pixels) is for a page that zooms in."""
     name, symbol, colour, full_size = look
     share = max(min(math.sqrt(_TRADES_AT_FULL_SIZE / trades), 1.0), _LEAST_SIZE)
-    return go.Scatter(
-        x=[_ms(row[time]) for row in rows],
-        y=[row[price] for row in rows],
-        text=[text(row) for row in rows],
-        mode="markers",
-        name=name,
-        legendrank=1 if time == "opened" else 2,
-        meta={"full_size": full_size, "size": full_size * share},
-        marker={"symbol": symbol, "size": full_size * share, "color": colour, "line": {"color": PLOT, "width": 1}},
-        hovertemplate="%{text}<extra></extra>",
-    )
+    return {
+        "type": "scatter",
+        "x": [_ms(row[time]) for row in rows],
+        "y": [row[price] for row in rows],
+        "text": [text(row) for row in rows],
+        "mode": "markers",
+        "name": name,
+        "legendrank": 1 if time == "opened" else 2,
+        "meta": {"full_size": full_size, "size": full_size * share},
+        "marker": {"symbol": symbol, "size": full_size * share, "color": colour, "line": {"color": PLOT, "width": 1}},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
 
 
 def _entry_text(row: Row, quote: str) -> str:

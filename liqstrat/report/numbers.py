@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 ABSENT = "–"
 _MINUS = "\u2212"
+#: A number without any of them is zero as it is written.
+_DIGITS = frozenset("123456789")
 _SIZES = ((1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
@@ -23,7 +25,7 @@ def number(value: float | None, decimals: int = 2, *, signed: bool = False) -> s
     if value is None:
         return ABSENT
     text = f"{abs(value):,.{decimals}f}"
-    if not any(digit in text for digit in "123456789"):
+    if _DIGITS.isdisjoint(text):
         return text
     return (_MINUS if value < 0 else "+" if signed else "") + text
 

@@ -8,12 +8,16 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from liqstrat.held import partial_file
+from liqstrat.report.spec import Spec, to_json
 from liqstrat.report.theme import LIGHT, css_variables
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 
 def write_page(out: Path, title: str, body: str) -> Path:
@@ -70,12 +74,14 @@ def _hash(script: str) -> str:
     return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
 
 
-def plot_html(name: str, figure: go.Figure, label: str, *, scroll_zoom: bool = False) -> str:
+def plot_html(name: str, figure: "Spec | go.Figure", label: str, *, scroll_zoom: bool = False) -> str:
     """A figure's place in the page and its data; `name` is unique in the page, `label` is read to who cannot see."""
-    # The standard library's encoder, whatever else is installed: the same results give the same bytes. Plotly has it
-    # write "<" as an escape, so that no text can end the script.
-    spec = figure.to_json(engine="json")
-    height = figure.layout.height
+    if isinstance(figure, dict):
+        spec, height = to_json(figure), figure["layout"]["height"]
+    else:
+        # The standard library's encoder, whatever else is installed: the same results give the same bytes. Plotly has
+        # it write "<" as an escape, so that no text can end the script.
+        spec, height = figure.to_json(engine="json"), figure.layout.height
     return (
         f'<div class="plot" id="plot-{escape(name)}" data-spec="spec-{escape(name)}" role="figure" '
         f'aria-label="{escape(label)}" data-scroll-zoom="{json.dumps(scroll_zoom)}" style="height:{height}px"></div>'

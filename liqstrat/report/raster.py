@@ -23,6 +23,8 @@ MOST_CELLS = 1_600_000
 _TOP_PERCENTILE = 98.5
 _MEDIAN_BRIGHTNESS, _LEAST_EXPONENT = 0.25, 0.4
 _LONE_MAP_MINUTES = 15
+#: Edges that are the same to this part of their logarithm are one.
+_EQUAL = 1e8
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def rasterise(
     bins, bin_lows, bin_highs = _bins(levels["price_low"], lows, highs)
     row_height = float(np.min(bin_highs - bin_lows))
     rows, maps = int(np.ceil((bin_highs[-1] - bin_lows[0]) / row_height)), int(columns.max()) + 1
-    thin = int(np.ceil(rows * maps / most_cells))
+    thin = _thinning(rows, maps, most_cells)
     # First of all what is not shown goes: most of a long run's rows.
     shown = np.flatnonzero((columns >= 0) & (columns % thin == 0))
     price = contract.worth(np.sqrt(lows[shown] * highs[shown]))
@@ -148,25 +150,53 @@ def rasterise(
     )
 
 
-def _columns(time: pa.ChunkedArray) -> tuple[Ints, float, float]:
-    """Each row's column, the first column's time (ms) and the usual distance between maps.
+def shown_of(moments: pa.ChunkedArray, price_low: pa.ChunkedArray, most_cells: int = MOST_CELLS) -> pa.ChunkedArray:
+    """Of the moments of maps, ascending, those that `rasterise` would draw: who reads maps needs no others.
 
-    Of maps closer together than that the last one of a column counts; rows of the others get column -1.
+    price_low: the different lower edges of their bins.
     """
+    if not len(moments):
+        return moments
+    columns, _ = _places(milliseconds(moments))
+    edges = np.sort(np.log(doubles(price_low)))
+    apart = np.diff(edges)
+    width = float(apart[apart > 1 / _EQUAL].min(initial=1.0))
+    rows = int(np.ceil(np.expm1(edges[-1] + width - edges[0]) / np.expm1(width)))
+    thin = _thinning(rows, int(columns.max()) + 1, most_cells)
+    return moments.filter(pa.array((columns >= 0) & (columns % thin == 0)))
+
+
+def _thinning(rows: int, maps: int, most_cells: int) -> int:
+    """Every how manyth map is drawn, that there be `most_cells` at most."""
+    return -(-maps // max(most_cells // rows, 1))
+
+
+def _columns(time: pa.ChunkedArray) -> tuple[Ints, float, float]:
+    """Each row's column, the first column's time (ms) and the usual distance between maps."""
     which, moments = _distinct(time)
     times, of_moment = np.unique(milliseconds(moments), return_inverse=True)
+    columns, step = _places(times)
+    return columns[of_moment][which], float(times[0]), step
+
+
+def _places(times: Floats) -> tuple[Ints, float]:
+    """The columns of maps at ascending times (ms), and the usual distance between them.
+
+    Of maps closer together than that the last one of a column counts; the others get column -1.
+    """
     minutes, counts = np.unique(np.round(np.diff(times) / 60_000), return_counts=True)
     usual = minutes[minutes > 0][counts[minutes > 0].argmax()] if (minutes > 0).any() else _LONE_MAP_MINUTES
     step = float(usual) * 60_000
     columns = np.round((times - times[0]) / step).astype(np.int64)
     columns[:-1][columns[:-1] == columns[1:]] = -1
-    return columns[of_moment][which], float(times[0]), step
+    return columns, step
 
 
 def _bins(price_low: pa.ChunkedArray, lows: Floats, highs: Floats) -> tuple[Ints, Floats, Floats]:
     """Each row's price bin, and the edges of the bins that occur."""
     which, distinct = _distinct(price_low)
-    _, first, of_distinct = np.unique(np.round(np.log(doubles(distinct)) * 1e8), return_index=True, return_inverse=True)
+    edges = np.round(np.log(doubles(distinct)) * _EQUAL)
+    _, first, of_distinct = np.unique(edges, return_index=True, return_inverse=True)
     row = np.empty(len(distinct), dtype=np.int64)
     row[which[::-1]] = np.arange(len(which))[::-1]
     return of_distinct.astype(np.int64)[which], lows[row[first]], highs[row[first]]

@@ -3,8 +3,6 @@
 from html import escape
 from pathlib import Path
 
-import plotly.graph_objects as go
-
 from liqstrat.liquidation.contract import contract_of
 from liqstrat.report.candles import read_candles
 from liqstrat.report.cards import cards_html, strategies_html
@@ -17,6 +15,7 @@ from liqstrat.report.numbers import moment
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.raster import MOST_CELLS
 from liqstrat.report.rolling import rolling_figure
+from liqstrat.report.spec import Spec
 from liqstrat.report.tables import Results, read_results
 from liqstrat.report.tearsheet import tearsheet_html
 from liqstrat.report.trade_table import trades_html
@@ -62,13 +61,14 @@ def _rolling(results: Results) -> str:
     figure = rolling_figure(results.equity, simulated=results.run.simulated)
     if figure is None:
         return ""
-    days = figure.layout.meta["days"]
+    days = figure["layout"]["meta"]["days"]
     how = f'<p class="how">Of the hourly returns of the {days} days before; where it wanders, so does the edge.</p>'
     return _section("Rolling Sharpe", how + plot_html("rolling", figure, "Rolling Sharpe over time"))
 
 
-def _heatmap(results: Results, symbol: str) -> go.Figure | None:
-    levels, candles = results.levels(symbol), results.candles(symbol)
+def _heatmap(results: Results, symbol: str) -> Spec | None:
+    most_cells = MOST_CELLS // len(results.run.symbols)
+    levels, candles = results.levels(symbol, most_cells), results.candles(symbol)
     if not len(levels) and not len(candles):
         return None
     figure = heatmap_figure(
@@ -76,20 +76,20 @@ def _heatmap(results: Results, symbol: str) -> go.Figure | None:
         candles,
         results.positions_of(symbol),
         simulated=results.run.simulated,
-        most_cells=MOST_CELLS // len(results.run.symbols),
+        most_cells=most_cells,
         contract=contract_of(symbol),
     )
     draw(figure, results.plots(symbol), results.notes(symbol), read_candles(candles))
     return figure
 
 
-def _heatmap_section(symbol: str, figure: go.Figure | None) -> str:
+def _heatmap_section(symbol: str, figure: Spec | None) -> str:
     heading = f"{symbol} liquidation heatmap"
     if figure is None:
         return _section(heading, _empty("Neither levels nor candles were recorded."))
-    levels = any(trace.type == "heatmap" for trace in figure.data)
+    levels = any(trace["type"] == "heatmap" for trace in figure["data"])
     missing = "" if levels else _empty("No levels were recorded: there was no open interest yet, or none near price.")
-    if left_out := figure.layout.meta["left_out"]:
+    if left_out := figure["layout"]["meta"]["left_out"]:
         missing += _empty(f"{left_out} more plots of strategies are in plots.parquet.")
     return _section(heading, missing + heatmap_html(f"heatmap-{symbol}", figure, heading))
 

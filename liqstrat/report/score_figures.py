@@ -12,6 +12,7 @@ from liqstrat.liquidation.contract import LINEAR, Contract
 from liqstrat.report import numbers
 from liqstrat.report.error_bars import error_bars
 from liqstrat.report.heatmap import heatmap_figure
+from liqstrat.report.spec import Spec
 from liqstrat.report.theme import ACCENT, LINES, LONG, MUTED, PLOT, SHORT, WARNING, dress
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def liquidations_figure(
     simulated: bool,
     height: int = 720,
     contract: Contract = LINEAR,
-) -> go.Figure:
+) -> Spec:
     """The heatmap with the largest recorded liquidations where they happened, the area of a mark by their worth."""
     figure = heatmap_figure(levels, candles, simulated=simulated, height=height, contract=contract)
     worth = liquidations.contracts * contract.worth(liquidations.price)
@@ -110,22 +111,23 @@ def liquidations_figure(
         ("short liquidated", False, SHORT, "triangle-up"),
     ):
         rows = largest[liquidations.long[largest] == side]
-        figure.add_trace(
-            go.Scatter(
-                x=liquidations.time_ns[rows] / 1e6,
-                y=liquidations.price[rows],
-                text=[f"{numbers.amount(value)} {contract.quote}" for value in worth[rows]],
-                mode="markers",
-                name=name,
-                marker={
+        figure["data"].append(
+            {
+                "type": "scatter",
+                "x": liquidations.time_ns[rows] / 1e6,
+                "y": liquidations.price[rows],
+                "text": [f"{numbers.amount(value)} {contract.quote}" for value in worth[rows]],
+                "mode": "markers",
+                "name": name,
+                "marker": {
                     "symbol": symbol,
                     "size": size[rows].round(1),
                     "color": colour,
                     "opacity": 0.8,
                     "line": {"color": PLOT, "width": 0.6},
                 },
-                hovertemplate=f"{name}, %{{text}}<br>%{{x|%Y-%m-%d %H:%M:%S}} at %{{y:,.7~r}}<extra></extra>",
-            )
+                "hovertemplate": f"{name}, %{{text}}<br>%{{x|%Y-%m-%d %H:%M:%S}} at %{{y:,.7~r}}<extra></extra>",
+            }
         )
     return figure
 

@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow.dataset import dataset
 
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import read_json
 from liqstrat.liquidation.contract import KNOWN_QUOTES
+from liqstrat.report.raster import MOST_CELLS
+from liqstrat.report.recorded import read_maps
 
 _MOMENT = pa.timestamp("us", "UTC")
 _COLUMNS = {
@@ -36,8 +37,6 @@ _LATER_TABLES = {
     "plots.parquet": {"time": _MOMENT, "strategy": _TEXT, "symbol": _TEXT, "name": _TEXT, "value": pa.float64()},
     "notes.parquet": {"time": _MOMENT, "strategy": _TEXT, "symbol": _TEXT, "price": pa.float64(), "text": _TEXT},
 }
-#: More maps than this in a row have no room on a page: they are not even read.
-MOST_MAPS = 9000
 _RUN_KEYS = (
     *("name", "run", "created", "simulated", "versions", "config", "config_hash", "data_hash", "symbols", "start"),
     *("end", "resolution", "data", "notes"),
@@ -108,13 +107,10 @@ class Results:
     def positions_of(self, symbol: str) -> pa.Table:
         return self.positions.filter(pc.field("symbol") == symbol)
 
-    def levels(self, symbol: str) -> pa.Table:
-        """Maps over time: `time`, `price_low`, `price_high`, `contracts`; of more than `MOST_MAPS` every nth."""
-        of_symbol = pc.field("symbol") == symbol
-        moments = self._moments("levels.parquet", of_symbol)
-        every = -(-len(moments) // MOST_MAPS)
-        shown = of_symbol & pc.field("time").isin(moments[::every]) if every > 1 else of_symbol
-        return self._table("levels.parquet", shown)
+    def levels(self, symbol: str, most_cells: int = MOST_CELLS) -> pa.Table:
+        """Maps over time that a picture of `most_cells` shows: `time`, `price_low`, `price_high`, `contracts`."""
+        with self._checked("levels.parquet") as (path, _):
+            return read_maps(path, symbol, most_cells, alone=self.run.symbols == [symbol])
 
     def last_map(self, symbol: str) -> pa.Table:
         """The map at the end: `side`, `price_low`, `price_high`, `leverage`, `contracts`, `price`; `low`, `high` with a
@@ -142,16 +138,6 @@ class Results:
         with self._checked(name) as (path, present):
             more = [column for column in _OF_BAND.get(name, ()) if column in present]
             return pq.read_table(path, columns=[*_wanted(name), *more], filters=rows)
-
-    def _moments(self, name: str, rows: pc.Expression) -> pa.Array:
-        """The different times of a table, ascending."""
-        with self._checked(name) as (path, _):
-            parts = [
-                pc.unique(batch["time"])
-                for batch in dataset(path).to_batches(columns=["time"], filter=rows)
-                if len(batch)
-            ]
-        return pc.unique(pa.chunked_array(parts, _MOMENT)).sort()
 
     @contextmanager
     def _checked(self, name: str) -> Iterator[tuple[Path, list[str]]]:

@@ -4,9 +4,10 @@ Figures and style sheets are written in the dark colours; a page that is shown l
 `LIGHT` has, so that a figure is written once.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 PAGE = "#0d1015"
 PANEL = "#141920"
@@ -96,11 +97,12 @@ _NAMES = {
     **{f"heat-{at}": colour for at, colour in enumerate(HEAT)},
 }
 
-_AXIS: dict[str, Any] = {
+#: What all axes have in common.
+AXIS: dict[str, Any] = {
     "gridcolor": GRID,
     "linecolor": LINE,
     "zeroline": False,
-    "tickcolor": LINE,
+    "ticks": "",
     "automargin": True,
     "title": {"font": {"size": 12, "color": MUTED}, "standoff": 8},
     "tickfont": {"size": 11, "color": MUTED},
@@ -109,17 +111,19 @@ _AXIS: dict[str, Any] = {
 }
 
 
-def dress(figure: go.Figure, *, height: int, simulated: bool, badge_above: bool = False) -> go.Figure:
-    """Give `figure` the common look; `simulated` writes SIMULATED into its corner, so that a saved picture says it,
-    or above the corner where lines are drawn in it and no legend stands above."""
-    figure.update_layout(
-        template={},
-        height=height,
-        paper_bgcolor=PANEL,
-        plot_bgcolor=PLOT,
-        font={"family": FONT, "size": 12, "color": TEXT},
-        margin={"l": 8, "r": 8, "t": 34, "b": 8},
-        legend={
+def look(height: int) -> dict[str, Any]:
+    """The layout that every figure starts from, but for its axes."""
+    return {
+        # Plotly's own would be written into each figure, with colours that pages do not have.
+        "template": {},
+        "autotypenumbers": "strict",
+        "hovermode": "closest",
+        "height": height,
+        "paper_bgcolor": PANEL,
+        "plot_bgcolor": PLOT,
+        "font": {"family": FONT, "size": 12, "color": TEXT},
+        "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+        "legend": {
             "orientation": "h",
             "x": 0,
             "xanchor": "left",
@@ -130,27 +134,45 @@ def dress(figure: go.Figure, *, height: int, simulated: bool, badge_above: bool 
             "traceorder": "normal",
             "itemsizing": "constant",
         },
-        hoverlabel={"bgcolor": RAISED, "bordercolor": LINE, "font": {"size": 12, "color": TEXT, "family": FONT}},
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": TEXT, "orientation": "h"},
-        separators=".,",
-    )
-    figure.update_xaxes(**_AXIS)
-    figure.update_yaxes(**_AXIS)
+        "hoverlabel": {
+            "align": "left",
+            "bgcolor": RAISED,
+            "bordercolor": LINE,
+            "font": {"size": 12, "color": TEXT, "family": FONT},
+        },
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": TEXT, "orientation": "h"},
+        "separators": ".,",
+    }
+
+
+def dress(figure: "go.Figure", *, height: int, simulated: bool, badge_above: bool = False) -> "go.Figure":
+    """Give `figure` the common look; `simulated` writes SIMULATED into its corner, so that a saved picture says it,
+    or above the corner where lines are drawn in it and no legend stands above."""
+    # Layouts are merged, so that an empty template takes nothing away.
+    figure.layout.template = None
+    figure.update_layout(look(height))
+    figure.update_xaxes(**AXIS)
+    figure.update_yaxes(**AXIS)
     if simulated:
-        figure.add_annotation(
-            text="<b>SIMULATED</b>",
-            xref="paper",
-            yref="paper",
-            x=0 if badge_above else 0.006,
-            y=1 if badge_above else 0.985,
-            xanchor="left",
-            yanchor="bottom" if badge_above else "top",
-            showarrow=False,
-            font={"size": 13, "color": WARNING},
-            bgcolor=PANEL if badge_above else faded(PLOT, 0.75),
-            borderpad=3,
-        )
+        figure.add_annotation(badge(above=badge_above))
     return figure
+
+
+def badge(*, above: bool) -> dict[str, Any]:
+    """An annotation: SIMULATED, within the upper left corner or above it."""
+    return {
+        "text": "<b>SIMULATED</b>",
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0 if above else 0.006,
+        "y": 1 if above else 0.985,
+        "xanchor": "left",
+        "yanchor": "bottom" if above else "top",
+        "showarrow": False,
+        "font": {"size": 13, "color": WARNING},
+        "bgcolor": PANEL if above else faded(PLOT, 0.75),
+        "borderpad": 3,
+    }
 
 
 def faded(colour: str, opacity: float) -> str:

@@ -175,7 +175,8 @@ def _only(one: Compared, runs: int) -> str:
     symbols = one.results.run.symbols
     for symbol in symbols:
         name = f"heatmap-{one.letter}-{symbol}"
-        levels, candles = one.results.levels(symbol), one.results.candles(symbol)
+        most_cells = MOST_CELLS // (runs * len(symbols))
+        levels, candles = one.results.levels(symbol, most_cells), one.results.candles(symbol)
         if not len(levels) and not len(candles):
             continue
         figure = heatmap_figure(
@@ -184,7 +185,7 @@ def _only(one: Compared, runs: int) -> str:
             one.only.filter(np.asarray(one.only["symbol"]) == symbol),
             simulated=one.results.run.simulated,
             height=520,
-            most_cells=MOST_CELLS // (runs * len(symbols)),
+            most_cells=most_cells,
             contract=contract_of(symbol),
         )
         plots[symbol] = f"plot-{name}"

@@ -18,7 +18,7 @@ def values(figure: go.Figure, name: str) -> np.ndarray:
 
 def test_the_picture_agrees_with_the_metrics(demo_results: Path) -> None:
     metrics = json.loads((demo_results / "metrics.json").read_text())
-    figure = equity_figure(pq.read_table(demo_results / "equity.parquet"), None, simulated=True)
+    figure = go.Figure(equity_figure(pq.read_table(demo_results / "equity.parquet"), None, simulated=True))
     assert -values(figure, "drawdown").min() == pytest.approx(metrics["max_drawdown"], abs=1e-6)
     assert values(figure, "equity")[-1] == pytest.approx(metrics["final_equity"], abs=0.01)
 
@@ -31,7 +31,8 @@ def test_a_month_of_minutes_loses_points_but_no_extreme(seed: int) -> None:
     equity = 100_000 + np.cumsum(rng.normal(0, 20, count))
     notional = np.where(rng.random(count) < 0.0005, rng.normal(0, 5e4, count), 0.0)
     time = pa.array(np.arange(count, dtype=np.int64) * 60_000_000).cast(pa.timestamp("us", "UTC"))
-    figure = equity_figure(pa.table({"time": time, "equity": equity, "notional": notional}), None, simulated=False)
+    table = pa.table({"time": time, "equity": equity, "notional": notional})
+    figure = go.Figure(equity_figure(table, None, simulated=False))
     drawn, drawdown, position = (values(figure, name) for name in ("equity", "drawdown", "position"))
     assert len(drawn) < 5000
     assert (drawn.min(), drawn.max(), drawn[0], drawn[-1]) == (equity.min(), equity.max(), equity[0], equity[-1])
@@ -42,5 +43,5 @@ def test_a_month_of_minutes_loses_points_but_no_extreme(seed: int) -> None:
 def test_drawdown_counts_from_the_balance_at_the_start() -> None:
     time = pa.array([60_000_000, 120_000_000]).cast(pa.timestamp("us", "UTC"))
     table = pa.table({"time": time, "equity": [95_000.0, 96_000.0], "notional": [0.0, 0.0]})
-    figure = equity_figure(table, 100_000.0, simulated=False)
+    figure = go.Figure(equity_figure(table, 100_000.0, simulated=False))
     assert values(figure, "drawdown").min() == pytest.approx(-0.05)

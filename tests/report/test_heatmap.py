@@ -20,7 +20,12 @@ def demo(demo_results: Path) -> Results:
 @pytest.fixture(scope="module")
 def figure(demo: Results) -> go.Figure:
     symbol = demo.run.symbols[0]
-    return heatmap_figure(demo.levels(symbol), demo.candles(symbol), demo.positions_of(symbol), simulated=True)
+    return drawn(demo.levels(symbol), demo.candles(symbol), demo.positions_of(symbol), simulated=True)
+
+
+def drawn(*tables: pa.Table, simulated: bool = False) -> go.Figure:
+    """The figure as Plotly takes it, which refuses what it does not know."""
+    return go.Figure(heatmap_figure(*tables, simulated=simulated))
 
 
 def traces(figure: go.Figure, kind: str) -> list:
@@ -81,7 +86,7 @@ def test_the_colour_bar_says_what_a_colour_is_worth(figure: go.Figure) -> None:
 
 def test_a_picture_of_simulated_data_says_so(demo: Results, figure: go.Figure) -> None:
     symbol = demo.run.symbols[0]
-    real = heatmap_figure(demo.levels(symbol), demo.candles(symbol))
+    real = drawn(demo.levels(symbol), demo.candles(symbol))
     assert "SIMULATED" in str(figure.layout.annotations)
     assert "SIMULATED" not in str(real.layout.annotations)
 
@@ -90,7 +95,7 @@ def test_an_open_trade_has_an_entry_only(demo: Results) -> None:
     trade = {**demo.positions.to_pylist()[0], "side": "long", "closed": None, "exit_price": None, "exit_role": None}
     symbol = demo.run.symbols[0]
     trades = pa.Table.from_pylist([trade], schema=demo.positions.schema)
-    figure = heatmap_figure(demo.levels(symbol), demo.candles(symbol), trades)
+    figure = drawn(demo.levels(symbol), demo.candles(symbol), trades)
     assert [trace.name for trace in traces(figure, "scatter")] == ["long entry"]
 
 
@@ -111,5 +116,5 @@ def test_the_page_alone_takes_decimal_candles(demo: Results, tmp_path: Path) -> 
 
 def test_a_heatmap_without_candles_or_levels_is_drawn_all_the_same(demo_results: Path) -> None:
     levels = pq.read_table(demo_results / "levels.parquet")
-    assert traces(heatmap_figure(levels), "heatmap")
-    assert not heatmap_figure(levels.slice(0, 0)).data
+    assert traces(drawn(levels), "heatmap")
+    assert not drawn(levels.slice(0, 0)).data

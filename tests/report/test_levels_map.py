@@ -30,7 +30,7 @@ def by_name(figure: go.Figure) -> dict[str, go.Bar | go.Scatter]:
 
 def test_the_stacked_bars_hold_all_there_is_by_leverage(last_map: pa.Table) -> None:
     price = last_map["price"][0].as_py()
-    traces = by_name(map_figure(last_map, price))
+    traces = by_name(go.Figure(map_figure(last_map, price)))
     for tier in set(last_map["leverage"].to_pylist()):
         part = last_map.filter(pa.compute.field("leverage") == tier)
         assert sum(traces[f"{tier}x"].y) == pytest.approx(usdt(part, price))
@@ -38,7 +38,7 @@ def test_the_stacked_bars_hold_all_there_is_by_leverage(last_map: pa.Table) -> N
 
 def test_the_curves_grow_outwards_from_price(last_map: pa.Table) -> None:
     price = last_map["price"][0].as_py()
-    traces = by_name(map_figure(last_map, price))
+    traces = by_name(go.Figure(map_figure(last_map, price)))
     longs, shorts = traces["longs, sum"], traces["shorts, sum"]
     assert max(longs.x) < price * 1.005
     assert min(shorts.x) > price * 0.995
@@ -49,7 +49,7 @@ def test_the_curves_grow_outwards_from_price(last_map: pa.Table) -> None:
 
 
 def test_the_current_price_is_drawn_and_named(last_map: pa.Table) -> None:
-    figure = map_figure(last_map, 61_234.5)
+    figure = go.Figure(map_figure(last_map, 61_234.5))
     assert figure.layout.shapes[0].x0 == 61_234.5
     assert "61,234.5" in str(figure.layout.annotations)
 
@@ -59,7 +59,7 @@ def test_a_fine_grid_is_joined_into_bars_that_can_be_seen() -> None:
     count = len(low)
     columns = {"side": np.where(low < 60_000, "long", "short"), "price_low": low, "price_high": low * 1.0005}
     table = pa.table({**columns, "leverage": np.full(count, 10), "contracts": np.ones(count)})
-    figure = map_figure(table, 60_000)
+    figure = go.Figure(map_figure(table, 60_000))
     bars = by_name(figure)["10x"]
     in_view = (bars.x > 48_000) & (bars.x < 72_000)
     assert 60 < in_view.sum() <= 180
@@ -67,6 +67,6 @@ def test_a_fine_grid_is_joined_into_bars_that_can_be_seen() -> None:
 
 
 def test_an_empty_map_is_a_picture_of_the_price(last_map: pa.Table) -> None:
-    figure = map_figure(last_map.slice(0, 0), 60_000)
+    figure = go.Figure(map_figure(last_map.slice(0, 0), 60_000))
     assert not figure.data
     assert figure.layout.shapes

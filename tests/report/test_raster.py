@@ -1,10 +1,11 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liqstrat.report.raster import MOST_CELLS, Raster, colour_scale, rasterise
+from liqstrat.report.raster import MOST_CELLS, Raster, colour_scale, rasterise, shown_of
 
 START_MS = 1_709_251_200_000
 QUARTER_MS = 900_000
@@ -98,7 +99,7 @@ def test_of_two_maps_in_one_column_the_later_counts_and_nothing_is_added_up() ->
 def test_a_long_record_is_thinned_to_what_a_page_can_carry() -> None:
     rows = [(quarter, number, 1.0 + quarter % 7) for quarter in range(6000) for number in (-300, 0, 300)]
     raster = raster_of(rows)
-    assert raster.codes.size <= MOST_CELLS + len(raster.codes)
+    assert raster.codes.size <= MOST_CELLS
     assert raster.end_ms >= START_MS + 5999 * QUARTER_MS
 
 
@@ -117,3 +118,27 @@ def test_more_is_never_drawn_darker(amounts: list[float]) -> None:
 def test_colour_bar_ticks_are_round_and_inside() -> None:
     ticks = colour_scale(np.linspace(1e6, 73.2e6, 1000)).ticks()
     assert ticks == [0, 20e6, 40e6, 60e6]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(30, 200), st.sets(st.integers(1, 200), max_size=40), st.integers(100, 4000))
+def test_the_maps_that_are_drawn_alone_make_the_same_picture(maps: int, missing: set[int], most_cells: int) -> None:
+    rows: list[Row] = [
+        (quarter, number, 1.0 + (7 * quarter + number) % 5)
+        for quarter in range(maps)
+        if quarter not in missing
+        for number in range(-10, 11)
+    ]
+    every = table(rows)
+    shown = shown_of(every["time"].unique().sort(), every["price_low"].unique(), most_cells)
+    some = rasterise(every.filter(pc.is_in(every["time"], value_set=shown)), most_cells=most_cells)
+    whole = rasterise(every, most_cells=most_cells)
+    assert some is not None
+    assert whole is not None
+    if some.step_ms == whole.step_ms:
+        columns = some.codes.shape[1]
+        assert (some.codes == whole.codes[:, :columns]).all()
+        assert (whole.codes[:, columns:] == NOT_RECORDED).all()
+    else:
+        assert len(missing) > 10, "most of the maps that would be drawn are missing"
+        assert some.step_ms % whole.step_ms == 0

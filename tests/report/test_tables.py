@@ -1,11 +1,14 @@
+import json
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from liqstrat.errors import LiqstratError
-from liqstrat.report import tables
+from liqstrat.report.raster import rasterise
 from liqstrat.report.tables import read_results
 
 
@@ -19,17 +22,42 @@ def test_a_real_run_is_read(demo_results: Path) -> None:
     assert len(results.levels("NOSUCH")) == 0
 
 
-def test_of_a_long_record_maps_are_read_evenly_and_whole(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_long_record_maps_are_read_evenly_and_whole(results: Path) -> None:
     symbol = read_results(results).run.symbols[0]
     every = read_results(results).levels(symbol)
     moments = every["time"].unique().to_pylist()
-    monkeypatch.setattr(tables, "MOST_MAPS", len(moments) // 3)
-    some = read_results(results).levels(symbol)
+    whole = rasterise(every)
+    assert whole is not None
+    most_cells = whole.codes.size // 3
+    some = read_results(results).levels(symbol, most_cells)
     shown = some["time"].unique().to_pylist()
     assert len(moments) // 5 < len(shown) <= len(moments) // 3
-    assert shown == moments[:: len(moments) // len(shown)]
+    assert shown == moments[:: round(len(moments) / len(shown))]
     rows = Counter(every["time"].to_pylist())
     assert len(some) == sum(rows[moment] for moment in shown)
+    drawn, of_all = rasterise(some, most_cells=most_cells), rasterise(every, most_cells=most_cells)
+    assert drawn is not None
+    assert of_all is not None
+    assert (drawn.step_ms, drawn.start_ms) == (of_all.step_ms, of_all.start_ms), "nothing is left out twice"
+
+
+def test_maps_of_one_of_several_symbols_are_read(results: Path) -> None:
+    path = results / "levels.parquet"
+    rows = pq.read_table(path)
+    other = pc.multiply(rows["price_low"], 0.05), pc.multiply(rows["price_high"], 0.05)
+    place, names = rows.column_names.index, pa.array(["ETHUSDT"] * len(rows))
+    cheap = rows.set_column(place("symbol"), "symbol", names)
+    cheap = cheap.set_column(place("price_low"), "price_low", other[0])
+    cheap = cheap.set_column(place("price_high"), "price_high", other[1])
+    run = json.loads((results / "run.json").read_text())
+    pq.write_table(pa.concat_tables([rows, cheap]).sort_by("time"), path)
+    (results / "run.json").write_text(json.dumps({**run, "symbols": [*run["symbols"], "ETHUSDT"]}))
+    both = read_results(results)
+    assert both.levels(run["symbols"][0]).sort_by("price_low") == rows.select(
+        ["time", "price_low", "price_high", "contracts"]
+    ).sort_by("price_low")
+    assert pc.max(both.levels("ETHUSDT")["price_high"]) == pc.max(other[1])
+    assert len(both.levels("NOSUCH")) == 0
 
 
 @pytest.mark.parametrize("name", ["run.json", "metrics.json", "levels.parquet", "equity.parquet"])
