@@ -42,4 +42,4 @@ def _batches(file: pq.ParquetFile, symbol: str | None, names: Sequence[str]) -> 
         yield from file.iter_batches(columns=list(names))
         return
     for batch in file.iter_batches(columns=["symbol", *names]):
-        yield batch.filter(pc.equal(batch["symbol"], symbol)).select(list(names))
+        yield batch.select(list(names)).filter(pc.equal(batch["symbol"], symbol))
