@@ -212,7 +212,7 @@ def replay(
     kept = [file for symbol in run.symbols if (file := kept_levels(run, prepared.data[symbol])) is not None]
     if len(kept) == len(run.symbols):
         write_recorded(folder / "levels.parquet", kept)
-        return _replay(run, traders, prepared.data, lambda levels: None, progress, source=source)
+        return _replay(run, traders, prepared.data, None, progress, source=source)
     with LevelsRecord(folder / "levels.parquet", every_ns, run.report.span) as record:
         return _replay(run, traders, prepared.data, record, progress, source=source)
 

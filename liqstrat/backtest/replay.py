@@ -17,6 +17,7 @@ from typing import Any
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig
 from nautilus_trader.model import ClientId, CryptoPerpetual
+from nautilus_trader.trading import Strategy
 from pyarrow.ipc import RecordBatchFileReader
 
 from liqstrat.backtest.account.bookkeeping import read_ledger
@@ -27,11 +28,13 @@ from liqstrat.backtest.costs.liquidator import Liquidation
 from liqstrat.backtest.costs.venue import SimulatedVenue, simulated_venue
 from liqstrat.backtest.failure import Failures
 from liqstrat.backtest.journal import Journal
+from liqstrat.backtest.levels.behind import Behind
 from liqstrat.backtest.levels.feeds import LevelsKeeper, OpenInterestSeries
 from liqstrat.backtest.levels.flow_tape import FlowTape
 from liqstrat.backtest.levels.indicator import LiquidationLevels
 from liqstrat.backtest.levels.kept_steps import KeptSteps, open_steps
 from liqstrat.backtest.levels.minute_tape import MinuteTape
+from liqstrat.backtest.levels.reaches import Reaches
 from liqstrat.backtest.levels.steps import LiveSteps
 from liqstrat.backtest.levels.tape import TapeInterval
 from liqstrat.backtest.levels.warmup import Warm
@@ -62,6 +65,8 @@ _OURS = ClientId("LIQSTRAT")
 #: Of market data and of our own data, and whether it is the last.
 Slice = tuple[list[Any], list[Any], bool]
 OnStep = Callable[[LiquidationLevels], None]
+#: Who has one of these is told of open interest as it becomes known, or of market data of the same moment.
+_HEARING = ["on_levels", *(name for name in dir(Strategy) if name.startswith("on_"))]
 
 
 @dataclass(frozen=True)
@@ -137,13 +142,13 @@ def replay(
     run: RunFile,
     traders: Sequence[Trader],
     data: dict[str, SymbolData],
-    on_step: OnStep,
+    on_step: OnStep | None,
     progress: Progress = SILENT,
     *,
     presence: Presence | None = None,
     source: Source | None = None,
 ) -> Replayed:
-    """Replay the run; `on_step` is called with a symbol's levels after each value of open interest.
+    """Replay the run; `on_step`, if any, is called with a symbol's levels after each value of open interest.
 
     presence: when strategies can act; always, where it is left out. source: of market data; the catalog's, likewise.
 
@@ -154,8 +159,9 @@ def replay(
         _collected(),
         progress.task(f"replay {run.name}", total=hours, unit="market hours") as step,
     ):
-        told = _telling(on_step, run, step)
-        return _replay(run, traders, data, told, presence or Presence(), source or history(run, data))
+        telling = _telling(run, traders, data, on_step, ahead=source is None or source.ahead)
+        source = source or history(run, data, heard=telling.heard)
+        return _replay(run, traders, data, telling, presence or Presence(), source, step)
 
 
 #: Held while what was there before is put aside.
@@ -193,9 +199,11 @@ def history(
     data: dict[str, SymbolData],
     changed: Mapping[str, Callable[[Batch], Batch]] = MappingProxyType({}),
     rates: Sequence[Any] | None = None,
+    *,
+    heard: bool = True,
 ) -> Source:
     """The catalog's data of the run. changed: by symbol, what is done to its trades on the way. rates: of funding, as
-    the engine has them, in place of the catalog's."""
+    the engine has them, in place of the catalog's. heard: whether anybody hears of open interest."""
     on_bars, catalog = run.bar_minutes is not None, run.data.catalog
     streams = {
         symbol: catalog_stream(catalog, symbol, run.start, run.end, bars=on_bars, changed=changed.get(symbol))
@@ -208,17 +216,53 @@ def history(
             if run.venue.funding and data[symbol].funding
             for rate in read_funding(catalog, symbol, run.start, run.end)
         ]
-    feed = Feed(list(streams.values()), rates, [data[symbol].open_interest for symbol in run.symbols])
+    interest = [data[symbol].open_interest for symbol in run.symbols] if heard else []
+    feed = Feed(list(streams.values()), rates, interest)
     return Source(streams, feed, lambda: nanoseconds(run.end))
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """How a run's levels come to know of open interest.
+
+    reaches: by symbol, where its levels are known ahead. heard: whether the engine tells of each value as it becomes
+    known; else levels are told when somebody looks. on_step: called after each.
+    """
+
+    reaches: Mapping[str, Reaches | None]
+    heard: bool
+    on_step: OnStep | None
+
+
+def _telling(
+    run: RunFile, traders: Sequence[Trader], data: Mapping[str, SymbolData], on_step: OnStep | None, *, ahead: bool
+) -> _Telling:
+    reaches = {symbol: _reaches(run, data[symbol]) if ahead else None for symbol in run.symbols}
+    heard = on_step is not None or not run.bar_minutes or None in reaches.values() or any(map(_hears, traders))
+    return _Telling(reaches, heard, on_step)
+
+
+def _reaches(run: RunFile, data: SymbolData) -> Reaches | None:
+    file = kept_levels(run, data)
+    return file and Reaches.of(file, data.open_interest, data.minutes, data.warm.book.time_ns)
+
+
+def _hears(trader: Trader) -> bool:
+    """Whether a strategy hears of anything besides alerts, or cannot be asked."""
+    kind = trader.strategy
+    if not isinstance(kind, type):
+        return True
+    return any(getattr(kind, name) is not getattr(LevelStrategy, name) for name in _HEARING)
 
 
 def _replay(
     run: RunFile,
     traders: Sequence[Trader],
     data: dict[str, SymbolData],
-    on_step: OnStep,
+    telling: _Telling,
     presence: Presence,
     source: Source,
+    step: Step,
 ) -> Replayed:
     failures, journal = Failures(), Journal()
     on_bars = run.bar_minutes is not None
@@ -226,7 +270,7 @@ def _replay(
     try:
         streams = source.streams
         keepers = {
-            symbol: _keeper(run, data[symbol], streams[symbol], on_step, failures, ahead=source.ahead)
+            symbol: _keeper(run, data[symbol], streams[symbol], telling, failures, ahead=source.ahead)
             for symbol in run.symbols
         }
         prints: dict[str, Prints] = {**streams}
@@ -239,7 +283,7 @@ def _replay(
         for symbol in run.symbols:
             engine.add_instrument(data[symbol].instrument)
         strategies = _strategies(
-            run, traders, data, keepers, venue, sides, failures, journal, presence, ahead=source.ahead
+            run, traders, data, keepers, venue, sides, failures, journal, presence, telling, ahead=source.ahead
         )
         # Every actor has a clock, which the engine winds on with each trade: the venue reads that of the levels.
         venue.fees.host = venue.fills.host = keepers[run.symbols[0]]
@@ -251,7 +295,7 @@ def _replay(
         if venue.liquidator:
             venue.liquidator.watch_over(strategies)
         with failures.keeping_interrupts():
-            _play(engine, strategies, run, source, failures)
+            _play(engine, strategies, run, source, failures, step, heard=telling.heard)
         failures.raise_first()
         return _outcome(engine, strategies, keepers, venue, journal)
     finally:
@@ -259,20 +303,31 @@ def _replay(
 
 
 def _play(
-    engine: BacktestEngine, strategies: Sequence[LevelStrategy], run: RunFile, source: Source, failures: Failures
+    engine: BacktestEngine,
+    strategies: Sequence[LevelStrategy],
+    run: RunFile,
+    source: Source,
+    failures: Failures,
+    step: Step,
+    *,
+    heard: bool,
 ) -> None:
     """Feed the engine slice by slice."""
     start, end = nanoseconds(run.start), nanoseconds(run.end)
+    passed = start
     for market, ours, last in source.slices:
         if market:
             engine.add_data(market, validate=False, sort=False)
-        if ours:
+        if ours and heard:
             engine.add_data(ours, client_id=_OURS, validate=False, sort=False)
         engine.sort_data()
         engine.run(start=start, end=source.end_ns() if last else end, streaming=not last)
         engine.clear_data()
         if failures.any:
             return
+        if market:
+            step((market[-1].ts_init - passed) / HOUR_NS)
+            passed = market[-1].ts_init
         source.looked(engine, strategies)
 
 
@@ -294,20 +349,6 @@ def _outcome(
     )
 
 
-def _telling(on_step: OnStep, run: RunFile, step: Step) -> OnStep:
-    """`on_step`, and how much of the market's time has passed."""
-    passed = nanoseconds(run.start)
-
-    def tell(levels: LiquidationLevels) -> None:
-        nonlocal passed
-        on_step(levels)
-        if levels.symbol == run.symbols[0]:
-            step((levels.known_at - passed) / HOUR_NS)
-            passed = levels.known_at
-
-    return tell
-
-
 def kept_levels(run: RunFile, data: SymbolData) -> RecordBatchFileReader | None:
     """The levels of a symbol as they were worked beforehand; None where they were not, or are not there any more."""
     if data.levels is None:
@@ -325,7 +366,7 @@ def bar_tape(run: RunFile, data: SymbolData, *, with_flows: bool) -> MinuteTape:
 
 
 def _keeper(
-    run: RunFile, data: SymbolData, stream: MarketStream, on_step: OnStep, failures: Failures, *, ahead: bool
+    run: RunFile, data: SymbolData, stream: MarketStream, telling: _Telling, failures: Failures, *, ahead: bool
 ) -> LevelsKeeper:
     """The levels of a symbol, warm, and the actor that keeps them up to date."""
     kept = kept_levels(run, data) if ahead else None
@@ -337,7 +378,11 @@ def _keeper(
         book.seed = run.control_seed
     steps = KeptSteps(kept, book, run.report.span) if kept else LiveSteps(book, run.report.span)
     levels.go_on(steps, data.warm.since)
-    return LevelsKeeper(data.open_interest.instrument_id, levels, tape, on_step, failures)
+    behind = None
+    if not telling.heard and (reaches := telling.reaches[stream.symbol]):
+        behind = Behind(levels, tape, reaches, nanoseconds(run.end))
+        levels.follow(behind.catch_up, behind.settle)
+    return LevelsKeeper(data.open_interest.instrument_id, levels, tape, telling.on_step, failures, behind)
 
 
 def _venue(
@@ -365,6 +410,7 @@ def _strategies(
     failures: Failures,
     journal: Journal,
     presence: Presence,
+    telling: _Telling,
     *,
     ahead: bool,
 ) -> list[LevelStrategy]:
@@ -399,6 +445,7 @@ def _strategies(
                 failures=failures,
                 journal=journal,
                 markets=Markets(known),
+                reaches=telling.reaches[symbol],
                 presence=presence,
             )
         )

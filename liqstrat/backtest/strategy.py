@@ -29,6 +29,7 @@ from nautilus_trader.trading import Strategy
 from liqstrat.backtest.bars import Bars
 from liqstrat.backtest.failure import guarded
 from liqstrat.backtest.markets import Market
+from liqstrat.backtest.pace import Pace
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.position import Holding
 from liqstrat.backtest.sketch import Note
@@ -44,7 +45,8 @@ class LevelStrategy(Holding):
 
     Write `on_price` (and `on_levels`, `on_begin`, `on_entered`, `on_closed` where needed). At hand are `levels` (the
     indicator), `signals`, `params`, `price`, `price_age`, `now`, `bars`, `open_interest`, `funding`, `market`, `flat`,
-    `enter`, `add`, `reduce`, `move_stop`, `trail`, `exit`, `plot`, `note`, and `log`, whose lines land in the results.
+    `enter`, `add`, `reduce`, `move_stop`, `trail`, `exit`, `rest`, `plot`, `note`, and `log`, whose lines land in the
+    results.
     """
 
     Params: ClassVar[type[StrategyParams]] = StrategyParams
@@ -64,7 +66,7 @@ class LevelStrategy(Holding):
         if setup.bar_minutes:
             self._decide_ns = setup.bar_minutes * MINUTE_NS
         self._presence, self._end_ns, self._settle = setup.presence, setup.end_ns, setup.markets.settle
-        self._timer = f"5-decide-{setup.number:03d}"
+        self._pace = Pace(f"5-decide-{setup.number:03d}", self._decide_ns, setup.reaches)
         self._known_at = 0
         self._sides = setup.sides() if setup.sides else None
         self._markets: dict[str, Market] = {}
@@ -107,6 +109,13 @@ class LevelStrategy(Holding):
             self._markets[symbol] = self._setup.markets.of(symbol, lambda: self.clock.timestamp_ns())
         return self._markets[symbol]
 
+    def rest(self) -> None:
+        """Say that there is nothing to decide until price runs through another level: `on_price` may not be called
+        before. Where history is known ahead, a replay skips what lies between, which makes it much faster; elsewhere
+        it goes on asking, and decisions must be the same. Counts only while `flat`; an order that is sent ends it."""
+        if self._presence.unbroken and self.flat:
+            self._pace.rest()
+
     @property
     def log(self) -> Any:
         """Takes lines for the user: `self.log.info("…")`, also debug, warning and error; see `Journal`."""
@@ -126,8 +135,7 @@ class LevelStrategy(Holding):
 
     @guarded
     def on_start(self) -> None:
-        start = self.clock.timestamp_ns() // self._decide_ns * self._decide_ns
-        self.clock.set_timer_ns(self._timer, self._decide_ns, start_time_ns=start, callback=self._decide)
+        self._pace.begin(self.clock, self._decide)
         self.on_begin()
 
     @guarded
@@ -136,6 +144,10 @@ class LevelStrategy(Holding):
         order = self.cache.order(event.client_order_id)
         if order is not None and "role=stop" in (order.tags or []):
             self.exit()
+
+    def _remember(self, orders: list[Any]) -> None:
+        self._pace.wake()
+        super()._remember(orders)
 
     def map_has_come(self) -> None:
         """There is a new map: tell the strategy as soon as all that belongs to this moment is over."""

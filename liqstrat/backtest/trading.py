@@ -15,6 +15,7 @@ from liqstrat.backtest.costs.fills import MarketFills
 from liqstrat.backtest.failure import Failures, guarded
 from liqstrat.backtest.journal import Journal
 from liqstrat.backtest.levels.indicator import LiquidationLevels
+from liqstrat.backtest.levels.reaches import Reaches
 from liqstrat.backtest.markets import Markets
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.presence import Presence
@@ -34,7 +35,7 @@ class Setup:
     """What a run gives a strategy. `number` counts the run's strategies, one for each symbol they trade.
 
     taker_fee: share of notional. sides: makes what gives trades their sides; None with bars. end_ns: when the run
-    ends; nothing is decided then or later.
+    ends; nothing is decided then or later. reaches: of the levels, where they are known ahead.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Setup:
     failures: Failures
     journal: Journal
     markets: Markets
+    reaches: Reaches | None = None
     presence: Presence = field(default_factory=Presence)
 
 

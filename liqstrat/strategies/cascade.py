@@ -57,6 +57,7 @@ class Cascade(LevelStrategy):
             return
         consumed, now = self.levels.consumed, self.clock.timestamp_ns()
         if len(consumed) < self.params.run_levels or consumed[-1].time_ns <= self._traded_until:
+            self.rest()
             return
         for signal in runs_of(self._rules, price, self.levels.clusters(), consumed, now):
             self._follow(signal, price)

@@ -49,6 +49,8 @@ class LevelFade(LevelStrategy):
             if signal.swept is not None and signal.swept.time_ns > self._traded_until:
                 self._fade(signal, signal.swept, price)
                 return
+        if not any(one.time_ns > self._traded_until for one in self.levels.consumed):
+            self.rest()
 
     def _fade(self, signal: Signal, swept: Swept, price: float) -> None:
         # Longs were liquidated by a fall, so the way back is up.

@@ -7,7 +7,7 @@ which ends the levels' interval, then alerts by their names, which begin with a 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,12 +46,19 @@ def open_interest_type(instrument_id: InstrumentId) -> DataType:
     return DataType(OpenInterest.__name__, identifier=str(instrument_id))
 
 
+class Timed(Protocol):
+    """What asks for the time: `now` is to be set when there is a clock."""
+
+    now: Callable[[], int]
+
+
 class LevelsKeeper(DataActor):
     """Feeds the one indicator of a symbol, which all strategies on it read.
 
     tape: what the levels read by themselves.
-    on_step: called with the levels after each value of open interest.
+    on_step: if any, called with the levels after each value of open interest.
     listeners: called after that, to tell strategies of a new map.
+    behind: tells the levels of open interest where nobody else is to hear of it.
     """
 
     def __new__(cls, *_: Any) -> Self:
@@ -62,25 +69,28 @@ class LevelsKeeper(DataActor):
         instrument_id: InstrumentId,
         levels: LiquidationLevels,
         tape: Tape,
-        on_step: Callable[[LiquidationLevels], None],
+        on_step: Callable[[LiquidationLevels], None] | None,
         failures: Failures,
+        behind: Timed | None = None,
     ) -> None:
         super().__init__(_config(f"LevelsKeeper-{instrument_id.symbol}"))
         self._instrument_id, self.levels, self._tape = instrument_id, levels, tape
-        self._on_step, self.failures = on_step, failures
+        self._on_step, self.failures, self._behind = on_step, failures, behind
         self.listeners: list[Callable[[], None]] = []
 
     @guarded
     def on_start(self) -> None:
-        self.subscribe_data(open_interest_type(self._instrument_id))
-        self._tape.now = self.clock.timestamp_ns
+        if self._behind is None:
+            self.subscribe_data(open_interest_type(self._instrument_id))
+        (self._behind or self._tape).now = self.clock.timestamp_ns
 
     @guarded
     def on_data(self, data: Any) -> None:
         # Open interest comes after all market data of its moment.
         self.levels.settle(data.ts_init)
         self.levels.handle_open_interest(data.data.contracts, data.ts_event)
-        self._on_step(self.levels)
+        if self._on_step is not None:
+            self._on_step(self.levels)
         for tell in self.listeners:
             tell()
 

@@ -30,11 +30,6 @@ class LiquidationLevels:
     recent_minutes: how long a cluster that was run through stays in `consumed`.
     """
 
-    #: Whether there is a map: open interest is known, and a price.
-    initialized: bool
-    #: When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first.
-    known_at: int
-
     #: The clusters as the interval began, less what was run through since; None as long as nobody had to know.
     _found: Clusters | None
     #: Of these, the ones whose densest price has not been reached.
@@ -63,11 +58,30 @@ class LiquidationLevels:
             self.handle_trade_tick = self._interval.receive
         elif isinstance(self._interval, BarInterval):
             self.handle_bar = self._interval.receive
+        #: Tell of open interest that has become known; nothing where `handle_open_interest` is called for each value.
+        self._told: Callable[[], None] = _nothing
         self.reset()
 
     @property
     def name(self) -> str:
         return f"LiquidationLevels({self.symbol})"
+
+    @property
+    def initialized(self) -> bool:
+        """Whether there is a map: open interest is known, and a price."""
+        self._told()
+        return self._initialized
+
+    @property
+    def known_at(self) -> int:
+        """When open interest was last known (nanoseconds, UTC): what the map is made of. 0 before the first."""
+        self._told()
+        return self._known_at
+
+    @property
+    def swept_lately(self) -> bool:
+        """Whether a cluster is remembered that price ran through; nobody looks for that."""
+        return bool(self._swept)
 
     @property
     def has_inputs(self) -> bool:
@@ -92,6 +106,10 @@ class LiquidationLevels:
             self._interval.put_before(since)
         self._begin_interval()
 
+    def follow(self, told: Callable[[], None], settle: Callable[[int], None]) -> None:
+        """Have `told` called whenever somebody looks: it tells of open interest, in place of who hears of it."""
+        self._told, self.settle = told, settle
+
     def look(self) -> None:
         """Notice what has traded, and which clusters that ran through."""
         self._look()
@@ -104,11 +122,19 @@ class LiquidationLevels:
 
         A value that is not later than the last one says nothing new and changes nothing.
         """
-        if time_ns <= self.known_at:
+        if time_ns <= self._known_at:
             return
         oldest = time_ns - self._recent_ns
         self._swept = [swept for swept in self.consumed if swept.time_ns >= oldest]
         self._steps.advance(self._interval, contracts, time_ns)
+        self._begin_interval()
+
+    def pass_over(self, count: int, contracts: float, time_ns: int) -> None:
+        """Go on by several values of open interest, the last of which is `contracts` at `time_ns`.
+
+        Only where steps are kept, no cluster was run through lately, and none is before the last one becomes known.
+        """
+        self._steps.advance(self._interval, contracts, time_ns, count)  # type: ignore[call-arg]
         self._begin_interval()
 
     @property
@@ -127,11 +153,13 @@ class LiquidationLevels:
     @property
     def open_interest(self) -> float:
         """Contracts open (base asset) as last known; NaN before the first value."""
+        self._told()
         return self._steps.open_interest or nan
 
     @property
     def seeded_share(self) -> float:
         """Part of the map that was open when history began: where it stands is a guess."""
+        self._told()
         return self._steps.seeded_share
 
     def map(self, span: float | None = None, now_ns: int | None = None) -> LiquidationMap:
@@ -176,8 +204,8 @@ class LiquidationLevels:
         return signals(rules, self.price, self.clusters(), self.consumed, now_ns)
 
     def _begin_interval(self) -> None:
-        self.known_at = self._steps.time_ns
-        self.initialized = self._steps.open_interest > 0
+        self._known_at = self._steps.time_ns
+        self._initialized = self._steps.open_interest > 0
         self._found_low, self._found_high = inf, -inf
         self._found, self._knows_hearts = None, False
 
@@ -193,6 +221,7 @@ class LiquidationLevels:
 
         The nearest on each side that still stand tell when to look closer.
         """
+        self._told()
         if not self._interval.look():
             return
         low, high = self._interval.low, self._interval.high
@@ -234,3 +263,7 @@ class LiquidationLevels:
 
 def _ignore(data: Any) -> None:
     """What the levels do not live on."""
+
+
+def _nothing() -> None:
+    """Where open interest is told of as it comes."""

@@ -90,12 +90,12 @@ class KeptSteps:
         self._flows: tuple[int, list[Flow]] = -1, []
         self.time_ns, self.price, self.open_interest = model.time_ns, model.price, model.open_interest
 
-    def advance(self, interval: Interval, contracts: float, time_ns: int) -> None:
-        """Go on to the next step, which must be this one."""
+    def advance(self, interval: Interval, contracts: float, time_ns: int, count: int = 1) -> None:
+        """Go on to the next step, or the one that is `count` away, which must be this one."""
         interval.pass_over(time_ns)  # type: ignore[attr-defined]
-        self._at += 1
+        before, self._at = self._at // BLOCK, self._at + count
         self._row = row = self._at % BLOCK
-        if not row:
+        if self._at // BLOCK != before:
             self._open(self._at // BLOCK)
         self.time_ns = self._times[row]
         if self.time_ns != time_ns:

@@ -12,6 +12,8 @@ from liqstrat.liquidation.flow import Flow, flow_from_bars
 from liqstrat.liquidation.large import LargeRule
 from liqstrat.moments import MINUTE_NS
 
+#: So many numbers are compared sooner one by one.
+_FEW = 32
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -97,6 +99,10 @@ class MinuteTape:
 
     def _take(self, first: int, stop: int) -> None:
         """Let the low and the high take in the bars from `first` up to `stop`."""
+        if stop - first > _FEW:
+            self.low = min(self.low, float(self._low[first:stop].min()))
+            self.high = max(self.high, float(self._high[first:stop].max()))
+            return
         for i in range(first, stop):
             if self._lows[i] < self.low:
                 self.low = self._lows[i]

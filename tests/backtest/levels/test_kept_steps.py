@@ -57,6 +57,12 @@ class Witness(LevelStrategy):
             self.enter("long", stop=price * 0.98, target=price * 1.02, level=level)
 
 
+class Unhearing(Witness):
+    """As a witness, but not told of new maps, so that nobody is."""
+
+    on_levels = LevelStrategy.on_levels
+
+
 def _numbers(levels: LiquidationMap | Band) -> dict[str, Any]:
     values = {name: getattr(levels, name) for name in levels.__dataclass_fields__}
     values |= {name: _numbers(value) for name, value in values.items() if isinstance(value, Band)}
@@ -64,7 +70,7 @@ def _numbers(levels: LiquidationMap | Band) -> dict[str, Any]:
 
 
 def _run(folder: Path, database: Path, changes: dict[str, Any]) -> RunFile:
-    use = {"use": f"{__name__}:Witness", "params": changes.pop("params", {})}
+    use = {"use": f"{__name__}:{changes.pop('use', 'Witness')}", "params": changes.pop("params", {})}
     return run_file(folder, database, hours=_HOURS, start_hours=1.5, **{"strategies": [use], **changes})
 
 
@@ -91,10 +97,22 @@ def _replayed(prepared: Prepared, folder: Path) -> tuple[list[Any], Replayed]:
         {"params": {"decide_seconds": 20}},
         {"params": {"every": 40, "decide_seconds": 20, "maps": True}},
         {"resolution": "1m", "params": {"maps": True}},
+        {"resolution": "1m", "use": "Unhearing"},
+        {"resolution": "1m", "use": "Unhearing", "params": {"every": 11, "maps": True}},
+        {"resolution": "5m", "use": "Unhearing", "venue": {"latency_ms": 60_000}},
         {"resolution": "5m", "params": {"every": 7}, "model": {"bin_width": 0.001, "kind": "ensemble"}},
         pytest.param({"resolution": "1m", "params": {"every": 9, "maps": True}, "band": True}, marks=pytest.mark.slow),
     ],
-    ids=["ticks", "ticks, seldom", "bars", "bars, seldom, a mixture", "bars, with a band"],
+    ids=[
+        "ticks",
+        "ticks, seldom",
+        "bars",
+        "bars, told late",
+        "bars, told late, seldom",
+        "bars, told late, by orders too",
+        "bars, seldom, a mixture",
+        "bars, with a band",
+    ],
 )
 def test_kept_levels_are_those_of_a_stepped_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]

@@ -1,0 +1,98 @@
+"""A strategy that says when it has nothing to decide is asked less, and sees and does the same."""
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from nautilus_trader.model import TradeTick
+
+from liqstrat import app
+from liqstrat.app import prepare, resolve_traders
+from liqstrat.backtest.replay import Replayed
+from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
+from tests.backtest.runs import run_file, wandering_market
+
+
+class Sleeper(LevelStrategy):
+    """Enters after a sweep, and writes down what it sees then; it may rest as long as nothing was swept."""
+
+    class Params(StrategyParams):
+        rests: bool = True
+        by_trades: int = 0
+
+    params: Params
+    asked: ClassVar[list[int]] = []
+    seen: ClassVar[list[Any]] = []
+
+    def on_begin(self) -> None:
+        self.asked.clear()
+        self.seen.clear()
+        self._since, self._trades = 0, 0
+        if self.params.by_trades:
+            self.subscribe_trades(self.instrument_id)
+
+    def on_price(self, price: float) -> None:
+        now = self.clock.timestamp_ns()
+        self.asked.append(now)
+        new = [one for one in self.levels.consumed if one.time_ns > self._since]
+        if not self.flat:
+            return
+        if new:
+            self._since = new[-1].time_ns
+            self.seen.append((now, price, [(one.cluster.price, one.time_ns, one.extreme) for one in new]))
+            if len(self.seen) % 3 == 1:
+                self.enter("long", stop=price * 0.995, target=price * 1.005)
+        elif self.params.rests:
+            self.rest()
+
+    def on_trade(self, trade: TradeTick) -> None:
+        self._trades += 1
+        if self._trades % self.params.by_trades == 0 and self.flat:
+            self.enter("short", stop=self.price * 1.003, target=self.price * 0.997)
+            # Followed at each decision, which rest must not keep away.
+            self.trail(self.price * 0.001)
+
+
+def _replayed(tmp_path: Path, database: Path, *, kept: bool = True, **changes: Any) -> tuple[list[int], Any, Replayed]:
+    use = {"use": f"{__name__}:Sleeper", "params": changes.pop("params")}
+    run = run_file(tmp_path, database, hours=9.0, start_hours=1.5, strategies=[use], **changes)
+    prepared = prepare(run, keep_levels=kept)
+    folder = tmp_path / str(len(list(tmp_path.iterdir())))
+    folder.mkdir()
+    made = app.replay(prepared, resolve_traders(run), folder)
+    return list(Sleeper.asked), list(Sleeper.seen), made
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Written so long ago that what is found out about it can be kept."""
+    made = wandering_market(tmp_path_factory.mktemp("market"), hours=9.0, seed=4)
+    os.utime(made, (1.7e9, 1.7e9))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("resolution", "params"),
+    [("1m", {}), ("5m", {}), ("tick", {"decide_seconds": 7}), ("tick", {"decide_seconds": 7, "by_trades": 1500})],
+    ids=["minutes", "five minutes", "ticks", "ticks, with orders meanwhile"],
+)
+def test_rest_changes_nothing_but_how_often_it_is_asked(
+    tmp_path: Path, database: Path, resolution: str, params: dict[str, Any]
+) -> None:
+    def replayed(*, rests: bool, kept: bool = True) -> tuple[list[int], Any, Replayed]:
+        return _replayed(tmp_path, database, kept=kept, resolution=resolution, params={"rests": rests, **params})
+
+    always, expected, by_always = replayed(rests=False)
+    asked, seen, made = replayed(rests=True)
+    assert len(expected) >= 3
+    assert seen == expected
+    assert made.ledger == by_always.ledger
+    assert made.ledger.fills
+    assert set(asked) < set(always)
+    assert len(asked) < 0.7 * len(always)
+
+    # Where the levels are not known ahead, it is asked as ever.
+    asked, seen, made = replayed(rests=True, kept=False)
+    assert asked == always
+    assert (seen, made.ledger) == (expected, by_always.ledger)
