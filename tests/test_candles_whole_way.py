@@ -50,6 +50,7 @@ def test_five_minute_candles_do_for_everything_but_a_replay_of_trades(
     (tmp_path / "run.toml").write_text(RUN.format(resolution="1m"))
     done = liqstrat("backtest", "run.toml")
     assert done.code == 0, done.err
+    assert (done.out.count("rest on 5m candles"), done.err.count("rest on 5m candles")) == (1, 0), "said once"
     (folder,) = (tmp_path / "results").glob("candles-*")
     run = json.loads((folder / "run.json").read_text())
     assert any("rest on 5m candles" in note for note in run["notes"])
@@ -82,3 +83,4 @@ def test_levels_are_scored_on_candles_and_say_so(liqstrat: Shell, simulated_data
     done = liqstrat("score", "BTCUSDT", "--warmup-days", "0", "--json")
     assert done.code == 0, done.err
     assert any("rest on 5m candles" in line for line in json.loads(done.out)["remarks"])
+    assert "rest on 5m candles" not in done.err

@@ -14,6 +14,7 @@ from liqstrat.cli.program import out, progress
 from liqstrat.cli.shares import shares_table, together_text
 from liqstrat.cli.text import new_table, print_json
 from liqstrat.inputs import DEFAULT_DATABASE
+from liqstrat.remarks import told_with_results
 
 if TYPE_CHECKING:
     from liqstrat.calibration.calibrate import Calibration
@@ -70,16 +71,17 @@ def calibrate(
     if target:
         require_writable(target)
     settings, warmup = model_of(config), timedelta(days=warmup_days)
-    with open_store(db) as store:
+    with told_with_results() as told, open_store(db) as store:
         simulated = store.simulated(symbol)
         if kind == "ensemble":
             mixture = fit_mixture(store, symbol, start, end, settings, warmup, progress)
             print_mixture(symbol, mixture, simulated=simulated, json=json)
             block = mixture_block(symbol, mixture)
         elif (source or recorded_by(store, symbol)) == "amounts":
-            told = calibrate_amounts(store, symbol, start, end, settings, warmup, progress)
-            print_amounts_calibration(symbol, told, simulated=simulated, json=json)
-            block = amounts_block(symbol, told)
+            fitted = calibrate_amounts(store, symbol, start, end, settings, warmup, progress)
+            print_amounts_calibration(symbol, fitted, simulated=simulated, json=json)
+            told(fitted.remarks)
+            block = amounts_block(symbol, fitted)
         else:
             by = source.replace("-", " ") if source else None
             found = calibrate_history(

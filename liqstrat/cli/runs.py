@@ -10,6 +10,7 @@ from rich.table import Table
 from liqstrat.cli.options import From, Json, To, as_path, override, parsed
 from liqstrat.cli.program import out, progress
 from liqstrat.cli.text import new_table, print_json
+from liqstrat.remarks import told_with_results
 
 if TYPE_CHECKING:
     from liqstrat.demo import DemoResult
@@ -60,8 +61,10 @@ def backtest(
 
     chosen = {"from": start, "to": end, "resolution": resolution}
     over = {**dict(settings or []), **{key: value for key, value in chosen.items() if value is not None}}
-    folder = run_backtest(load_run_file(run_file, over), results, progress=progress, report=report)
-    _print_results(folder, json=json)
+    run = load_run_file(run_file, over)
+    with told_with_results() as told:
+        folder = run_backtest(run, results, progress=progress, report=report)
+        told(_print_results(folder, json=json))
 
 
 _FIGURES = {
@@ -79,21 +82,24 @@ _FIGURES = {
 }
 
 
-def _print_results(folder: Path, *, json: bool) -> None:
+def _print_results(folder: Path, *, json: bool) -> list[str]:
+    """The notes that it has printed."""
     run = _facts(folder)
+    notes: list[str] = run["notes"]
     if json:
         print_json(run)
-        return
+        return notes
     title = f"{run['name']}{' SIMULATED' if run['simulated'] else ''}"
     out.print(figures_table({title: run["metrics"]}, run["quote"]))
     if tried := run["tried"]:
         count = tried["configurations"]
         told = f"run {tried['run']:,} on this data, of {count:,} configuration{'' if count == 1 else 's'} tried"
         out.print(told, markup=False, soft_wrap=True)
-    for note in run["notes"]:
+    for note in notes:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
     where = f"report: {run['report']}" if run["report"] else f"results: {folder}"
     out.print(where, markup=False, soft_wrap=True)
+    return notes
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from liqstrat.cli.score_positions import print_positions
 from liqstrat.cli.text import print_json
 from liqstrat.errors import LiqstratError
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
+from liqstrat.remarks import told_with_results
 
 if TYPE_CHECKING:
     from liqstrat.liquidation.settings import ModelSettings
@@ -70,21 +71,27 @@ def score(
     settings = model_of(config)
     models = {kind: replace(settings, kind=kind) for kind in model or [settings.kind]}
     warmup, length = timedelta(days=warmup_days), timedelta(minutes=every)
-    if positions is not None:
-        print_positions(_score_positions(positions, db, symbol, models, warmup), json=json)
-        return
-    with open_store(db) as store:
-        if (by or recorded_by(store, symbol)) == "amounts":
-            if target is not None:
-                raise LiqstratError("--out: scores by amounts have no page; use --json for all figures")
-            print_amounts(score_amounts(store, symbol, start, end, models, warmup=warmup, progress=progress), json=json)
+    with told_with_results() as told:
+        if positions is not None:
+            held = _score_positions(positions, db, symbol, models, warmup)
+            print_positions(held, json=json)
+            told(held.remarks)
             return
-        scored = score_history(
-            store, symbol, start, end, models, warmup=warmup, every=length, cuts=check_lookahead, progress=progress
-        )
-        if target is not None:
-            save_score_page(store, scored, models, warmup, length, target, progress)
-    _print_score(scored, json=json)
+        with open_store(db) as store:
+            if (by or recorded_by(store, symbol)) == "amounts":
+                if target is not None:
+                    raise LiqstratError("--out: scores by amounts have no page; use --json for all figures")
+                found = score_amounts(store, symbol, start, end, models, warmup=warmup, progress=progress)
+                print_amounts(found, json=json)
+                told(found.remarks)
+                return
+            scored = score_history(
+                store, symbol, start, end, models, warmup=warmup, every=length, cuts=check_lookahead, progress=progress
+            )
+            if target is not None:
+                save_score_page(store, scored, models, warmup, length, target, progress)
+        _print_score(scored, json=json)
+        told(scored.remarks)
     if target is not None and not json:
         out.print(f"page: {target}", markup=False, soft_wrap=True)
     if any(scored.lookahead.values()):

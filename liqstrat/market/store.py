@@ -132,7 +132,7 @@ class Store:
                 listener.append(text)
         if text not in self.remarks:
             self.remarks.append(text)
-            remark(text)
+            remark(text, in_results=True)
 
     @contextmanager
     def listening(self) -> Iterator[list[str]]:
