@@ -136,7 +136,10 @@ def _writer_in_turn(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _writer(path: Path) -> duckdb.DuckDBPyConnection:
+    is_new = not path.exists()
     connection = _limited(duckdb.connect(str(path), config=_NO_EXTENSIONS))
+    if is_new:
+        return connection
     sql = """
         select function_name from system.main.duckdb_functions()
         group by 1 having bool_or(internal) and not bool_and(internal) order by 1

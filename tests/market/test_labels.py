@@ -1,6 +1,6 @@
 """Whether open interest is labelled by the end or by the start of its five minutes: told by the file itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -32,10 +32,14 @@ def lines(rows: Sequence[Row], symbol: str = "BTCUSDT") -> list[str]:
     return [f"{at:%Y-%m-%d %H:%M:%S},{symbol},{contracts},,,,," for at, contracts in rows]
 
 
-def found(database: Path, symbol: str = "BTCUSDT") -> list[Row]:
+def found(database: Path) -> list[Row]:
+    return found_of(database, ["BTCUSDT"])["BTCUSDT"]
+
+
+def found_of(database: Path, symbols: Iterable[str]) -> dict[str, list[Row]]:
     with open_store(database) as store:
-        table = store.open_interest(symbol)
-    return [(row["time"], int(row["contracts"])) for row in table.to_pylist()]
+        tables = {symbol: store.open_interest(symbol).to_pylist() for symbol in symbols}
+    return {name: [(row["time"], int(row["contracts"])) for row in rows] for name, rows in tables.items()}
 
 
 TOLD = {
@@ -61,7 +65,7 @@ def test_a_file_tells_itself(write_archive: ArchiveWriter, database: Path, case:
         files[symbol] = write_archive(f"{symbol}-metrics{name}", [*header, *rows])
     for file in ingest(list(files.values()), database).files:
         assert (file.state, file.reason) == ("loaded", ""), file
-    assert all(found(database, symbol) == expected for symbol in files)
+    assert found_of(database, files) == dict.fromkeys(files, expected)
 
 
 @pytest.mark.parametrize(
