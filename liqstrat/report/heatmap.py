@@ -24,8 +24,9 @@ _LEAST_MARGIN, _MOST_MARGIN, _MARGIN_OF_RANGE = 0.025, 0.08, 0.45
 HOW_TO_READ = (
     "Colour is an estimate of what would be liquidated if price came there: longs below price, shorts above. "
     "A stripe starts when positions open and ends where price runs through it. "
-    "Grey is not recorded. Blue candles fell, the others rose. Scroll to zoom, drag to move, double-click to go back."
+    "Grey is not recorded. Blue candles fell, the others rose."
 )
+_HOW_TO_MOVE = "Scroll to zoom, drag to move, double-click to go back."
 
 
 def heatmap_figure(
@@ -102,7 +103,7 @@ def write_heatmap_page(
 def heatmap_html(name: str, figure: Spec, label: str) -> str:
     """The figure with the line above it that reads the values under the pointer."""
     return (
-        f'<p class="how">{HOW_TO_READ}</p>'
+        f'<p class="how">{HOW_TO_READ} <span class="on-screen">{_HOW_TO_MOVE}</span></p>'
         f'<p class="readout" data-for="{escape(name)}" aria-live="off">Point at the picture to read its values.</p>'
         f"{plot_html(name, figure, label, scroll_zoom=True)}"
     )

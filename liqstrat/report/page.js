@@ -170,11 +170,16 @@ document.addEventListener("click", (event) => {
   if (header) sortBy(header);
   if (trade) showTrade(trade);
 });
+let closed = [];
 addEventListener("beforeprint", () => {
   paintAll("light");
+  // Nobody opens anything on paper.
+  closed = [...document.querySelectorAll("details:not([open])")];
+  for (const details of closed) details.open = true;
   plots.forEach((plot) => Plotly.relayout(plot, { width: 700 }));
 });
 addEventListener("afterprint", () => {
   paintAll(root.dataset.theme);
+  for (const details of closed) details.open = false;
   plots.forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true }));
 });

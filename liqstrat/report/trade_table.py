@@ -104,7 +104,8 @@ def trades_html(rows: list[Row], plots: dict[str, str], quote: str = "USDT") -> 
     body = "".join(_row(row, columns, plots) for row in rows[:MOST_ROWS])
     left = len(rows) - MOST_ROWS
     more = f'<p class="how">{left:,} more trades are in positions.parquet.</p>' if left > 0 else ""
-    how = '<p class="how">Click a number to see the trade on the heatmap, a heading to sort by it.</p>' if plots else ""
+    click = "Click a number to see the trade on the heatmap, a heading to sort by it."
+    how = f'<p class="how on-screen">{click}</p>' if plots else ""
     return (
         f'{how}<div class="scroll" tabindex="0"><table><thead><tr><th data-sortable>#</th>{head}</tr></thead>'
         f"<tbody>{body}</tbody>{_sums(rows, columns)}</table></div>{more}"

@@ -43,7 +43,7 @@ def _longer(power: dict[str, Any] | None) -> str:
     )
     return (
         '<section><h2>What longer studies would say</h2><p class="how">By days of this one drawn anew, all tests '
-        f"made again on each.</p>{table_html(['Days', *map(_first_upper, words)], rows)}</section>"
+        f"made again on each.</p>{table_html(['Days', *map(_first_upper, words)], rows, 'few')}</section>"
     )
 
 

@@ -165,6 +165,7 @@ def test_all_of_a_page_is_light_or_dark_and_light_on_paper(browse: Browse, repor
             light: own.filter((one) => Object.values(table).includes(one)).length,
             neither: own.filter((one) => !(one in table) && !Object.values(table).includes(one)),
             page: getComputedStyle(document.body).color,
+            closed: document.querySelectorAll("details:not([open])").length,
           };
         };
         for (const theme of ["light", "dark"]) {
@@ -188,6 +189,8 @@ def test_all_of_a_page_is_light_or_dark_and_light_on_paper(browse: Browse, repor
         assert (seen[name]["light"], seen[name]["neither"]) == (0, []), name
         assert seen[name]["dark"] > 15
     assert seen["light"]["page"] != seen["dark"]["page"]
+    assert (seen["paper"]["closed"], seen["after"]["closed"]) == (0, seen["dark"]["closed"]), "nothing opens on paper"
+    assert seen["dark"]["closed"] >= 2
 
 
 def test_an_hour_without_a_trade_is_drawn_too(browse: Browse, results: Path) -> None:

@@ -374,6 +374,37 @@ def test_what_is_shown_inside_has_the_theme_of_the_page(browser: Browser, addres
         assert str(page.get_attribute("#inside-open", "href")).endswith("#dark")
 
 
+PRINTED = """() => [...document.querySelectorAll(".stage canvas")].map((canvas) => {
+  const { width, height } = canvas, box = canvas.getBoundingClientRect();
+  const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, width, height);
+  const light = data.filter((_, at) => at % 4 === 1 && data[at + 2] > 0);
+  return { bright: light.reduce((sum, one) => sum + one, 0) / Math.max(light.length, 1), shape: width / height,
+    seen: box.width / box.height, ground: getComputedStyle(document.body).backgroundColor };
+})"""
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_page_is_light_on_paper_and_dark_again_after(browser: Browser, address: str, name: str) -> None:
+    with opened(browser, f"{address}/{name.removeprefix('map')}") as page:
+        settle(page)
+        before = page.evaluate(PRINTED)
+        assert before[0]["bright"] < 80
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        for canvas in page.evaluate(PRINTED):
+            assert canvas["ground"] == "rgb(255, 255, 255)"
+            assert canvas["bright"] > 100
+            assert canvas["seen"] == pytest.approx(canvas["shape"], rel=0.02), "not drawn out of shape"
+        page.emulate_media(media="screen")
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.wait_for_timeout(300)
+        after = page.evaluate(PRINTED)
+        assert [(one["ground"], one["shape"]) for one in after] == [(one["ground"], one["shape"]) for one in before]
+        assert after[0]["bright"] == pytest.approx(before[0]["bright"], rel=0.01)
+
+
 @pytest.mark.parametrize("width", [1400, 800])
 def test_reports_and_comparisons_are_accessible_in_both_themes(
     browser: Browser, address: str, house: tuple[Path, Path, Path], width: int

@@ -1,5 +1,8 @@
 // What drawings share: a canvas as large as its place, colours of the theme, ticks, and moving about.
 
+/** How wide a drawing is on paper, in pixels of a screen, and how high at most. */
+const PAPER_WIDTH = 700, PAPER_HEIGHT = 560;
+
 /** Draws into a canvas once a frame at most, when it was asked to or the theme changed, and with each new size. */
 export class Drawing {
   constructor(canvas, draw) {
@@ -13,23 +16,36 @@ export class Drawing {
       asked = true;
       requestAnimationFrame(() => {
         asked = false;
+        // Not where it is sized, which empties it: on paper that would take away what lies below.
+        this.context.clearRect(0, 0, this.width, this.height);
         now();
       });
     };
-    new ResizeObserver(() => {
-      const { width, height } = canvas.parentElement.getBoundingClientRect();
-      const ratio = devicePixelRatio || 1;
+    const size = (width, height, ratio) => {
       [this.width, this.height] = [width, height];
       [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
       this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
       // At once: a new size empties a canvas, and this frame would show that.
       now();
-    }).observe(canvas.parentElement);
+    };
+    const fit = () => {
+      const { width, height } = canvas.parentElement.getBoundingClientRect();
+      size(width, height, devicePixelRatio || 1);
+    };
+    new ResizeObserver(() => { if (!onPaper) fit(); }).observe(canvas.parentElement);
     addEventListener("theme", () => { colours = null; this.ask(); });
+    addEventListener("beforeprint", () => {
+      onPaper = true;
+      if (this.width) size(PAPER_WIDTH, Math.min(this.height, PAPER_HEIGHT), 2);
+    });
+    addEventListener("afterprint", () => {
+      onPaper = false;
+      fit();
+    });
   }
 }
 
-let colours = null;
+let colours = null, onPaper = false;
 /** A colour of the theme by its name. */
 export function colour(name) {
   colours ??= {};

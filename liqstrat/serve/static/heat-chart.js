@@ -247,7 +247,6 @@ export class Chart {
   }
 
   #drawOver(context, width, height) {
-    context.clearRect(0, 0, width, height);
     if (!this.heat || this.until === undefined) return;
     const { profile, wide, tall } = this.#layout(width, height);
     const { x, y } = this.#axes(width, height);

@@ -2,12 +2,16 @@
 (() => {
   const light = matchMedia("(prefers-color-scheme: light)");
   let chosen = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
-  const show = () => {
-    document.documentElement.dataset.theme = chosen ?? (light.matches ? "light" : "dark");
+  const put = (theme) => {
+    document.documentElement.dataset.theme = theme;
     dispatchEvent(new Event("theme"));
   };
+  const show = () => put(chosen ?? (light.matches ? "light" : "dark"));
   light.addEventListener("change", show);
   show();
+  // Paper is light.
+  addEventListener("beforeprint", () => put("light"));
+  addEventListener("afterprint", show);
   addEventListener("DOMContentLoaded", () => {
     document.getElementById("theme").addEventListener("click", () => {
       chosen = document.documentElement.dataset.theme === "light" ? "dark" : "light";
