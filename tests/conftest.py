@@ -31,7 +31,7 @@ def shared_data() -> Path:
     """The folder of real exchange files beside the project; tests that need it are skipped without it."""
     path = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not path.is_dir():
-        pytest.skip("no real market data beside the project")
+        pytest.skip("no real market data beside the project, in ../shared/data: they are not ours to ship")
     return path
 
 
