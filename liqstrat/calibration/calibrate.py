@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from liqstrat.calibration.apart import Together, together
-from liqstrat.calibration.days import HeldOut, fitted_without, folds, held_out
+from liqstrat.calibration.days import HeldOut, fitted_without, folds, half_way, held_out
 from liqstrat.calibration.evidence import History
 from liqstrat.calibration.falls import fit_falls
 from liqstrat.calibration.flow_settings import Setting, changed, fit_flow_settings
@@ -56,8 +56,8 @@ class Calibration:
     is the share of reached contracts that is recorded as liquidated (by which open interest falls), `explained` the
     part of liquidations that stand where the book has something (of the variance of the falls). `apart` is how far fits
     that started elsewhere ended from each other. `held_out` is None where the fit could not be judged on days it had
-    not seen, as without liquidations. `settings` are those recommended: the fitted ones where their maps score better
-    on days left out, else the default.
+    not seen, as without liquidations. `settings` are those recommended: half way from the default to the fitted ones,
+    where such maps score better on days left out and change enough, else the default.
     """
 
     source: Source
@@ -76,7 +76,7 @@ class Calibration:
 
     @property
     def better(self) -> bool:
-        """Whether the fit is recommended over the default."""
+        """Whether to leave the default, half way to the fit."""
         return self.held_out is not None and self.held_out.better and self.agree and not self.stray
 
     @property
@@ -117,10 +117,9 @@ def calibrate(
     )
     held = None
     if mixes:
-        tiers, _ = starting_mix(fitted)
-        held = held_out(history, liquidations, symbol, loaded, default, fitted, mixes, tiers, since_ns)
+        held = held_out(history, liquidations, symbol, loaded, default, fitted, mixes, since_ns)
     found = replace(found, fitted=fitted, held_out=held)
-    return replace(found, settings=fitted if found.better else default)
+    return replace(found, settings=half_way(default, fitted) if found.better else default)
 
 
 def _calibrate(

@@ -1,13 +1,14 @@
 """Whether the fitted map is the better one on days that the fit has not seen, by the score of `liqstrat.scoring`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from liqstrat.calibration.change import change
 from liqstrat.calibration.evidence import Evidence, History
 from liqstrat.calibration.maximum import maximum
-from liqstrat.calibration.mix import with_mix
+from liqstrat.calibration.mix import starting_mix, with_mix
 from liqstrat.calibration.posterior import Level, Posterior, mix_of
 from liqstrat.liquidation.brackets import BracketTable
 from liqstrat.liquidation.grid import Floats, Ints
@@ -20,7 +21,13 @@ from liqstrat.scoring.intervals import days_left_out, estimate
 from liqstrat.scoring.reached import gather
 
 #: Bits for which it is worth to leave the default, which was chosen where all positions are known.
-LEAST_GAIN = 0.02
+LEAST_GAIN = 0.01
+#: Where a fit changes the map by less (`change`), a record does not tell whether for the better: what price comes to is
+#: a small part of the map, and the rest rests on the book's laws.
+LEAST_CHANGE = 0.015
+#: Maps are judged by what price reaches in the six hours after them: farther away than in one, where a fit that is
+#: right near price may be wrong, and before most of what is liquidated has opened since.
+KNOWN_NS = 6 * HOUR_NS
 #: Days are left out in at most so many groups.
 _MOST_FOLDS = 5
 #: With fewer days than this, half days are the unit.
@@ -29,24 +36,23 @@ _FEW_DAYS = 14
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Bits (see `liqstrat.scoring`) that the fitted maps gain over the default's on `days` that were left out of the
-    fit, with their 95 % interval, None where days are too few. A figure of maps, not of the likelihood that was fitted.
+    """Bits (see `liqstrat.scoring`) that maps half way to the fit gain over the default's on `days` that were left out
+    of it, with their 95 % interval, None where days are too few. A figure of maps, not of the likelihood that was
+    fitted; of maps that were known up to six hours before.
 
-    across: the same where a band's share is that in all that its day reached, not its hour, every contract weighing
-    alike. It knows how much is near and how much far, but also what a thinned record leaves out, and is judged by its
-    sign alone.
+    change: how far the fit's maps are from the default's, see `liqstrat.calibration.change`.
     """
 
     gain: float
     low: float | None
     high: float | None
-    across: float
+    change: float
     days: int
 
     @property
     def better(self) -> bool:
-        """Whether the fit beats the default on days it has not seen, by enough and beyond what chance could do."""
-        return self.low is not None and self.low > 0 and self.gain >= LEAST_GAIN and self.across >= 0
+        """Whether it beats the default on days not seen, beyond what chance could do, and by enough on the map."""
+        return self.low is not None and self.low > 0 and self.gain >= LEAST_GAIN and self.change >= LEAST_CHANGE
 
 
 def folds(days: Ints) -> list[Ints]:
@@ -65,6 +71,14 @@ def fitted_without(
     return mix_of(maximum(learnt.value, learnt.gradient, learnt.start())[: len(tiers)])
 
 
+def half_way(default: ModelSettings, fitted: ModelSettings) -> ModelSettings:
+    """The settings between: its map is nearly the mean of both maps. Of two that are wrong in different ways the mean
+    is less wrong, and where the fit is the worse one it loses less than half."""
+    (tiers, one), (_, other) = starting_mix(default), starting_mix(fitted)
+    flow = {name: (getattr(default, name) + getattr(fitted, name)) / 2 for name in ("turnover", "taker_weight")}
+    return replace(with_mix(default, tiers, (one + other) / 2), **flow)
+
+
 def held_out(
     history: History,
     liquidations: Liquidations,
@@ -73,17 +87,18 @@ def held_out(
     default: ModelSettings,
     fitted: ModelSettings,
     mixes: Sequence[tuple[Ints, Floats]],
-    tiers: Ints,
     since_ns: int,
 ) -> HeldOut | None:
-    """Score the maps of `fitted`, on each group of days with the mix that was fitted without it, against `default`.
+    """Score the maps half way to `fitted`, on each group of days with the mix that was fitted without it, against
+    `default`.
 
     mixes: the groups of days, each with that mix. None where nothing was liquidated at prices that were reached.
     """
+    tiers, _ = starting_mix(default)
     models = {"default": new_model(default, symbol, loaded)}
     for number, (_, shares) in enumerate(mixes):
-        models[str(number)] = new_model(with_mix(fitted, tiers, shares), symbol, loaded)
-    reached = gather(history, models, HOUR_NS, since_ns)
+        models[str(number)] = new_model(half_way(default, with_mix(fitted, tiers, shares)), symbol, loaded)
+    reached = gather(history, models, KNOWN_NS, since_ns)
     reached = reached.part(np.isin(reached.day, liquidations.time_ns // DAY_NS))
     if not len(reached):
         return None
@@ -99,10 +114,8 @@ def held_out(
     unit_ns = DAY_NS if judged >= _FEW_DAYS else DAY_NS // 2
     unit = np.unique(reached.begins[reached.window] // unit_ns, return_inverse=True)[1]
     drawn = figures.draws(observed, reached.window)
-    weights = days_left_out(int(unit[-1]) + 1)
-    found = estimate(figures.bits(weights, mine, other, drawn, unit), np.bincount(unit, drawn))
-    day = np.unique(reached.day, return_inverse=True)[1]
-    by_day = (reached.exposure, day, day, observed)
-    mine, other = (figures.floored_shares(one, *by_day) for one in (composed, reached.maps["default"].sum(axis=1)))
-    across = float(figures.bits(weights[:1], mine, other, observed, unit)[0])
-    return None if found.value is None else HeldOut(found.value, found.low, found.high, across, judged)
+    found = estimate(figures.bits(days_left_out(int(unit[-1]) + 1), mine, other, drawn, unit), np.bincount(unit, drawn))
+    if found.value is None:
+        return None
+    changed = change(history, symbol, loaded, default, fitted, KNOWN_NS, since_ns)
+    return HeldOut(found.value, found.low, found.high, changed, judged)

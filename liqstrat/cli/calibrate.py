@@ -152,16 +152,20 @@ def verdict_text(found: "Calibration") -> str:
         return "Falls of open interest cannot be scored on days left out: the default is recommended."
     if not found.agree:
         return f"Fits from other starts end {found.apart:.2f} apart, the data do not tell: the default is recommended."
+    from liqstrat.calibration.days import LEAST_GAIN
+
     held = found.held_out
     if held is None or held.low is None:
         return "There are not enough days to judge the fit on days it has not seen: the default is recommended."
-    gain = f"The fitted maps score {held.gain:+.3f} bits ({held.low:+.3f} to {held.high:+.3f}) over the default's"
+    gain = (
+        f"Half way to the fit maps score {held.gain:+.3f} bits ({held.low:+.3f} to {held.high:+.3f}) over the default's"
+    )
     days = f"on {held.days} days left out of the fit"
     if held.better:
-        return f"{gain} {days}: better, the fit is recommended."
+        return f"{gain} {days}: better, half way is recommended."
     how = "not better" if held.gain <= 0 else "no better than chance could do"
     if held.low > 0:
-        how = f"{held.across:+.3f} over whole days, worse" if held.across < 0 else "too little"
+        how = "too little" if held.gain < LEAST_GAIN else "but the fit hardly changes the map"
     return f"{gain} {days}: {how}, the default is recommended."
 
 

@@ -144,7 +144,7 @@ def _fitted(run: RunFile, progress: Progress) -> tuple[ModelSettings, str]:
         except LiqstratError as error:
             return run.model, f"not calibrated: {error}"
     if not found.better:
-        return run.model, "not calibrated: on days left out, the fit was no better than the run's own model"
+        return run.model, "not calibrated: days left out of the fit do not speak for it over the run's own model"
     return replace(found.settings, bin_width=run.model.bin_width), "calibrated"
 
 
