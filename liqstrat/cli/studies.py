@@ -32,7 +32,7 @@ SchedulerOption = Annotated[
     ),
 ]
 
-_SHOWN = 10
+_SHOWN, _NOTES = 10, 8
 
 
 def sweep(
@@ -110,6 +110,7 @@ def walk_forward(
     figures = found["figures"]
     out.print(f"out of sample: {figures['net_return']:+.2%}, {figures['trades']:,} trades on {figures['days']:,} days")
     _print_verdict(found["verdict"])
+    _print_notes(found["notes"])
     out.print(f"page: {folder / 'walk_forward.html'}", markup=False, soft_wrap=True)
 
 
@@ -201,7 +202,16 @@ def _print_sweep(study: "Study", found: dict[str, Any], *, json: bool) -> None:
     for reason in dict.fromkeys(found["refused"].values()):
         err.print(f"note: not run: {reason}", markup=False, soft_wrap=True)
     _print_verdict(found["verdict"])
+    _print_notes(found["notes"])
     out.print(f"page: {study.folder / 'sweep.html'}", markup=False, soft_wrap=True)
+
+
+def _print_notes(notes: list[str]) -> None:
+    """What a reader must know of the history; the page has all of it."""
+    for note in notes[:_NOTES]:
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
+    if len(notes) > _NOTES:
+        out.print(f"note: and {len(notes) - _NOTES:,} more, on the page", markup=False, soft_wrap=True)
 
 
 def _print_verdict(verdict: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from liqstrat.report.figures import figure_name, figure_text
 from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.table_html import table_html
 from liqstrat.research import sweep_figures as figures
-from liqstrat.research.verdict_html import verdict_html
+from liqstrat.research.verdict_html import notes_html, verdict_html
 from liqstrat.study_settings import SMALLER
 
 _MOST_ROWS = 50
@@ -30,7 +30,7 @@ def write_sweep_page(folder: Path) -> Path:
     title = f"Sweep of {facts['name']}"
     badge = '<span class="badge">SIMULATED</span>' if simulated else ""
     parts = [
-        f"<header><h1>{escape(title)} {badge}</h1>{_facts(facts)}</header>",
+        f"<header><h1>{escape(title)} {badge}</h1>{_facts(facts)}{notes_html(facts)}</header>",
         verdict_html(facts["verdict"]),
     ]
     if why := facts.get("none"):

@@ -1,4 +1,4 @@
-"""A verdict on a page: its words, each reason, and what would tell more."""
+"""A verdict on a page: its words, each reason, and what would tell more; and what to know of the history."""
 
 from html import escape
 from typing import Any
@@ -26,6 +26,11 @@ def verdict_html(verdict: dict[str, Any]) -> str:
         f'<p class="how">An edge is only said where every test speaks for it.</p>{table}{needed}'
         f"{_announced(verdict.get('power'))}</section>{_longer(verdict.get('power'))}"
     )
+
+
+def notes_html(facts: dict[str, Any]) -> str:
+    """What a reader must know of the history of a study; nothing of studies of before."""
+    return "".join(f'<p class="note">{escape(_first_upper(note))}.</p>' for note in facts.get("notes", []))
 
 
 def _announced(power: dict[str, Any] | None) -> str:

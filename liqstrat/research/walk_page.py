@@ -15,7 +15,7 @@ from liqstrat.report.page import plot_html, write_page
 from liqstrat.report.table_html import table_html
 from liqstrat.report.theme import ACCENT, LINE, MUTED, WARNING, dress
 from liqstrat.research import sweep_figures
-from liqstrat.research.verdict_html import verdict_html
+from liqstrat.research.verdict_html import notes_html, verdict_html
 
 _SHOWN = ("net_return", "max_drawdown", "trades")
 _CONTROLS = {"random": "entries by chance", "placebo": "levels of other times"}
@@ -27,7 +27,7 @@ def write_walk_page(folder: Path) -> Path:
     simulated, title = facts["simulated"], f"Walk forward of {facts['name']}"
     badge = '<span class="badge">SIMULATED</span>' if simulated else ""
     parts = [
-        f"<header><h1>{escape(title)} {badge}</h1>{_facts(facts)}</header>",
+        f"<header><h1>{escape(title)} {badge}</h1>{_facts(facts)}{notes_html(facts)}</header>",
         verdict_html(facts["verdict"]),
         f"<section><h2>Out of sample</h2>{_figures(facts['figures'])}",
         plot_html("equity", _equity(facts, returns), "Net return of all tests, one after the other")

@@ -7,7 +7,7 @@ number that no other has. Who dies leaves his trials to the others, for a lock o
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Tried:
     """A trial that has ended.
 
     values: its objectives; None where one is not defined, or the trial could not be run. days: since 1970, and the
-    returns of equity on them. reason: why it could not be run.
+    returns of equity on them. reason: why it could not be run. notes: what a reader must know of its history.
     """
 
     number: int
@@ -49,6 +49,7 @@ class Tried:
     returns: list[float]
     ended: datetime | None
     reason: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 class Journal:
@@ -95,14 +96,22 @@ class Journal:
                 return None
             return self._begin(number, propose(self._space, number, trials))
 
-    def finish(self, number: int, figures: dict[str, Any], days: Sequence[int], returns: Sequence[float]) -> None:
+    def finish(
+        self,
+        number: int,
+        figures: dict[str, Any],
+        days: Sequence[int],
+        returns: Sequence[float],
+        notes: Sequence[str] = (),
+    ) -> None:
         """Write down what a claimed trial has made; where somebody else has done so, it is the same."""
         values, feasible = self._space.judged(figures), self._space.feasible(figures)
         with self._alone():
             trial = self._running(number)
             if trial is None:
                 return
-            trial.set_user_attr(_RESULT, {"figures": figures, "days": list(days), "returns": list(returns)})
+            made = {"figures": figures, "days": list(days), "returns": list(returns), "notes": list(notes)}
+            trial.set_user_attr(_RESULT, made)
             trial.set_constraint("constraint", -1.0 if feasible else 1.0)
             self._study.tell(number, values, state=TrialState.FAIL if values is None else None)
 

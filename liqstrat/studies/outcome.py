@@ -101,6 +101,7 @@ def facts(study: Study, trials: list[Tried]) -> dict[str, Any]:
         "feasible": sum(trial.feasible for trial in trials),
         "best": [_told(trial) for trial in best],
         "none": why_none(study, trials),
+        "notes": next((trial.notes for trial in [*best, *trials] if trial.days), []),
     }
 
 

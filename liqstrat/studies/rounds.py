@@ -105,7 +105,8 @@ class _Round:
         if outcome.reason:
             self._journal.refuse(claim.number, outcome.reason)
         else:
-            self._journal.finish(claim.number, outcome.figures, outcome.days, outcome.returns)
+            made = outcome.figures, outcome.days, outcome.returns
+            self._journal.finish(claim.number, *made, notes=outcome.notes)
 
     def _lost(self, claims: list[Claim]) -> None:
         """A worker was killed, as by the system for its memory: what it and the others had is run again."""

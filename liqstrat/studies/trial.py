@@ -3,7 +3,7 @@
 import json
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial has made: its figures, and its returns by day (since 1970); or why it cannot be run."""
+    """What a trial has made: its figures, and its returns by day (since 1970); or why it cannot be run. notes: what a
+    reader must know of its history."""
 
     figures: dict[str, Any]
     days: list[int]
     returns: list[float]
     reason: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 def ignore_interrupts() -> None:
@@ -79,4 +81,5 @@ def run_prepared(task: Task, prepared: app.Prepared) -> Outcome:
             app.write(prepared, traders, replayed, partial, folder.name, created)
     figures, curve = measure(run, prepared.minutes, traders, replayed)
     days, returns = daily_returns(curve.times // 1000, curve.equity)
-    return Outcome(json.loads(json.dumps(figures)), days.tolist(), returns.tolist())
+    notes = list(prepared.about["notes"])
+    return Outcome(json.loads(json.dumps(figures)), days.tolist(), returns.tolist(), notes=notes)

@@ -173,6 +173,7 @@ def write_walk(walked: Walked, results: Path) -> None:
         "controls": controls,
         "verdict": verdict.to_json(),
         "windows": [_told(step) for step in walked.steps],
+        "notes": list(dict.fromkeys(note for step in walked.steps if step.tested for note in step.tested.notes)),
     }
     with partial_file(walked.folder / "walk_forward.json") as partial:
         write_json(partial, content)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -42,8 +43,14 @@ def test_a_trial_has_the_figures_of_the_same_run_alone(study_file: StudyFile, tm
         told = json.dumps(trial.figures, indent=2, allow_nan=False) + "\n"
         assert told == (alone / "metrics.json").read_text()
     best = run_backtest(load_run_file(folder / "best.toml"), tmp_path / "alone", report=False)
-    found = json.loads((folder / "sweep.json").read_text())["best"][0]["figures"]
-    assert json.loads((best / "metrics.json").read_text()) == found
+    told = json.loads((folder / "sweep.json").read_text())
+    assert json.loads((best / "metrics.json").read_text()) == told["best"][0]["figures"]
+    notes = told["notes"]
+    assert notes
+    assert json.loads((best / "run.json").read_text())["notes"][: len(notes)] == notes, (
+        "what history lacks is told, too"
+    )
+    assert escape(notes[0]) in (folder / "sweep.html").read_text(encoding="utf-8")
 
 
 def test_the_best_is_the_highest_that_meets_the_constraint(study_file: StudyFile, tmp_path: Path) -> None:

@@ -92,6 +92,8 @@ def test_what_is_best_in_training_is_traded_on_the_test(study_file: Callable[...
     alone = run_backtest(load_run_file(path, settings), tmp_path / "alone", report=False)
     figures = json.loads((alone / "metrics.json").read_text())
     assert {name: figures[name] for name in second["tested"]} == second["tested"]
+    notes = json.loads((alone / "run.json").read_text())["notes"]
+    assert set(found["notes"]) & set(notes), "what history lacks is told, too"
     kinds = [row["kind"] for row in ledger]
     assert (kinds.count("trial"), kinds.count("test"), kinds.count("walk_forward")) == (9, 3, 1)
     before = {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
