@@ -78,6 +78,14 @@ def test_bars_of_the_catalog_are_candles_known_at_their_end_each_volume_once(
     assert minutes.min() == first + step
 
 
+def test_levels_are_studied_on_candles_and_say_so(liqstrat: Shell, simulated_database: Path, tmp_path: Path) -> None:
+    candles_only(simulated_database, tmp_path / "catalog" / "market.duckdb", "5m")
+    done = liqstrat("events", "BTCUSDT", "--warmup-days", "0", "--from", "2024-03-02", "--out", "events.html")
+    assert done.code == 0, done.err
+    assert (done.out.count("rest on 5m candles"), done.err.count("rest on 5m candles")) == (1, 0), "said once"
+    assert "rest on 5m candles" in (tmp_path / "events.html").read_text(encoding="utf-8")
+
+
 def test_levels_are_scored_on_candles_and_say_so(liqstrat: Shell, simulated_database: Path, tmp_path: Path) -> None:
     candles_only(simulated_database, tmp_path / "catalog" / "market.duckdb", "5m")
     done = liqstrat("score", "BTCUSDT", "--warmup-days", "0", "--json")

@@ -10,6 +10,7 @@ from liqstrat.cli.options import Config, Database, From, Json, Symbol, To, Warmu
 from liqstrat.cli.program import out, progress
 from liqstrat.cli.text import new_table, print_json
 from liqstrat.inputs import DEFAULT_DATABASE, minutes_of
+from liqstrat.remarks import told_with_results
 
 if TYPE_CHECKING:
     from liqstrat.events.figures import Beside
@@ -49,15 +50,19 @@ def events(
     if target is not None:
         require_target(target)
     warmup, model = timedelta(days=warmup_days), model_of(config)
-    with open_store(db) as store:
-        study = study_events(
-            store, symbol, start, end, model, warmup=warmup, every_minutes=every, seed=seed, progress=progress
-        )
-    written = None if target is None else save(study, target)
+    with told_with_results() as told:
+        with open_store(db) as store:
+            study = study_events(
+                store, symbol, start, end, model, warmup=warmup, every_minutes=every, seed=seed, progress=progress
+            )
+        written = None if target is None else save(study, target)
+        if json:
+            print_json(study.to_json())
+        else:
+            _print(study)
+        told(study.notes)
     if json:
-        print_json(study.to_json())
         return
-    _print(study)
     if written is not None:
         kind = {".html": "page", ".parquet": "touches"}.get(written.suffix, "study")
         out.print(f"{kind}: {written}", markup=False, soft_wrap=True)

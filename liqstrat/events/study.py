@@ -244,7 +244,7 @@ def study_events(
         touch_ns,
         paths(bars, minute, every.long[touch]),
         contracts,
-        _notes(moments, levels, alone),
+        [*_notes(levels, alone), *store.remarks],
     )
 
 
@@ -259,7 +259,7 @@ def _paired(levels: Levels, others: Levels) -> tuple[Levels, Levels, int]:
     )
 
 
-def _notes(moments: Moments, levels: Levels, alone: int) -> list[str]:
+def _notes(levels: Levels, alone: int) -> list[str]:
     notes = []
     if alone:
         notes.append(
