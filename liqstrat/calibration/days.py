@@ -17,8 +17,8 @@ from liqstrat.liquidation.liquidations import Liquidations
 from liqstrat.liquidation.settings import ModelSettings
 from liqstrat.moments import DAY_NS, HOUR_NS
 from liqstrat.scoring import figures
-from liqstrat.scoring.intervals import days_left_out, estimate
-from liqstrat.scoring.reached import gather
+from liqstrat.scoring.intervals import Estimate, days_left_out, estimate
+from liqstrat.scoring.reached import Reached, gather
 
 #: Bits for which it is worth to leave the default, which was chosen where all positions are known.
 LEAST_GAIN = 0.01
@@ -26,7 +26,7 @@ LEAST_GAIN = 0.01
 #: a small part of the map, and the rest rests on the book's laws.
 LEAST_CHANGE = 0.015
 #: Maps are judged by what price reaches in the six hours after them: farther away than in one, where a fit that is
-#: right near price may be wrong, and before most of what is liquidated has opened since.
+#: right near price may be wrong, and before most of what is liquidated has opened since. Also, by the sign, in a day.
 KNOWN_NS = 6 * HOUR_NS
 #: Days are left out in at most so many groups.
 _MOST_FOLDS = 5
@@ -38,21 +38,24 @@ _FEW_DAYS = 14
 class HeldOut:
     """Bits (see `liqstrat.scoring`) that maps half way to the fit gain over the default's on `days` that were left out
     of it, with their 95 % interval, None where days are too few. A figure of maps, not of the likelihood that was
-    fitted; of maps that were known up to six hours before.
+    fitted; of what price reaches within six hours of them.
 
-    change: how far the fit's maps are from the default's, see `liqstrat.calibration.change`.
+    day: the same gain within a day, which tells of what is farther still, and less surely. change: how far the fit's
+    maps are from the default's, see `liqstrat.calibration.change`.
     """
 
     gain: float
     low: float | None
     high: float | None
+    day: float
     change: float
     days: int
 
     @property
     def better(self) -> bool:
         """Whether it beats the default on days not seen, beyond what chance could do, and by enough on the map."""
-        return self.low is not None and self.low > 0 and self.gain >= LEAST_GAIN and self.change >= LEAST_CHANGE
+        sure = self.low is not None and self.low > 0 and self.gain >= LEAST_GAIN
+        return sure and self.day >= 0 and self.change >= LEAST_CHANGE
 
 
 def folds(days: Ints) -> list[Ints]:
@@ -95,27 +98,37 @@ def held_out(
     mixes: the groups of days, each with that mix. None where nothing was liquidated at prices that were reached.
     """
     tiers, _ = starting_mix(default)
-    models = {"default": new_model(default, symbol, loaded)}
-    for number, (_, shares) in enumerate(mixes):
-        models[str(number)] = new_model(half_way(default, with_mix(fitted, tiers, shares)), symbol, loaded)
-    reached = gather(history, models, KNOWN_NS, since_ns)
+    settings = [half_way(default, with_mix(fitted, tiers, shares)) for _, shares in mixes]
+
+    def gain(every_ns: int) -> tuple[Estimate, int]:
+        models = {str(number): new_model(one, symbol, loaded) for number, one in enumerate([*settings, default])}
+        reached = gather(history, models, every_ns, since_ns)
+        return _gain(reached, liquidations, [days for days, _ in mixes])
+
+    (found, judged), (within_day, _) = gain(KNOWN_NS), gain(DAY_NS)
+    if found.value is None or within_day.value is None:
+        return None
+    changed = change(history, symbol, loaded, default, fitted, KNOWN_NS, since_ns)
+    return HeldOut(found.value, found.low, found.high, within_day.value, changed, judged)
+
+
+def _gain(reached: Reached, liquidations: Liquidations, groups: Sequence[Ints]) -> tuple[Estimate, int]:
+    """Bits that the first maps gain over the last, each on its group of days; and the number of days judged."""
     reached = reached.part(np.isin(reached.day, liquidations.time_ns // DAY_NS))
     if not len(reached):
-        return None
+        return Estimate(None), 0
     band = reached.band_of(liquidations)
     observed = np.bincount(band[band >= 0], liquidations.contracts[band >= 0], minlength=len(reached))
+    *folded, default = (contracts.sum(axis=1) for contracts in reached.maps.values())
     composed = np.zeros(len(reached))
-    for number, (days, _) in enumerate(mixes):
+    for days, contracts in zip(groups, folded, strict=True):
         own = np.isin(reached.day, days)
-        composed[own] = reached.maps[str(number)][own].sum(axis=1)
+        composed[own] = contracts[own]
     places = (reached.exposure, reached.window, reached.day, observed)
-    mine, other = (figures.floored_shares(one, *places) for one in (composed, reached.maps["default"].sum(axis=1)))
+    mine, other = (figures.floored_shares(one, *places) for one in (composed, default))
     judged = len(np.unique(reached.day[observed > 0]))
     unit_ns = DAY_NS if judged >= _FEW_DAYS else DAY_NS // 2
     unit = np.unique(reached.begins[reached.window] // unit_ns, return_inverse=True)[1]
     drawn = figures.draws(observed, reached.window)
-    found = estimate(figures.bits(days_left_out(int(unit[-1]) + 1), mine, other, drawn, unit), np.bincount(unit, drawn))
-    if found.value is None:
-        return None
-    changed = change(history, symbol, loaded, default, fitted, KNOWN_NS, since_ns)
-    return HeldOut(found.value, found.low, found.high, changed, judged)
+    bits = figures.bits(days_left_out(int(unit[-1]) + 1), mine, other, drawn, unit)
+    return estimate(bits, np.bincount(unit, drawn)), judged

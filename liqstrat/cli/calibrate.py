@@ -165,7 +165,8 @@ def verdict_text(found: "Calibration") -> str:
         return f"{gain} {days}: better, half way is recommended."
     how = "not better" if held.gain <= 0 else "no better than chance could do"
     if held.low > 0:
-        how = "too little" if held.gain < LEAST_GAIN else "but the fit hardly changes the map"
+        far = f"{held.day:+.3f} within a day, worse" if held.day < 0 else "but the fit hardly changes the map"
+        how = "too little" if held.gain < LEAST_GAIN else far
     return f"{gain} {days}: {how}, the default is recommended."
 
 

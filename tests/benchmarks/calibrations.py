@@ -88,7 +88,9 @@ def _rows(seed: int, simulator: bool) -> Iterator[Row]:
         yield _of_lives(f"lives, {'thinned' if record == 'some' else 'all on record'}", mix, seed, _EVEN, record)
     yield _of_lives("lives, true default", dict(DEFAULT.leverage), seed, DEFAULT, "some")
     yield _of_lives("lives, fitted from the default", tuple(_MIXES.values())[seed % 3], seed, DEFAULT, "some")
-    yield _of_lives("lives, large ones careful, a third cross", _MIXES["middle"], seed, _EVEN, "some", other=True)
+    for record, told in (("some", "thinned"), ("all", "all on record")):
+        kind = f"lives, large ones careful, a third cross, {told}"
+        yield _of_lives(kind, _MIXES["middle"], seed, _EVEN, record, other=True)
     if simulator:
         for kind, mix, settings in (
             ("simulator", (LOW, MIDDLE, HIGH)[seed % 3], _EVEN),

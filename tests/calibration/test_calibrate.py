@@ -176,7 +176,7 @@ def test_a_thinned_record_of_another_mechanism_is_told_within_the_intervals(told
 @pytest.fixture(scope="module")
 def better() -> Calibration:
     """Of a mix that lies amid the default's, all on record."""
-    market = lives(dict(MIDDLE), 106)
+    market = lives(dict(MIDDLE), 33)
     return calibrate(
         market.history, market.liquidations, "BTCUSDT", EVEN, since_ns=SINCE_NS, recorded="all", flow_settings=False
     )
@@ -198,6 +198,7 @@ def test_fits_that_end_apart_gain_little_or_change_little_are_not_recommended(be
         (replace(better, held_out=replace(held, gain=-0.001, low=-0.002)), "not better"),
         (replace(better, held_out=replace(held, low=-0.001)), "no better than chance"),
         (replace(better, held_out=replace(held, gain=0.009, low=0.001)), "too little"),
+        (replace(better, held_out=replace(held, day=-0.1)), "-0.100 within a day, worse"),
         (replace(better, held_out=replace(held, change=0.014)), "hardly changes the map"),
         (replace(better, held_out=None), "not enough days"),
     ):

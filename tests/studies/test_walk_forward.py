@@ -141,7 +141,7 @@ CALIBRATED = f"""\
 name = "calibrated"
 symbols = ["BTCUSDT"]
 from = 2024-03-03
-to = 2024-03-09
+to = 2024-03-10
 resolution = "15m"
 
 [data]
@@ -164,7 +164,7 @@ controls = 0
 "strategies.0.params.turn" = [0.002, 0.004]
 
 [walk_forward]
-train = "5d"
+train = "6d"
 test = "1d"
 calibrate = true
 """
@@ -174,12 +174,12 @@ calibrate = true
 def test_a_model_is_fitted_to_its_training_and_to_nothing_after_it(tmp_path: Path) -> None:
     """The same market but for what comes after training: price, volume, open interest and liquidations."""
     few = SimulationSettings(
-        positions=1500, trades=6000, step_seconds=60, warmup_days=6, warmup_step_seconds=300, volatility=0.03
+        positions=1500, trades=6000, step_seconds=60, warmup_days=6, warmup_step_seconds=300, volatility=0.05
     )
-    simulate(tmp_path / "archive", "BTCUSDT", days=8, seed=1, start=date(2024, 3, 1), settings=few)
+    simulate(tmp_path / "archive", "BTCUSDT", days=9, seed=1, start=date(2024, 3, 1), settings=few)
     ingest([tmp_path / "archive"], tmp_path / "one.duckdb")
     shutil.copy(tmp_path / "one.duckdb", tmp_path / "other.duckdb")
-    _change_after(tmp_path / "other.duckdb", "2024-03-08")
+    _change_after(tmp_path / "other.duckdb", "2024-03-09")
     windows = []
     for name in ("one", "other"):
         path = tmp_path / f"{name}.toml"
