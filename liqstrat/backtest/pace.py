@@ -18,20 +18,24 @@ class Pace:
 
     def __init__(self, name: str, every_ns: int, reaches: Reaches | None) -> None:
         self._name, self._every_ns, self._reaches = name, every_ns, reaches
-        self._until_ns = 0
+        self._rested_ns = self._until_ns = 0
 
     def begin(self, clock: Clock, decide: Callable[[TimeEvent], Any]) -> None:
         """Decide from now on."""
         self._clock, self._decide = clock, decide
         self._from(clock.timestamp_ns())
 
-    def rest(self) -> None:
-        """Decide again once a level may be reached, if that is known ahead."""
-        now = self._clock.timestamp_ns()
-        until = None if self._reaches is None else self._reaches.after(now)
-        if self._reaches is None or (until is not None and until <= now + self._every_ns):
+    def rest(self, at_most_until_ns: int | None) -> None:
+        """Decide again once a level may be reached, if that is known ahead, or then."""
+        if self._reaches is None:
             return
-        self._until_ns = _EVER if until is None else until
+        now = self._clock.timestamp_ns()
+        until = self._reaches.after(now)
+        if at_most_until_ns is not None:
+            until = at_most_until_ns if until is None else min(until, at_most_until_ns)
+        if until is not None and until <= now + self._every_ns:
+            return
+        self._rested_ns, self._until_ns = now, _EVER if until is None else until
         self._clock.cancel_timer(self._name)
         if until is not None:
             self._from(until - 1)
@@ -43,7 +47,8 @@ class Pace:
             if self._until_ns < _EVER:
                 self._clock.cancel_timer(self._name)
             self._until_ns = 0
-            self._from(now)
+            # At this very moment it has decided only where it was then that it went to rest.
+            self._from(now if now == self._rested_ns else now - 1)
 
     def _from(self, time_ns: int) -> None:
         """Decide at the first multiple after that moment, and each one from there on."""

@@ -19,6 +19,7 @@ A run file names it as `use = "my_module:BuyTheSweep"`, its parameters as `param
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, ClassVar
 
@@ -35,7 +36,7 @@ from liqstrat.backtest.position import Holding
 from liqstrat.backtest.sketch import Note
 from liqstrat.backtest.trading import Setup
 from liqstrat.liquidation.signals import Signal, SignalRules
-from liqstrat.moments import MINUTE_NS, SECOND_NS
+from liqstrat.moments import MINUTE_NS, SECOND_NS, nanoseconds
 
 _RULES = SignalRules()
 
@@ -109,12 +110,15 @@ class LevelStrategy(Holding):
             self._markets[symbol] = self._setup.markets.of(symbol, lambda: self.clock.timestamp_ns())
         return self._markets[symbol]
 
-    def rest(self) -> None:
-        """Say that there is nothing to decide until price runs through another level: `on_price` may not be called
-        before. Where history is known ahead, a replay skips what lies between, which makes it much faster; elsewhere
-        it goes on asking, and decisions must be the same. Counts only while `flat`; an order that is sent ends it."""
-        if self._presence.unbroken and self.flat:
-            self._pace.rest()
+    def rest(self, until: datetime | None = None) -> None:
+        """Say that there is nothing to decide until price runs through another level, something becomes of an order of
+        yours, or the moment `until` is there: `on_price` may not be called before.
+
+        Where history is known ahead, a replay skips what lies between, which makes it much faster; elsewhere it goes on
+        asking, and decisions must be the same. Not heard while a stop follows the price, or a position is being left.
+        """
+        if self._presence.unbroken and self._distance is None and not self._leaving:
+            self._pace.rest(None if until is None else nanoseconds(until))
 
     @property
     def log(self) -> Any:
@@ -139,15 +143,19 @@ class LevelStrategy(Holding):
         self.on_begin()
 
     @guarded
+    def on_order_event(self, event: Any) -> None:
+        """Whatever becomes of an order of ours."""
+        self._stir()
+
+    @guarded
     def on_order_rejected(self, event: OrderRejected) -> None:
         """The exchange refuses a stop that price has already passed; the position must not stay without one."""
         order = self.cache.order(event.client_order_id)
         if order is not None and "role=stop" in (order.tags or []):
             self.exit()
 
-    def _remember(self, orders: list[Any]) -> None:
+    def _stir(self) -> None:
         self._pace.wake()
-        super()._remember(orders)
 
     def map_has_come(self) -> None:
         """There is a new map: tell the strategy as soon as all that belongs to this moment is over."""
@@ -215,4 +223,15 @@ def _with_exits(on_order_filled: Callable[..., None]) -> Callable[..., None]:
     return told
 
 
-_TOLD = {"on_trade": _with_sides, "on_order_filled": _with_exits}
+def _with_waking(on_order_event: Callable[..., None]) -> Callable[..., None]:
+    """A strategy's `on_order_event`, beside ours."""
+
+    @wraps(on_order_event)
+    def told(self: Any, event: Any) -> None:
+        self._stir()
+        on_order_event(self, event)
+
+    return told
+
+
+_TOLD = {"on_trade": _with_sides, "on_order_filled": _with_exits, "on_order_event": _with_waking}

@@ -189,7 +189,11 @@ class Trading(Strategy):
 
     @guarded
     def _perform(self, act: Callable[[], None]) -> None:
+        self._stir()
         act()
+
+    def _stir(self) -> None:
+        """Something happens to this strategy's orders, or its levels."""
 
     def _submit_entry(self, order: Any) -> None:
         submit = super().submit_order
@@ -228,6 +232,7 @@ class Trading(Strategy):
         return self._setup.presence.absent(self.clock.timestamp_ns())
 
     def _remember(self, orders: list[Any]) -> None:
+        self._stir()
         now, price = self.clock.timestamp_ns(), None if isnan(self.price) else self.price
         for order in orders:
             self._sent.append(order.client_order_id)

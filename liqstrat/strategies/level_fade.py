@@ -44,6 +44,7 @@ class LevelFade(LevelStrategy):
 
     def on_price(self, price: float) -> None:
         if not self.flat:
+            self.rest()
             return
         for signal in reversals_of(self._rules, price, self.levels.consumed, self.clock.timestamp_ns()):
             if signal.swept is not None and signal.swept.time_ns > self._traded_until:

@@ -11,6 +11,7 @@ from pydantic import Field
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.liquidation.clusters import Cluster
+from liqstrat.moments import HOUR_NS, nanoseconds
 
 
 class LevelMagnet(LevelStrategy):
@@ -33,16 +34,17 @@ class LevelMagnet(LevelStrategy):
     params: Params
 
     def on_begin(self) -> None:
-        self._entered_at = self.now
+        self._leave_at = self._hours_from_now()
 
     def on_price(self, price: float) -> None:
-        hours = (self.now - self._entered_at).total_seconds() / 3600
-        if not self.flat and hours >= self.params.max_hours:
+        if self.clock.timestamp_ns() >= self._leave_at and not self.flat:
             self.exit()
 
     def on_levels(self) -> None:
+        if not self.flat:
+            return
         above, below = self.levels.above(), self.levels.below()
-        if not self.flat or above is None or below is None:
+        if above is None or below is None:
             return
         up = _pull(above) > _pull(below)
         stronger, weaker = (above, below) if up else (below, above)
@@ -57,7 +59,11 @@ class LevelMagnet(LevelStrategy):
         if self.enter(
             "long" if up else "short", stop=price - away, target=stronger.price, level=stronger, reason=reason
         ):
-            self._entered_at = self.now
+            self._leave_at = self._hours_from_now()
+
+    def _hours_from_now(self) -> int:
+        """When a position that is entered now is held as long as it may be, in nanoseconds since 1970."""
+        return nanoseconds(self.now) + round(self.params.max_hours * HOUR_NS)
 
 
 def _pull(cluster: Cluster) -> float:

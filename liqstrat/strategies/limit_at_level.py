@@ -42,6 +42,7 @@ class LimitAtLevel(LevelStrategy):
     def on_price(self, price: float) -> None:
         """A limit waits as long as it was told to; then the strongest cluster of that time is waited at."""
         if not self.flat:
+            self.rest()
             return
         waits = [one for one in zones_of(self._rules, price, self.levels.clusters()) if one.kind == "WAIT"]
         if waits:

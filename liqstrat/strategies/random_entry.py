@@ -8,7 +8,7 @@ from pydantic import Field
 
 from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.strategy import LevelStrategy
-from liqstrat.moments import DAY_NS, MINUTE_NS
+from liqstrat.moments import DAY_NS, MINUTE_NS, at_ns
 
 
 class RandomEntry(LevelStrategy):
@@ -49,6 +49,7 @@ class RandomEntry(LevelStrategy):
             self._held_until = 0
             self.exit()
         if now < self._next_ns:
+            self.rest(until=at_ns(min(self._next_ns, self._held_until if self._held_until > now else self._next_ns)))
             return
         direction = 1 if self._up else -1
         entered = self.enter(

@@ -1,17 +1,23 @@
 """A strategy that says when it has nothing to decide is asked less, and sees and does the same."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from nautilus_trader.model import TradeTick
 
 from liqstrat import app
 from liqstrat.app import prepare, resolve_traders
+from liqstrat.backtest.pace import Pace
+from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.replay import Replayed
-from liqstrat.backtest.strategy import LevelStrategy, StrategyParams
-from tests.backtest.runs import run_file, wandering_market
+from liqstrat.backtest.strategy import LevelStrategy
+from liqstrat.backtest.trade import Trade
+from tests.backtest.runs import path, run_file, wandering_market
+from tests.history import START, open_interest_every, write_history
 
 
 class Sleeper(LevelStrategy):
@@ -28,7 +34,7 @@ class Sleeper(LevelStrategy):
     def on_begin(self) -> None:
         self.asked.clear()
         self.seen.clear()
-        self._since, self._trades = 0, 0
+        self._since, self._trades, self._has_closed = 0, 0, False
         if self.params.by_trades:
             self.subscribe_trades(self.instrument_id)
 
@@ -37,14 +43,22 @@ class Sleeper(LevelStrategy):
         self.asked.append(now)
         new = [one for one in self.levels.consumed if one.time_ns > self._since]
         if not self.flat:
+            if self.params.rests:
+                self.rest()
             return
+        if self._has_closed:
+            self._has_closed = False
+            self.seen.append(("flat again", now, price))
         if new:
             self._since = new[-1].time_ns
             self.seen.append((now, price, [(one.cluster.price, one.time_ns, one.extreme) for one in new]))
             if len(self.seen) % 3 == 1:
                 self.enter("long", stop=price * 0.995, target=price * 1.005)
         elif self.params.rests:
-            self.rest()
+            self.rest(until=self.now + timedelta(minutes=200))
+
+    def on_closed(self, trade: Trade) -> None:
+        self._has_closed = True
 
     def on_trade(self, trade: TradeTick) -> None:
         self._trades += 1
@@ -90,9 +104,54 @@ def test_rest_changes_nothing_but_how_often_it_is_asked(
     assert made.ledger == by_always.ledger
     assert made.ledger.fills
     assert set(asked) < set(always)
-    assert len(asked) < 0.7 * len(always)
+    assert len(asked) < 0.9 * len(always)
 
     # Where the levels are not known ahead, it is asked as ever.
     asked, seen, made = replayed(rests=True, kept=False)
     assert asked == always
     assert (seen, made.ledger) == (expected, by_always.ledger)
+
+
+BUSY: dict[str, dict[str, Any]] = {
+    "LevelFade": {"min_strength": 0, "turn": 0.0005, "patience_minutes": 60},
+    "Cascade": {"min_strength": 0, "pace": 0, "turn": 0.001, "reach": 0.03, "max_minutes": 30},
+    "LimitAtLevel": {"min_strength": 0, "far": 0.02, "wait_minutes": 5, "stop_gap": 0.002},
+    "RandomEntry": {"per_day": 60, "stop": 0.002, "hold_minutes": 25},
+    "AvoidZones(LevelFade)": {"min_strength": 0, "turn": 0.0005, "zone_share": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def wild(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Price goes up and down by about one percent in a quarter of an hour."""
+    steps = np.random.default_rng(3).normal(0, 0.012, 60)
+    points = [(9.0 * number, 60_000 * np.exp(total)) for number, total in enumerate(np.cumsum(steps))]
+    interest = {START: 1_000.0, **open_interest_every(5, 8.9, seed=2)}
+    made = write_history(tmp_path_factory.mktemp("wild") / "market.duckdb", path(points, every_seconds=3.0), interest)
+    os.utime(made, (1.7e9, 1.7e9))
+    return made
+
+
+@pytest.mark.parametrize("resolution", ["1m", pytest.param("tick", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("use", BUSY)
+def test_strategies_of_the_package_rest_where_nothing_is_to_be_decided(
+    tmp_path: Path, wild: Path, monkeypatch: pytest.MonkeyPatch, use: str, resolution: str
+) -> None:
+    strategies = [{"use": use, "params": BUSY[use]}]
+    run = run_file(tmp_path, wild, hours=8.8, start_hours=1.5, resolution=resolution, strategies=strategies)
+    prepared = prepare(run)
+    asked = 0
+
+    def ledger(folder: Path) -> Any:
+        folder.mkdir()
+        return app.replay(prepared, resolve_traders(run), folder).ledger
+
+    def counted(pace: Pace, until: int | None) -> None:
+        nonlocal asked
+        asked += 1
+
+    rested = ledger(tmp_path / "rested")
+    monkeypatch.setattr(Pace, "rest", counted)
+    assert ledger(tmp_path / "restless") == rested
+    assert asked > 50
+    assert len(rested.fills) >= 4
