@@ -43,26 +43,24 @@ class Behind:
         # Whoever looks while they are told is not to come here again.
         self._next_ns = _NEVER
         while self._told < stop:
-            self._tell(self._next(stop))
+            self._tell(stop)
         self._moment = None
         self._tape.settle(self._settled_ns)
         self._next_ns = known[stop] if stop < len(known) else _NEVER
 
-    def _next(self, stop: int) -> int:
-        """The step to go on to, before the one numbered `stop`: the next, or behind many of nothing."""
-        if not self._told or self._levels.swept_lately:
-            return self._told
-        return min(max(self._reaches.from_step(self._told - 1), self._told), stop - 1)
-
-    def _tell(self, number: int) -> None:
-        reaches = self._reaches
-        self._moment = reaches.known[number]
+    def _tell(self, stop: int) -> None:
+        """Go on to the next step, or to one before `stop` that is behind many in which nothing happens."""
+        reaches, told = self._reaches, self._told
+        # What ends with the next step is the interval of the one before.
+        eventful = reaches.from_step(told - 1) if told and not self._levels.swept_lately else -1
+        is_quiet = eventful >= told
+        number = min(eventful, stop - 1) if is_quiet else told
+        self._moment, self._told = reaches.known[number], number + 1
         self._tape.settle(self._moment)
-        if number > self._told:
-            self._levels.pass_over(number + 1 - self._told, reaches.contracts[number], reaches.times[number])
+        if is_quiet:
+            self._levels.pass_over(number + 1 - told, reaches.contracts[number], reaches.times[number])
         else:
             self._levels.handle_open_interest(reaches.contracts[number], reaches.times[number])
-        self._told = number + 1
 
     def _present(self) -> int:
         return self.now() if self._moment is None else self._moment
