@@ -23,8 +23,8 @@ from liqstrat.scoring.reached import Reached, gather
 #: Bits for which it is worth to leave the default, which was chosen where all positions are known.
 LEAST_GAIN = 0.01
 #: Where a fit changes the map by less (`change`), a record does not tell whether for the better: what price comes to is
-#: a small part of the map, and the rest rests on the book's laws.
-LEAST_CHANGE = 0.015
+#: a small part of the map, and the rest rests on the book's laws. Low mixes, with little to gain, come to .028.
+LEAST_CHANGE = 0.04
 #: Maps are judged by what price reaches in the six hours after them: farther away than in one, where a fit that is
 #: right near price may be wrong, and before most of what is liquidated has opened since. Also, by the sign, in a day.
 KNOWN_NS = 6 * HOUR_NS
