@@ -17,6 +17,7 @@ class StrategyParams(BaseModel):
     risk_with_costs: count the taker's fees of entry and stop into that loss.
     decide_seconds: market time between two calls of `on_price`; with bars it is called once a bar.
     stale_seconds: market time without a print after which `enter` refuses.
+    ask_always: call `on_price` each time, whatever was said by `rest`: results are the same if that was true.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -25,6 +26,7 @@ class StrategyParams(BaseModel):
     risk_with_costs: bool = False
     decide_seconds: Annotated[float, Field(ge=0.1, le=86_400)] = 5.0
     stale_seconds: Annotated[float, Field(gt=0)] = 120.0
+    ask_always: bool = False
 
 
 def make_params(strategy: "type[LevelStrategy]", use: str, values: dict[str, Any]) -> StrategyParams:

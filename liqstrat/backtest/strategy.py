@@ -67,7 +67,9 @@ class LevelStrategy(Holding):
         if setup.bar_minutes:
             self._decide_ns = setup.bar_minutes * MINUTE_NS
         self._presence, self._end_ns, self._settle = setup.presence, setup.end_ns, setup.markets.settle
-        self._pace = Pace(f"5-decide-{setup.number:03d}", self._decide_ns, setup.reaches)
+        self._pace = Pace(
+            f"5-decide-{setup.number:03d}", self._decide_ns, None if setup.params.ask_always else setup.reaches
+        )
         self._known_at = 0
         self._sides = setup.sides() if setup.sides else None
         self._markets: dict[str, Market] = {}

@@ -94,8 +94,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_rest_changes_nothing_but_how_often_it_is_asked(
     tmp_path: Path, database: Path, resolution: str, params: dict[str, Any]
 ) -> None:
-    def replayed(*, rests: bool, kept: bool = True) -> tuple[list[int], Any, Replayed]:
-        return _replayed(tmp_path, database, kept=kept, resolution=resolution, params={"rests": rests, **params})
+    def replayed(*, kept: bool = True, **asked: bool) -> tuple[list[int], Any, Replayed]:
+        return _replayed(tmp_path, database, kept=kept, resolution=resolution, params={**asked, **params})
 
     always, expected, by_always = replayed(rests=False)
     asked, seen, made = replayed(rests=True)
@@ -106,10 +106,11 @@ def test_rest_changes_nothing_but_how_often_it_is_asked(
     assert set(asked) < set(always)
     assert len(asked) < 0.9 * len(always)
 
-    # Where the levels are not known ahead, it is asked as ever.
-    asked, seen, made = replayed(rests=True, kept=False)
-    assert asked == always
-    assert (seen, made.ledger) == (expected, by_always.ledger)
+    # Where the levels are not known ahead, and where it is wished, it is asked as ever.
+    for restless in (replayed(rests=True, kept=False), replayed(rests=True, ask_always=True)):
+        asked, seen, made = restless
+        assert asked == always
+        assert (seen, made.ledger) == (expected, by_always.ledger)
 
 
 BUSY: dict[str, dict[str, Any]] = {

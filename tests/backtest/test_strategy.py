@@ -187,7 +187,10 @@ def test_an_interrupt_from_the_keyboard_ends_the_run(tmp_path: Path) -> None:
 def test_a_mistyped_parameter_is_answered_with_the_nearest_right_one(tmp_path: Path) -> None:
     with pytest.raises(LiqstratError, match=r'unknown parameter "tagret" \(did you mean "target"\?\)') as told:
         resolve_traders(market(tmp_path, RISE, "Once", params={"tagret": 1}))
-    assert "expected one of risk, risk_with_costs, decide_seconds, stale_seconds, stop, target, most" in str(told.value)
+    assert (
+        "expected one of risk, risk_with_costs, decide_seconds, stale_seconds, ask_always, stop, target, most"
+        in str(told.value)
+    )
 
 
 def test_a_wrong_value_of_a_parameter_is_named(tmp_path: Path) -> None:
