@@ -225,10 +225,12 @@ def history(
 class _Telling:
     """How a run's levels come to know of open interest.
 
-    reaches: by symbol, where its levels are known ahead. heard: whether the engine tells of each value as it becomes
-    known; else levels are told when somebody looks. on_step: called after each.
+    kept: by symbol, the file of its levels, where they are known ahead. reaches: what follows from it. heard: whether
+    the engine tells of each value as it becomes known; else levels are told when somebody looks. on_step: called after
+    each.
     """
 
+    kept: Mapping[str, RecordBatchFileReader | None]
     reaches: Mapping[str, Reaches | None]
     heard: bool
     on_step: OnStep | None
@@ -237,14 +239,14 @@ class _Telling:
 def _telling(
     run: RunFile, traders: Sequence[Trader], data: Mapping[str, SymbolData], on_step: OnStep | None, *, ahead: bool
 ) -> _Telling:
-    reaches = {symbol: _reaches(run, data[symbol]) if ahead else None for symbol in run.symbols}
+    kept = {symbol: kept_levels(run, data[symbol]) if ahead else None for symbol in run.symbols}
+    reaches = {symbol: file and _reaches(file, data[symbol]) for symbol, file in kept.items()}
     heard = on_step is not None or not run.bar_minutes or None in reaches.values() or any(map(_hears, traders))
-    return _Telling(reaches, heard, on_step)
+    return _Telling(kept, reaches, heard, on_step)
 
 
-def _reaches(run: RunFile, data: SymbolData) -> Reaches | None:
-    file = kept_levels(run, data)
-    return file and Reaches.of(file, data.open_interest, data.minutes, data.warm.book.time_ns)
+def _reaches(file: RecordBatchFileReader, data: SymbolData) -> Reaches | None:
+    return Reaches.of(file, data.open_interest, data.minutes, data.warm.book.time_ns)
 
 
 def _hears(trader: Trader) -> bool:
@@ -269,10 +271,7 @@ def _replay(
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True), run_analysis=False))
     try:
         streams = source.streams
-        keepers = {
-            symbol: _keeper(run, data[symbol], streams[symbol], telling, failures, ahead=source.ahead)
-            for symbol in run.symbols
-        }
+        keepers = {symbol: _keeper(run, data[symbol], streams[symbol], telling, failures) for symbol in run.symbols}
         prints: dict[str, Prints] = {**streams}
         if on_bars:
             ticks = {symbol: float(data[symbol].instrument.price_increment) for symbol in run.symbols}
@@ -366,10 +365,10 @@ def bar_tape(run: RunFile, data: SymbolData, *, with_flows: bool) -> MinuteTape:
 
 
 def _keeper(
-    run: RunFile, data: SymbolData, stream: MarketStream, telling: _Telling, failures: Failures, *, ahead: bool
+    run: RunFile, data: SymbolData, stream: MarketStream, telling: _Telling, failures: Failures
 ) -> LevelsKeeper:
     """The levels of a symbol, warm, and the actor that keeps them up to date."""
-    kept = kept_levels(run, data) if ahead else None
+    kept = telling.kept[stream.symbol]
     tape = bar_tape(run, data, with_flows=kept is None) if run.bar_minutes else TapeInterval(stream.tape())
     levels = LiquidationLevels(data.model, stream.symbol, span=run.report.span, interval=tape)
     # The book goes on from here; what was prepared stays as it is for the next replay.

@@ -24,7 +24,7 @@ from functools import wraps
 from typing import Any, ClassVar
 
 from nautilus_trader.common import TimeEvent
-from nautilus_trader.model import OrderFilled, OrderRejected
+from nautilus_trader.model import OrderRejected
 from nautilus_trader.trading import Strategy
 
 from liqstrat.backtest.bars import Bars
@@ -214,26 +214,22 @@ def _with_sides(on_trade: Callable[..., None]) -> Callable[..., None]:
     return told
 
 
-def _with_exits(on_order_filled: Callable[..., None]) -> Callable[..., None]:
-    """A strategy's `on_order_filled`, beside ours."""
+def _beside(ours: Callable[[Any, Any], None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes a strategy's own callback come after `ours`."""
 
-    @wraps(on_order_filled)
-    def told(self: Any, event: OrderFilled) -> None:
-        self._has_filled(event)
-        on_order_filled(self, event)
+    def both(theirs: Callable[..., None]) -> Callable[..., None]:
+        @wraps(theirs)
+        def told(self: Any, event: Any) -> None:
+            ours(self, event)
+            theirs(self, event)
 
-    return told
+        return told
 
-
-def _with_waking(on_order_event: Callable[..., None]) -> Callable[..., None]:
-    """A strategy's `on_order_event`, beside ours."""
-
-    @wraps(on_order_event)
-    def told(self: Any, event: Any) -> None:
-        self._stir()
-        on_order_event(self, event)
-
-    return told
+    return both
 
 
-_TOLD = {"on_trade": _with_sides, "on_order_filled": _with_exits, "on_order_event": _with_waking}
+_TOLD = {
+    "on_trade": _with_sides,
+    "on_order_filled": _beside(lambda self, event: self._has_filled(event)),
+    "on_order_event": _beside(lambda self, event: self._stir()),
+}

@@ -49,7 +49,7 @@ class RandomEntry(LevelStrategy):
             self._held_until = 0
             self.exit()
         if now < self._next_ns:
-            self.rest(until=at_ns(min(self._next_ns, self._held_until if self._held_until > now else self._next_ns)))
+            self.rest(until=at_ns(min(moment for moment in (self._next_ns, self._held_until) if moment > now)))
             return
         direction = 1 if self._up else -1
         entered = self.enter(

@@ -1,5 +1,6 @@
 """Runs on small made-up markets: a path of prices as trades and open interest in a real database."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,6 +48,12 @@ def wandering_market(folder: Path, hours: float = 8.0, seed: int = 1, a_minute: 
     trades = random_trades(hours, a_minute=a_minute, seed=seed)
     interest = {START: 1_000.0, **open_interest_every(5, hours, seed=seed + 1)}
     return write_history(folder / "market.duckdb", trades, interest)
+
+
+def settled(database: Path) -> Path:
+    """Written so long ago that what is found out about it can be kept."""
+    os.utime(database, (1.7e9, 1.7e9))
+    return database
 
 
 def run_file(folder: Path, database: Path, *, hours: float, start_hours: float = 0.0, **changes: Any) -> RunFile:

@@ -1,9 +1,7 @@
 """A run that finds what an earlier one has kept says what it would have said without."""
 
 import json
-import os
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from liqstrat.app import run_backtest
-from tests.backtest.runs import run_file, wandering_market
+from tests.backtest.runs import run_file, settled, wandering_market
 
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database = wandering_market(tmp_path_factory.mktemp("market"))
-    an_hour_ago = time.time() - 3600
-    os.utime(database, (an_hour_ago, an_hour_ago))
-    return database
+    return settled(wandering_market(tmp_path_factory.mktemp("market")))
 
 
 def results(folder: Path) -> dict[str, Any]:

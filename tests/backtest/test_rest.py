@@ -1,6 +1,5 @@
 """A strategy that says when it has nothing to decide is asked less, and sees and does the same."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from liqstrat.backtest.params import StrategyParams
 from liqstrat.backtest.replay import Replayed
 from liqstrat.backtest.strategy import LevelStrategy
 from liqstrat.backtest.trade import Trade
-from tests.backtest.runs import path, run_file, wandering_market
+from tests.backtest.runs import path, run_file, settled, wandering_market
 from tests.history import START, open_interest_every, write_history
 
 
@@ -80,10 +79,7 @@ def _replayed(tmp_path: Path, database: Path, *, kept: bool = True, **changes: A
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Written so long ago that what is found out about it can be kept."""
-    made = wandering_market(tmp_path_factory.mktemp("market"), hours=9.0, seed=4)
-    os.utime(made, (1.7e9, 1.7e9))
-    return made
+    return settled(wandering_market(tmp_path_factory.mktemp("market"), hours=9.0, seed=4))
 
 
 @pytest.mark.parametrize(
@@ -128,9 +124,8 @@ def wild(tmp_path_factory: pytest.TempPathFactory) -> Path:
     steps = np.random.default_rng(3).normal(0, 0.012, 60)
     points = [(9.0 * number, 60_000 * np.exp(total)) for number, total in enumerate(np.cumsum(steps))]
     interest = {START: 1_000.0, **open_interest_every(5, 8.9, seed=2)}
-    made = write_history(tmp_path_factory.mktemp("wild") / "market.duckdb", path(points, every_seconds=3.0), interest)
-    os.utime(made, (1.7e9, 1.7e9))
-    return made
+    file = tmp_path_factory.mktemp("wild") / "market.duckdb"
+    return settled(write_history(file, path(points, every_seconds=3.0), interest))
 
 
 @pytest.mark.parametrize("resolution", ["1m", pytest.param("tick", marks=pytest.mark.slow)])

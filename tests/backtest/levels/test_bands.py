@@ -1,6 +1,5 @@
 """Strategies are told between which bounds a level lies, by what was known when the run began."""
 
-import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +14,7 @@ from liqstrat.market.schema import create_tables
 from liqstrat.report.markers import level_text
 from liqstrat.report.tables import read_results
 from liqstrat.run_file import run_from
-from tests.backtest.runs import run_file, wandering_market
+from tests.backtest.runs import run_file, settled, wandering_market
 
 _START_HOURS, _HOURS = 1.0, 2.5
 #: Wide bins: of bounds, not of maps, is what is looked at.
@@ -45,8 +44,7 @@ def market(folder: Path, later: float) -> Path:
             from range({round(_HOURS * 40)}) as _(i)
             """
         )
-    os.utime(database, (1.7e9, 1.7e9))
-    return database
+    return settled(database)
 
 
 def seen(folder: Path, database: Path, **changes: Any) -> list[tuple[float, float, float]]:

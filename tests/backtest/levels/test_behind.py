@@ -1,6 +1,5 @@
 """Levels that are told of open interest when somebody looks are those that are told of each value as it comes."""
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from copy import deepcopy
@@ -26,7 +25,7 @@ from liqstrat.backtest.ticket import Ticket
 from liqstrat.backtest.trade import Trade
 from liqstrat.config import RunFile
 from liqstrat.moments import MINUTE_NS, nanoseconds
-from tests.backtest.runs import ONE_TIER, path, rising_interest, run_file
+from tests.backtest.runs import ONE_TIER, path, rising_interest, run_file, settled
 from tests.history import write_history
 
 #: Price is quiet for hours, falls within a minute through the levels of what was opened meanwhile and comes back, goes
@@ -79,9 +78,8 @@ def _state(levels: LiquidationLevels) -> tuple[Any, ...]:
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trades = path(_POINTS, every_seconds=5.0)
-    made = write_history(tmp_path_factory.mktemp("market") / "market.duckdb", trades, rising_interest(540, until=200))
-    os.utime(made, (1.7e9, 1.7e9))
-    return made
+    file = tmp_path_factory.mktemp("market") / "market.duckdb"
+    return settled(write_history(file, trades, rising_interest(540, until=200)))
 
 
 @pytest.mark.parametrize(

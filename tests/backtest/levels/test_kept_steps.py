@@ -1,6 +1,5 @@
 """Levels that were worked beforehand are those of a model that is stepped as the run goes on, to the last bit."""
 
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +19,7 @@ from liqstrat.config import RunFile
 from liqstrat.liquidation.book import LiquidationBook
 from liqstrat.liquidation.lumps import Band
 from liqstrat.liquidation.map import LiquidationMap
-from tests.backtest.runs import run_file, wandering_market
+from tests.backtest.runs import run_file, settled, wandering_market
 
 _HOURS = 5.0
 
@@ -74,12 +73,6 @@ def _run(folder: Path, database: Path, changes: dict[str, Any]) -> RunFile:
     return run_file(folder, database, hours=_HOURS, start_hours=1.5, **{"strategies": [use], **changes})
 
 
-def _settled(database: Path) -> Path:
-    """Written so long ago that what is found out about it can be kept."""
-    os.utime(database, (1.7e9, 1.7e9))
-    return database
-
-
 def _live(prepared: Prepared) -> Prepared:
     data = {symbol: replace(one, levels=None) for symbol, one in prepared.data.items()}
     return replace(prepared, data=data)
@@ -119,7 +112,7 @@ def test_kept_levels_are_those_of_a_stepped_model(
 ) -> None:
     """Whatever is asked, and however seldom; with the maps of the report, the ledger and the last map."""
     monkeypatch.setattr(kept_steps, "BLOCK", 16)
-    prepared = prepare(_run(tmp_path, _settled(wandering_market(tmp_path, _HOURS)), changes))
+    prepared = prepare(_run(tmp_path, settled(wandering_market(tmp_path, _HOURS)), changes))
     assert prepared.data["BTCUSDT"].levels is not None
 
     kept, by_kept = _replayed(prepared, tmp_path / "kept")
@@ -137,7 +130,7 @@ def test_kept_levels_are_those_of_a_stepped_model(
 
 def test_levels_that_are_gone_or_cannot_be_kept_are_stepped(tmp_path: Path) -> None:
     """As on a catalog that is copied without them, or that can only be read."""
-    run = _run(tmp_path, _settled(wandering_market(tmp_path, _HOURS)), {"resolution": "1m"})
+    run = _run(tmp_path, settled(wandering_market(tmp_path, _HOURS)), {"resolution": "1m"})
     prepared = prepare(run)
     expected = _replayed(prepared, tmp_path / "kept")
     (file,) = kept_folder(run.data.catalog).glob("levels-*.arrow")
@@ -158,7 +151,7 @@ def test_levels_that_are_gone_or_cannot_be_kept_are_stepped(tmp_path: Path) -> N
 
 def test_levels_are_kept_once_for_all_strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And anew for another model; nothing is stepped where they are there."""
-    database = _settled(wandering_market(tmp_path, _HOURS))
+    database = settled(wandering_market(tmp_path, _HOURS))
     prepare(_run(tmp_path, database, {"resolution": "1m"}))
 
     def files() -> int:
